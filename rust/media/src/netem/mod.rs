@@ -1,0 +1,1 @@
+//! A simulated network: seeded loss, delay, reordering and rate.

@@ -1,0 +1,1 @@
+//! The jitter buffer and its two sinks: `playout` for ears, `eager` for machines.

@@ -1,0 +1,1 @@
+"""The embedded agent and the adapters of STT, LLM and TTS."""

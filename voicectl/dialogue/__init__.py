@@ -1,0 +1,1 @@
+"""The floor, endpointing, barge-in and latency of a conversation, sans-IO."""

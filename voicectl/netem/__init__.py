@@ -1,0 +1,1 @@
+"""Profiles and traces of the simulated network."""

@@ -1,0 +1,1 @@
+"""Which leg of STUN, TURN or ICE fails, and why."""

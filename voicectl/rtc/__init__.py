@@ -1,0 +1,1 @@
+"""WebRTC on aiortc and aioice, the audio path given to the native engine."""

@@ -1,0 +1,1 @@
+"""One call: signaling, connection, agent or caller, recording."""

@@ -1,0 +1,1 @@
+"""One file a signaling dialect, client and server side."""
