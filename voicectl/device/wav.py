@@ -64,7 +64,7 @@ def read_audio(path: Path) -> Audio:
 
 
 def _refuse_truncated_wav(path: Path) -> None:
-    """Refuse a RIFF file shorter than its header says; libsndfile reads what is there and is silent."""
+    """Refuse a RIFF file shorter than its header says; libsndfile would read on in silence."""
     with path.open("rb") as file:
         header = file.read(12)
         if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
