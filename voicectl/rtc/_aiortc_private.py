@@ -6,7 +6,7 @@ connections use, so another user of aiortc in the same process keeps the stock b
 - `EngineConnection` (aioice) gathers loopback when asked, ends connecting the moment the check
   list is done, sends the triggered check of an In-Progress pair at once (RFC 8445 §7.3.1.4), and
   lets no datagram through whose source is not a candidate pair's.
-- `EngineDtlsTransport` hands decrypted RTP and RTCP to an `AudioPath` as bytes, and protects and
+- `EngineDtlsTransport` hands decrypted RTP and RTCP to the `EngineDriver` as bytes, and protects and
   sends what comes from there, without a task or an await per packet.
 - `EngineSender` and `EngineReceiver` report what was negotiated; they start no codec, no thread.
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
@@ -17,16 +17,23 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 import pylibsrtp
-from aioice import Candidate, Connection, TransportPolicy, stun
-from aioice.ice import ICE_COMPLETED, ICE_FAILED, CandidatePair, StunProtocol
+from aioice import Connection, TransportPolicy, stun
+from aioice.ice import (
+    ICE_COMPLETED,
+    ICE_FAILED,
+    CandidatePair,
+    StunProtocol,
+    get_host_addresses,
+)
 from aioice.turn import TurnTransport
 from aiortc import (
     RTCConfiguration,
     RTCDtlsTransport,
     RTCIceGatherer,
+    RTCIceServer,
     RTCIceTransport,
     RTCPeerConnection,
     RTCRtpReceiver,
@@ -34,17 +41,30 @@ from aiortc import (
     RTCRtpTransceiver,
 )
 from aiortc.mediastreams import MediaStreamTrack
-from aiortc.rtcdtlstransport import RTCCertificate, State
+from aiortc.rtcdtlstransport import (
+    SRTP_PROFILES,
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    SRTPProtectionProfile,
+    State,
+)
 from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES, connection_kwargs
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtp import is_rtcp
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
 
+from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.stats import DatagramCounters, NominatedPair
 
-__all__ = ["AudioPath", "EnginePeerConnection"]
+__all__ = ["EnginePeerConnection"]
 
-LOOPBACK_ADDRESSES = ["127.0.0.1", "::1"]
+COMPONENT = 1
+"""RTP and RTCP share one (RFC 8445 §5.1.1.1 with rtcp-mux)."""
+LOOPBACK_ADDRESSES = ["127.0.0.1"]
+"""One family: each further address costs every call a socket and a pair."""
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
 STUN_GATHER_TIMEOUT_S = 1
@@ -59,52 +79,49 @@ MAX_QUEUED_SOCKET_BYTES = 65536
 _MALFORMED_STUN = (ValueError, KeyError, IndexError, AssertionError, struct.error)
 
 
-class AudioPath(Protocol):
-    """What receives the decrypted audio of a connection. Its methods must not raise."""
-
-    def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """DTLS is connected and our audio may be sent with these identifiers."""
-        ...
-
-    def receiving_negotiated(self, payload_types: dict[int, str]) -> None:
-        """DTLS is connected; the peer's audio uses these payload types (lower-case codec names)."""
-        ...
-
-    def rtp_received(self, packet: bytes) -> None:
-        """A decrypted RTP packet."""
-        ...
-
-    def rtcp_received(self, packet: bytes) -> None:
-        """A decrypted compound RTCP packet."""
-        ...
-
-
 class EngineConnection(Connection):
     """An ICE agent for one component, with what aioice leaves out."""
 
-    def __init__(self, *, host_addresses: HostAddresses, **arguments: Any) -> None:
-        super().__init__(ice_controlling=False, **arguments)
+    def __init__(
+        self,
+        host_addresses: HostAddresses,
+        transport_policy: TransportPolicy,
+        servers: list[RTCIceServer],
+    ) -> None:
+        super().__init__(
+            ice_controlling=False,
+            transport_policy=transport_policy,
+            **connection_kwargs(servers),
+        )
         self.counters = DatagramCounters()
         self.on_media: Callable[[bytes], None] | None = None
         self._host_addresses = host_addresses
         self._proven: set[tuple[StunProtocol, tuple[str, int]]] = set()
         self._triggered_by: dict[CandidatePair, bytes] = {}
 
-    async def get_component_candidates(
-        self, component: int, addresses: list[str], timeout: int = 5
-    ) -> list[Candidate]:
+    async def gather_candidates(self) -> None:
         """Gather, bounded by what can still succeed, then put the gate before every socket."""
-        if self._transport_policy is TransportPolicy.ALL and self._host_addresses != "interfaces":
-            only_loopback = self._host_addresses == "loopback"
-            addresses = LOOPBACK_ADDRESSES + ([] if only_loopback else addresses)
+        if self._local_candidates_start:
+            return
+        self._local_candidates_start = True
         timeout = TURN_GATHER_TIMEOUT_S if self.turn_server else STUN_GATHER_TIMEOUT_S
-        candidates = await super().get_component_candidates(component, addresses, timeout)
+        self._local_candidates += await self.get_component_candidates(
+            COMPONENT, self._addresses(), timeout
+        )
+        self._local_candidates_end = True
         for protocol in self._protocols:
             gate = partial(self._admit_datagram, protocol)
             protocol.datagram_received = gate  # type: ignore[method-assign]
         if self._closing:
             self.abort()  # close() has come and gone, and did not see these sockets
-        return candidates
+
+    def _addresses(self) -> list[str]:
+        if self._transport_policy is TransportPolicy.RELAY:
+            return []
+        addresses = [] if self._host_addresses == "interfaces" else LOOPBACK_ADDRESSES
+        if self._host_addresses != "loopback":
+            addresses = addresses + get_host_addresses(use_ipv4=True, use_ipv6=True)
+        return addresses
 
     def _admit_datagram(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> None:
         """Tell datagrams apart (RFC 7983); only STUN may come from an unproven source."""
@@ -123,7 +140,7 @@ class EngineConnection(Connection):
         elif self._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
             self.counters.overflowed += 1
         else:
-            self._queue.put_nowait((data, protocol.local_candidate.component))
+            self._queue.put_nowait((data, COMPONENT))
 
     def _is_pair(self, protocol: StunProtocol, source: tuple[str, int]) -> bool:
         """Whether a check of the pair of this socket and source is in progress or succeeded."""
@@ -200,7 +217,7 @@ class EngineConnection(Connection):
     @property
     def nominated_pair(self) -> NominatedPair | None:
         """The pair in use now; it may change after nomination."""
-        pair = self._nominated.get(1)
+        pair = self._nominated.get(COMPONENT)
         if pair is None:
             return None
         local, remote = pair.local_candidate, pair.remote_candidate
@@ -214,12 +231,12 @@ class EngineConnection(Connection):
         A host pair goes straight to its socket. A relayed one costs aioice a task per datagram,
         because the channel may have to be bound first: those are counted and bounded.
         """
-        pair = self._nominated.get(1)
+        pair = self._nominated.get(COMPONENT)
         if pair is None:
             return False
         transport: Any = pair.protocol.transport
         if isinstance(transport, TurnTransport):
-            if len(_pending_relay_sends(transport)) >= MAX_QUEUED_RELAY_SENDS:
+            if _pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
                 return False
         elif transport.is_closing() or transport.get_write_buffer_size() > MAX_QUEUED_SOCKET_BYTES:
             return False
@@ -238,22 +255,20 @@ class EngineGatherer(RTCIceGatherer):
     def __init__(self, configuration: RTCConfiguration, host_addresses: HostAddresses) -> None:
         servers = configuration.iceServers or []
         super().__init__(iceServers=servers, iceTransportPolicy=configuration.iceTransportPolicy)
-        self.connection = self._connection = EngineConnection(
-            host_addresses=host_addresses,
-            transport_policy=ICE_TRANSPORT_POLICIES[configuration.iceTransportPolicy],
-            **connection_kwargs(servers),
-        )
+        policy = ICE_TRANSPORT_POLICIES[configuration.iceTransportPolicy]
+        self.connection = EngineConnection(host_addresses, policy, servers)
+        self._connection = self.connection
 
 
 class EngineDtlsTransport(RTCDtlsTransport):
-    """DTLS-SRTP whose RTP and RTCP go to an `AudioPath` instead of aiortc's router."""
+    """DTLS-SRTP whose RTP and RTCP go to the `EngineDriver` instead of aiortc's router."""
 
     def __init__(
-        self, transport: RTCIceTransport, connection: EngineConnection, path: AudioPath
+        self, transport: RTCIceTransport, connection: EngineConnection, driver: EngineDriver
     ) -> None:
         super().__init__(transport, [process_certificate()])
         self.connection = connection
-        self.path = path
+        self.driver = driver
 
     def _setup_srtp(self) -> None:
         """Once there are keys, media skips aioice's queue and the task that reads it."""
@@ -264,9 +279,9 @@ class EngineDtlsTransport(RTCDtlsTransport):
     def _unprotect(self, data: bytes) -> None:
         try:
             if is_rtcp(data):
-                deliver, packet = self.path.rtcp_received, self._rx_srtp.unprotect_rtcp(data)
+                deliver, packet = self.driver.rtcp_received, self._rx_srtp.unprotect_rtcp(data)
             else:
-                deliver, packet = self.path.rtp_received, self._rx_srtp.unprotect(data)
+                deliver, packet = self.driver.rtp_received, self._rx_srtp.unprotect(data)
         except pylibsrtp.Error:
             self.connection.counters.unauthenticated += 1
         else:
@@ -274,10 +289,10 @@ class EngineDtlsTransport(RTCDtlsTransport):
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         """Media that was queued before the keys were there."""
-        self.path.rtp_received(data)
+        self.driver.rtp_received(data)
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
-        self.path.rtcp_received(data)
+        self.driver.rtcp_received(data)
 
     def send_now(self, packet: bytes) -> bool:
         """Protect and send one RTP or RTCP packet (told apart per RFC 5761)."""
@@ -304,7 +319,7 @@ class EngineSender(RTCRtpSender):
         """Report what was negotiated. Must not suspend: SCTP starts right after."""
         codec = parameters.codecs[0]
         if isinstance(self.transport, EngineDtlsTransport) and codec.payloadType is not None:
-            self.transport.path.sending_negotiated(
+            self.transport.driver.sending_negotiated(
                 ssrc=self._ssrc,
                 payload_type=codec.payloadType,
                 cname=parameters.rtcp.cname or "",
@@ -317,7 +332,7 @@ class EngineReceiver(RTCRtpReceiver):
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Report what was negotiated. Must not suspend: SCTP starts right after."""
         if isinstance(self.transport, EngineDtlsTransport):
-            self.transport.path.receiving_negotiated(
+            self.transport.driver.receiving_negotiated(
                 {
                     c.payloadType: c.name.lower()
                     for c in parameters.codecs
@@ -327,38 +342,34 @@ class EngineReceiver(RTCRtpReceiver):
 
 
 class EnginePeerConnection(RTCPeerConnection):
-    """A peer connection of one audio section and one transport, its media in an `AudioPath`.
+    """A peer connection of one audio section and one transport, its media in the `EngineDriver`.
 
     The first audio section is `sendrecv` Opus; any other section with media is `inactive`.
     """
 
     def __init__(
-        self, configuration: RTCConfiguration, path: AudioPath, host_addresses: HostAddresses
+        self, configuration: RTCConfiguration, driver: EngineDriver, host_addresses: HostAddresses
     ) -> None:
         super().__init__(configuration)
         self._configuration = configuration
-        self._path = path
+        self._driver = driver
         self._host_addresses = host_addresses
         self.dtls_transport: EngineDtlsTransport | None = None
 
     def _RTCPeerConnection__createDtlsTransport(self) -> EngineDtlsTransport:
         """Every section shares the one transport, so this runs once."""
         gatherer = EngineGatherer(self._configuration, self._host_addresses)
-        gatherer.on("statechange", _mangled(self, "updateIceGatheringState"))
         ice = RTCIceTransport(gatherer)
-        ice.on("statechange", _mangled(self, "updateIceConnectionState"))
-        ice.on("statechange", _mangled(self, "updateConnectionState"))
-        _mangled(self, "iceTransports").add(ice)
-        dtls = EngineDtlsTransport(ice, gatherer.connection, self._path)
-        dtls.on("statechange", _mangled(self, "updateConnectionState"))
-        _mangled(self, "dtlsTransports").add(dtls)
+        dtls = EngineDtlsTransport(ice, gatherer.connection, self._driver)
+        _register_transport(self, ice, dtls)
         self.dtls_transport = dtls
         return dtls
 
     def _RTCPeerConnection__createTransceiver(
         self, direction: str, kind: str, sender_track: MediaStreamTrack | None = None
     ) -> RTCRtpTransceiver:
-        transceivers: list[RTCRtpTransceiver] = _mangled(self, "transceivers")
+        """Media beyond the one voice is refused, whatever `direction` says."""
+        transceivers = _transceivers(self)
         bundled = self.dtls_transport is not None
         dtls = self.dtls_transport or self._RTCPeerConnection__createDtlsTransport()
         is_voice = kind == "audio" and all(t.kind != "audio" for t in transceivers)
@@ -371,7 +382,7 @@ class EnginePeerConnection(RTCPeerConnection):
         if kind == "audio":
             codecs = RTCRtpSender.getCapabilities("audio").codecs
             transceiver.setCodecPreferences([c for c in codecs if c.name.lower() == "opus"])
-        transceiver.sender._stream_id = _mangled(self, "stream_id")
+        transceiver.sender._stream_id = _stream_id(self)
         transceiver._bundled = bundled
         transceivers.append(transceiver)
         return transceiver
@@ -382,25 +393,65 @@ class EnginePeerConnection(RTCPeerConnection):
             self.dtls_transport.connection.abort()
 
 
-def process_certificate() -> RTCCertificate:
-    """The DTLS certificate that this process shares among its connections, renewed daily."""
+class SharedCertificate(RTCCertificate):
+    """A certificate of several connections: what aiortc makes anew for each is made once."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, cert: x509.Certificate) -> None:
+        super().__init__(key, cert)
+        self._fingerprints = super().getFingerprints()
+        self._context = super()._create_ssl_context(SRTP_PROFILES)
+        self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+
+    def getFingerprints(self) -> list[RTCDtlsFingerprint]:
+        """The digests that go into SDP."""
+        return list(self._fingerprints)
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        """Every transport passes SRTP_PROFILES."""
+        return self._context
+
+
+def process_certificate() -> SharedCertificate:
+    """The DTLS certificate that this process's connections share, renewed daily."""
     return _certificate_of(datetime.now(UTC).date())
 
 
 @lru_cache(maxsize=1)
-def _certificate_of(day: date) -> RTCCertificate:
-    return RTCCertificate.generateCertificate()
+def _certificate_of(day: date) -> SharedCertificate:
+    return SharedCertificate.generateCertificate()
 
 
-def _mangled(connection: RTCPeerConnection, name: str) -> Any:
-    """A name-mangled attribute of aiortc's RTCPeerConnection."""
-    return getattr(connection, f"_RTCPeerConnection__{name}")
+def _register_transport(
+    connection: RTCPeerConnection, ice: RTCIceTransport, dtls: RTCDtlsTransport
+) -> None:
+    """Let a connection's states follow its transport's."""
+    stock: Any = connection
+    ice.iceGatherer.on("statechange", stock._RTCPeerConnection__updateIceGatheringState)
+    ice.on("statechange", stock._RTCPeerConnection__updateIceConnectionState)
+    for transport in (ice, dtls):
+        transport.on("statechange", stock._RTCPeerConnection__updateConnectionState)
+    stock._RTCPeerConnection__iceTransports.add(ice)
+    stock._RTCPeerConnection__dtlsTransports.add(dtls)
 
 
-def _pending_relay_sends(transport: Any) -> set[asyncio.Task[None]]:
-    """Sends of a `TurnTransport` that wait for a channel binding or their turn."""
-    tasks: set[asyncio.Task[None]] = transport._TurnTransport__send_tasks
-    return tasks
+def _transceivers(connection: RTCPeerConnection) -> list[RTCRtpTransceiver]:
+    """The list that a connection keeps, not `getTransceivers`' copy."""
+    stock: Any = connection
+    transceivers: list[RTCRtpTransceiver] = stock._RTCPeerConnection__transceivers
+    return transceivers
+
+
+def _stream_id(connection: RTCPeerConnection) -> str:
+    """What ties a connection's tracks together in `a=msid`."""
+    stock: Any = connection
+    stream_id: str = stock._RTCPeerConnection__stream_id
+    return stream_id
+
+
+def _pending_relay_sends(transport: TurnTransport) -> int:
+    """Sends of a relay that wait for a channel binding or their turn."""
+    stock: Any = transport
+    return len(stock._TurnTransport__send_tasks)
 
 
 def _retransmit_checks(pair: CandidatePair) -> None:

@@ -19,8 +19,8 @@ VERSIONS = MappingProxyType({"aiortc": "1.16", "aioice": "0.13"})
 CLASS_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_periodic _end_remote_candidates _pair_remote_candidate _unfreeze_initial "
-            "check_incoming connect data_received get_component_candidates query_consent "
+            "_check_periodic _pair_remote_candidate _unfreeze_initial check_incoming connect "
+            "data_received gather_candidates get_component_candidates query_consent "
             "sort_check_list"
         ),
         "aioice.ice:StunProtocol": "datagram_received send_stun",
@@ -41,9 +41,10 @@ CLASS_NAMES = MappingProxyType(
 INSTANCE_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_list _check_list_state _early_checks _early_checks_done "
-            "_local_candidates_end _nominated _protocols _query_consent_task _queue "
-            "_remote_candidates _transport_policy turn_server"
+            "_check_list _check_list_state _closing _early_checks _early_checks_done "
+            "_local_candidates _local_candidates_end _local_candidates_start _nominated "
+            "_protocols _query_consent_task _queue _remote_candidates _transport_policy "
+            "turn_server"
         ),
         "aioice.ice:CandidatePair": "protocol remote_candidate state task",
         "aioice.ice:StunProtocol": "transactions",

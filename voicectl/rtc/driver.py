@@ -35,7 +35,7 @@ class EngineLike(Protocol):
 class EngineDriver:
     """One timer, and a drain after each input: no task, no await, no thread.
 
-    It is the `AudioPath` of a connection.
+    Its first four methods are what a connection calls with decrypted packets.
 
     The timer is set to the engine's own time, so a late wake-up shifts nothing: the engine
     catches up to the `now` that it is given.

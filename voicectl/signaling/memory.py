@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-__all__ = ["Answerer", "Offerer", "connect"]
+__all__ = ["Answerer", "Offerer", "connect_in_memory"]
 
 
 class Offerer(Protocol):
@@ -25,7 +25,7 @@ class Answerer(Protocol):
         ...
 
 
-async def connect(caller: Offerer, agent: Answerer) -> None:
+async def connect_in_memory(caller: Offerer, agent: Answerer) -> None:
     """Exchange offer and answer; await both peers' `connected` after it.
 
     Neither side trickles: both descriptions end with `a=end-of-candidates`, so a call that
