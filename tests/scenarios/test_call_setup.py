@@ -1,24 +1,25 @@
 """A call between two peers: how it comes about, how it fails, how it ends."""
+# ruff: noqa: SLF001 (what the network does to a peer is done to its private connection)
 
 import asyncio
 import re
 from dataclasses import replace
 
 import pytest
-
-from support.calls import LOOPBACK, TIMEOUT_S, connected, fake_end, run
+from support.calls import LOOPBACK, TIMEOUT_S, End, connected, fake_end, run
 from support.fake_engine import PacketReceived
+
 from voicectl.errors import ConnectError, UsageError, WireError
 from voicectl.rtc import CloseReason, IceServer, Peer, PeerSettings
 from voicectl.signaling.memory import connect_in_memory
 
 
-def payloads(end):
+def payloads(end: End) -> list[bytes]:
     return [e.packet[12:] for e in end.events if e.kind == "rtp"]
 
 
-def test_packets_and_messages_flow_both_ways():
-    async def scenario():
+def test_packets_and_messages_flow_both_ways() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         caller.peer.queue_audio(b"hello", 48000)
         agent.peer.queue_audio(b"good day", 48000)
@@ -35,8 +36,8 @@ def test_packets_and_messages_flow_both_ways():
     run(scenario)
 
 
-def test_every_step_of_the_set_up_is_timed_in_order():
-    async def scenario():
+def test_every_step_of_the_set_up_is_timed_in_order() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         caller.peer.send_message("x")
         async with connected(caller, agent):
@@ -52,8 +53,8 @@ def test_every_step_of_the_set_up_is_timed_in_order():
     run(scenario)
 
 
-def test_both_descriptions_say_that_no_candidate_follows():
-    async def scenario():
+def test_both_descriptions_say_that_no_candidate_follows() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         offer = await caller.peer.create_offer()
         answer = await agent.peer.accept_offer(offer)
@@ -66,8 +67,8 @@ def test_both_descriptions_say_that_no_candidate_follows():
     run(scenario)
 
 
-def test_each_end_knows_the_opus_that_the_other_wants():
-    async def scenario():
+def test_each_end_knows_the_opus_that_the_other_wants() -> None:
+    async def scenario() -> None:
         wants = replace(LOOPBACK.opus, max_average_bitrate_bps=20000, use_dtx=True)
         caller, agent = fake_end(replace(LOOPBACK, opus=wants)), fake_end()
         async with connected(caller, agent):
@@ -78,8 +79,8 @@ def test_each_end_knows_the_opus_that_the_other_wants():
 
 
 @pytest.mark.parametrize("closer_is_caller", [True, False])
-def test_when_one_end_closes_the_other_learns_it_at_once(closer_is_caller):
-    async def scenario():
+def test_when_one_end_closes_the_other_learns_it_at_once(closer_is_caller: bool) -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         closer, other = (caller, agent) if closer_is_caller else (agent, caller)
         async with connected(caller, agent):
@@ -95,8 +96,8 @@ def test_when_one_end_closes_the_other_learns_it_at_once(closer_is_caller):
     run(scenario)
 
 
-def test_closing_again_and_from_several_tasks_does_nothing_more():
-    async def scenario():
+def test_closing_again_and_from_several_tasks_does_nothing_more() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with connected(caller, agent):
             await asyncio.gather(*(caller.peer.close() for _ in range(3)))
@@ -106,8 +107,8 @@ def test_closing_again_and_from_several_tasks_does_nothing_more():
     run(scenario)
 
 
-def test_a_peer_that_never_answers_is_a_connect_error_that_says_so():
-    async def scenario():
+def test_a_peer_that_never_answers_is_a_connect_error_that_says_so() -> None:
+    async def scenario() -> None:
         caller = fake_end()
         async with caller.peer:
             await caller.peer.create_offer()
@@ -119,8 +120,8 @@ def test_a_peer_that_never_answers_is_a_connect_error_that_says_so():
     run(scenario)
 
 
-def test_a_peer_whose_candidates_are_dead_fails_in_ice_within_the_timeout():
-    async def scenario():
+def test_a_peer_whose_candidates_are_dead_fails_in_ice_within_the_timeout() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with caller.peer, agent.peer:
             answer = await agent.peer.accept_offer(await caller.peer.create_offer())
@@ -134,8 +135,8 @@ def test_a_peer_whose_candidates_are_dead_fails_in_ice_within_the_timeout():
     run(scenario)
 
 
-def test_an_offer_without_a_usable_candidate_fails_at_once():
-    async def scenario():
+def test_an_offer_without_a_usable_candidate_fails_at_once() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with caller.peer, agent.peer:
             offer = await caller.peer.create_offer()
@@ -148,8 +149,8 @@ def test_an_offer_without_a_usable_candidate_fails_at_once():
     run(scenario)
 
 
-def test_a_certificate_that_does_not_match_the_fingerprint_is_refused():
-    async def scenario():
+def test_a_certificate_that_does_not_match_the_fingerprint_is_refused() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with caller.peer, agent.peer:
             answer = await agent.peer.accept_offer(await caller.peer.create_offer())
@@ -165,8 +166,10 @@ def test_a_certificate_that_does_not_match_the_fingerprint_is_refused():
     run(scenario)
 
 
-def test_a_peer_that_stops_answering_consent_checks_is_given_up(monkeypatch):
-    async def scenario():
+def test_a_peer_that_stops_answering_consent_checks_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0)
         monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 1)
         caller, agent = fake_end(), fake_end()
@@ -179,8 +182,8 @@ def test_a_peer_that_stops_answering_consent_checks_is_given_up(monkeypatch):
     run(scenario)
 
 
-def test_closing_while_connecting_ends_the_wait():
-    async def scenario():
+def test_closing_while_connecting_ends_the_wait() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         await connect_in_memory(caller.peer, agent.peer)
         waiting = asyncio.ensure_future(caller.peer.connected(TIMEOUT_S))
@@ -191,8 +194,8 @@ def test_closing_while_connecting_ends_the_wait():
     run(scenario)
 
 
-def test_a_closed_peer_makes_no_offer():
-    async def scenario():
+def test_a_closed_peer_makes_no_offer() -> None:
+    async def scenario() -> None:
         end = fake_end()
         await end.peer.close()
         with pytest.raises(ConnectError):
@@ -201,8 +204,8 @@ def test_a_closed_peer_makes_no_offer():
     run(scenario)
 
 
-def test_only_relayed_candidates_without_a_turn_server_is_a_connect_error():
-    async def scenario():
+def test_only_relayed_candidates_without_a_turn_server_is_a_connect_error() -> None:
+    async def scenario() -> None:
         end = fake_end(replace(LOOPBACK, relay_only=True))
         async with end.peer:
             with pytest.raises(ConnectError, match="no candidate") as error:
@@ -212,8 +215,8 @@ def test_only_relayed_candidates_without_a_turn_server_is_a_connect_error():
     run(scenario)
 
 
-def test_a_malformed_ice_server_is_a_usage_error_without_its_credential():
-    async def scenario():
+def test_a_malformed_ice_server_is_a_usage_error_without_its_credential() -> None:
+    async def scenario() -> None:
         server = IceServer(("turn:",), username="u", credential="secret")
         with pytest.raises(UsageError) as error:
             fake_end(PeerSettings(ice_servers=(server,)))
@@ -224,8 +227,8 @@ def test_a_malformed_ice_server_is_a_usage_error_without_its_credential():
 
 
 @pytest.mark.parametrize("answer", ["", "v=0\r\n", "an offer instead"])
-def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer):
-    async def scenario():
+def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer: str) -> None:
+    async def scenario() -> None:
         caller = fake_end()
         async with caller.peer:
             offer = await caller.peer.create_offer()
@@ -235,13 +238,13 @@ def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer):
     run(scenario)
 
 
-def test_three_calls_at_once_stay_apart():
-    async def scenario():
+def test_three_calls_at_once_stay_apart() -> None:
+    async def scenario() -> None:
         calls = [(fake_end(), fake_end()) for _ in range(3)]
         for n, (caller, _) in enumerate(calls):
             caller.peer.queue_audio(b"call %d" % n, 48000)
 
-        async def hold(n, caller, agent):
+        async def hold(n: int, caller: End, agent: End) -> None:
             async with connected(caller, agent):
                 await agent.until(lambda end: b"call %d" % n in payloads(end))
 
@@ -253,8 +256,8 @@ def test_three_calls_at_once_stay_apart():
     run(scenario)
 
 
-def test_a_channel_of_another_name_is_refused():
-    async def scenario():
+def test_a_channel_of_another_name_is_refused() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(replace(LOOPBACK, data_channel="other")), fake_end()
         caller.peer.send_message("to nobody")
         async with connected(caller, agent):
@@ -264,8 +267,8 @@ def test_a_channel_of_another_name_is_refused():
     run(scenario)
 
 
-def test_a_call_without_a_data_channel_connects():
-    async def scenario():
+def test_a_call_without_a_data_channel_connects() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(replace(LOOPBACK, data_channel=None)), fake_end()
         async with connected(caller, agent):
             await agent.until(lambda end: end.events)
@@ -274,8 +277,8 @@ def test_a_call_without_a_data_channel_connects():
     run(scenario)
 
 
-def test_messages_beyond_what_may_wait_are_refused_and_counted():
-    async def scenario():
+def test_messages_beyond_what_may_wait_are_refused_and_counted() -> None:
+    async def scenario() -> None:
         end = fake_end()
         async with end.peer:
             accepted = [end.peer.send_message("x") for _ in range(100)]
@@ -285,8 +288,8 @@ def test_messages_beyond_what_may_wait_are_refused_and_counted():
     run(scenario)
 
 
-def test_a_message_larger_than_the_peer_takes_is_refused():
-    async def scenario():
+def test_a_message_larger_than_the_peer_takes_is_refused() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         caller.peer.send_message("first")
         async with connected(caller, agent):
@@ -296,8 +299,8 @@ def test_a_message_larger_than_the_peer_takes_is_refused():
     run(scenario)
 
 
-def test_closing_is_bounded_when_aiortc_hangs(monkeypatch):
-    async def scenario():
+def test_closing_is_bounded_when_aiortc_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr("voicectl.rtc.peer.CLOSE_TIMEOUT_S", 0)
         end = fake_end()
         await end.peer.create_offer()
@@ -310,8 +313,8 @@ def test_closing_is_bounded_when_aiortc_hangs(monkeypatch):
     run(scenario)
 
 
-def test_the_pair_in_use_is_told():
-    async def scenario():
+def test_the_pair_in_use_is_told() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with connected(caller, agent):
             pair = caller.peer.transport_stats().nominated_pair
@@ -321,8 +324,8 @@ def test_the_pair_in_use_is_told():
     run(scenario)
 
 
-def test_a_peer_takes_its_defaults_without_settings():
-    async def scenario():
+def test_a_peer_takes_its_defaults_without_settings() -> None:
+    async def scenario() -> None:
         caller = fake_end()
         peer = Peer(caller.engine)
         await peer.close()

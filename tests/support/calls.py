@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.fake_engine import FakeEngine
+
 from voicectl.clock import SystemClock
 from voicectl.rtc import CloseReason, Peer, PeerSettings
 from voicectl.signaling.memory import connect_in_memory

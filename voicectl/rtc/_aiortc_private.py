@@ -6,8 +6,8 @@ connections use, so another user of aiortc in the same process keeps the stock b
 - `EngineConnection` (aioice) gathers loopback when asked, ends connecting the moment the check
   list is done, sends the triggered check of an In-Progress pair at once (RFC 8445 §7.3.1.4), and
   lets no datagram through whose source is not a candidate pair's.
-- `EngineDtlsTransport` hands decrypted RTP and RTCP to the `EngineDriver` as bytes, and protects and
-  sends what comes from there, without a task or an await per packet.
+- `EngineDtlsTransport` hands decrypted RTP and RTCP to the `EngineDriver` as bytes, and protects
+  and sends what comes from there, without a task or an await per packet.
 - `EngineSender` and `EngineReceiver` report what was negotiated; they start no codec, no thread.
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
 """

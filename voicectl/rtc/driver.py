@@ -4,9 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from voicectl.clock import Clock
 from voicectl.units import NS_PER_S
 

@@ -1,24 +1,26 @@
 """Each touch of aiortc's and aioice's private parts does what it is there for."""
+# ruff: noqa: SLF001 (the private parts are what is tested)
 
 import ast
 import asyncio
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from aioice import stun
-from aioice.ice import CandidatePair
+from aioice.ice import CandidatePair, StunProtocol
 from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtcconfiguration import RTCIceServer
-
 from support.calls import LOOPBACK, connected, fake_end, run
 from support.fake_engine import PacketReceived
+
 from voicectl.errors import SetupError
-from voicectl.rtc import PeerSettings, _aiortc_private, _requirements
+from voicectl.rtc import HostAddresses, PeerSettings, _aiortc_private, _requirements
 from voicectl.rtc._aiortc_private import EngineConnection, EnginePeerConnection
 from voicectl.rtc.settings import to_configuration
 
@@ -26,16 +28,18 @@ INTERFACES = PeerSettings()
 STUN_REQUEST = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + b"transaction!"
 
 
-def ice_agent(host_addresses="loopback", servers=()):
+def ice_agent(
+    host_addresses: HostAddresses = "loopback", servers: Sequence[RTCIceServer] = ()
+) -> EngineConnection:
     policy = _aiortc_private.TransportPolicy.ALL
     return EngineConnection(host_addresses, policy, list(servers))
 
 
-def peer_connection(settings=LOOPBACK):
+def peer_connection(settings: PeerSettings = LOOPBACK) -> EnginePeerConnection:
     return EnginePeerConnection(to_configuration(settings), None, settings.host_addresses)
 
 
-async def introduce(controlling, controlled):
+async def introduce(controlling: EngineConnection, controlled: EngineConnection) -> None:
     """Give each ICE agent the other's description."""
     controlling.ice_controlling = True
     for local, remote in ((controlling, controlled), (controlled, controlling)):
@@ -47,7 +51,7 @@ async def introduce(controlling, controlled):
         await local.add_remote_candidate(None)
 
 
-def raw_socket_to(agent):
+def raw_socket_to(agent: EngineConnection) -> socket.socket:
     """A socket that is no candidate, and the address of the agent's only candidate."""
     candidate = agent.local_candidates[0]
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -56,19 +60,19 @@ def raw_socket_to(agent):
     return stranger
 
 
-async def until(condition):
-    while not condition():
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 (aioice has no event for it)
         await asyncio.sleep(0)
 
 
 # What is installed
 
 
-def test_the_installed_packages_have_every_name():
+def test_the_installed_packages_have_every_name() -> None:
     _requirements.check_installed()
 
 
-def test_every_private_name_that_is_touched_is_checked_at_import():
+def test_every_private_name_that_is_touched_is_checked_at_import() -> None:
     listed = {
         name
         for table in (_requirements.CLASS_NAMES, _requirements.INSTANCE_NAMES)
@@ -95,7 +99,9 @@ def test_every_private_name_that_is_touched_is_checked_at_import():
         ("INSTANCE_NAMES", {"aiortc:RTCRtpSender": "_x"}, "aiortc.RTCRtpSender._x is missing"),
     ],
 )
-def test_another_release_is_refused_with_what_is_missing(monkeypatch, table, entry, complaint):
+def test_another_release_is_refused_with_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, table: str, entry: dict[str, str], complaint: str
+) -> None:
     monkeypatch.setattr(_requirements, table, entry)
     with pytest.raises(SetupError) as error:
         _requirements.check_installed()
@@ -103,8 +109,8 @@ def test_another_release_is_refused_with_what_is_missing(monkeypatch, table, ent
     assert "pip install" in (error.value.hint or "")
 
 
-def test_other_users_of_aiortc_keep_the_stock_behaviour():
-    async def scenario():
+def test_other_users_of_aiortc_keep_the_stock_behaviour() -> None:
+    async def scenario() -> None:
         stock, ours = RTCPeerConnection(), peer_connection()
         transceiver = stock.addTransceiver("audio")
         ours.addTransceiver("audio")
@@ -123,8 +129,8 @@ def test_other_users_of_aiortc_keep_the_stock_behaviour():
 @pytest.mark.parametrize(
     ("host_addresses", "has_loopback"), [("loopback", True), ("all", True), ("interfaces", False)]
 )
-def test_loopback_is_gathered_when_asked(host_addresses, has_loopback):
-    async def scenario():
+def test_loopback_is_gathered_when_asked(host_addresses: HostAddresses, has_loopback: bool) -> None:
+    async def scenario() -> None:
         agent = ice_agent(host_addresses)
         await agent.gather_candidates()
         hosts = [candidate.host for candidate in agent.local_candidates]
@@ -136,8 +142,10 @@ def test_loopback_is_gathered_when_asked(host_addresses, has_loopback):
     run(scenario)
 
 
-def test_a_stun_server_that_does_not_answer_costs_a_bounded_wait(monkeypatch):
-    async def scenario():
+def test_a_stun_server_that_does_not_answer_costs_a_bounded_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr(_aiortc_private, "STUN_GATHER_TIMEOUT_S", 0)
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         silent.bind(("127.0.0.1", 0))
@@ -151,8 +159,8 @@ def test_a_stun_server_that_does_not_answer_costs_a_bounded_wait(monkeypatch):
     run(scenario)
 
 
-def test_sockets_that_were_gathered_too_late_are_closed():
-    async def scenario():
+def test_sockets_that_were_gathered_too_late_are_closed() -> None:
+    async def scenario() -> None:
         agent = ice_agent()
         gathering = asyncio.ensure_future(agent.gather_candidates())
         await agent.close()
@@ -165,8 +173,10 @@ def test_sockets_that_were_gathered_too_late_are_closed():
 # Checks
 
 
-def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(monkeypatch):
-    async def scenario():
+def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr(_aiortc_private, "CHECK_PACING_S", 1000)
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
@@ -176,15 +186,17 @@ def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(monke
     run(scenario)
 
 
-def test_a_lost_first_check_is_repeated_when_the_peers_check_arrives(monkeypatch):
-    async def scenario():
+def test_a_lost_first_check_is_repeated_when_the_peers_check_arrives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr(stun, "RETRY_RTO", 1000)
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         protocol = left._protocols[0]
         send, lost = protocol.send_stun, []
 
-        def lose_first_request(message, addr):
+        def lose_first_request(message: stun.Message, addr: tuple[str, int]) -> None:
             if message.message_class is stun.Class.REQUEST and not lost:
                 lost.append(message)
             else:
@@ -199,8 +211,8 @@ def test_a_lost_first_check_is_repeated_when_the_peers_check_arrives(monkeypatch
     run(scenario)
 
 
-def test_a_check_that_is_repeated_does_not_make_us_repeat_ours_again():
-    async def scenario():
+def test_a_check_that_is_repeated_does_not_make_us_repeat_ours_again() -> None:
+    async def scenario() -> None:
         agent = ice_agent()
         await agent.gather_candidates()
         agent.remote_username, agent.remote_password = "peer", "p" * 22
@@ -222,7 +234,7 @@ def test_a_check_that_is_repeated_does_not_make_us_repeat_ours_again():
     run(scenario)
 
 
-def pair_of(agent, protocol):
+def pair_of(agent: EngineConnection, protocol: StunProtocol) -> CandidatePair:
     remote = agent.local_candidates[0]
     remote.port, remote._network_host = 9, remote.host
     pair = CandidatePair(protocol, remote)
@@ -231,8 +243,8 @@ def pair_of(agent, protocol):
     return pair
 
 
-def test_a_peer_may_move_to_another_pair_after_nomination(monkeypatch):
-    async def scenario():
+def test_a_peer_may_move_to_another_pair_after_nomination(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
         monkeypatch.setattr(_aiortc_private, "LOOPBACK_ADDRESSES", ["127.0.0.1", "127.0.0.2"])
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
@@ -248,8 +260,8 @@ def test_a_peer_may_move_to_another_pair_after_nomination(monkeypatch):
     run(scenario)
 
 
-def test_no_pair_that_can_succeed_is_a_connection_error():
-    async def scenario():
+def test_no_pair_that_can_succeed_is_a_connection_error() -> None:
+    async def scenario() -> None:
         agent = ice_agent()
         await agent.gather_candidates()
         agent.remote_username, agent.remote_password = "peer", "p" * 22
@@ -279,8 +291,10 @@ def test_no_pair_that_can_succeed_is_a_connection_error():
         (b"\xff" * 30, "unknown_source"),
     ],
 )
-def test_a_strangers_datagram_is_counted_and_goes_nowhere(datagram, counter):
-    async def scenario():
+def test_a_strangers_datagram_is_counted_and_goes_nowhere(
+    datagram: bytes, counter: str | None
+) -> None:
+    async def scenario() -> None:
         agent = ice_agent()
         await agent.gather_candidates()
         with raw_socket_to(agent) as stranger:
@@ -297,8 +311,8 @@ def test_a_strangers_datagram_is_counted_and_goes_nowhere(datagram, counter):
     run(scenario)
 
 
-def test_media_of_the_peer_that_fails_its_tag_or_is_replayed_is_counted():
-    async def scenario():
+def test_media_of_the_peer_that_fails_its_tag_or_is_replayed_is_counted() -> None:
+    async def scenario() -> None:
         caller, agent = fake_end(), fake_end()
         async with connected(caller, agent):
             await agent.until(lambda end: end.events)
@@ -316,8 +330,8 @@ def test_media_of_the_peer_that_fails_its_tag_or_is_replayed_is_counted():
     run(scenario)
 
 
-def test_data_that_nobody_reads_is_bounded():
-    async def scenario():
+def test_data_that_nobody_reads_is_bounded() -> None:
+    async def scenario() -> None:
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
@@ -335,8 +349,8 @@ def test_data_that_nobody_reads_is_bounded():
 # Sending
 
 
-def test_nothing_is_sent_before_a_pair_is_nominated():
-    async def scenario():
+def test_nothing_is_sent_before_a_pair_is_nominated() -> None:
+    async def scenario() -> None:
         agent = ice_agent()
         await agent.gather_candidates()
         assert not agent.send_now(b"\x80")
@@ -346,11 +360,11 @@ def test_nothing_is_sent_before_a_pair_is_nominated():
     run(scenario)
 
 
-def test_a_relay_that_is_stuck_holds_a_bounded_number_of_packets():
-    async def scenario():
+def test_a_relay_that_is_stuck_holds_a_bounded_number_of_packets() -> None:
+    async def scenario() -> None:
         stuck = asyncio.Event()
 
-        async def send_data(data, addr):
+        async def send_data(data: bytes, addr: tuple[str, int]) -> None:
             await stuck.wait()
 
         inner = SimpleNamespace(
@@ -370,8 +384,8 @@ def test_a_relay_that_is_stuck_holds_a_bounded_number_of_packets():
     run(scenario)
 
 
-def test_packets_that_cannot_be_sent_are_counted():
-    async def scenario():
+def test_packets_that_cannot_be_sent_are_counted() -> None:
+    async def scenario() -> None:
         end = fake_end()
         await end.peer.create_offer()
         dtls = end.peer._connection.dtls_transport
@@ -385,8 +399,8 @@ def test_packets_that_cannot_be_sent_are_counted():
 # What is negotiated
 
 
-def test_only_opus_is_offered_once_and_other_media_are_inactive():
-    async def scenario():
+def test_only_opus_is_offered_once_and_other_media_are_inactive() -> None:
+    async def scenario() -> None:
         connection = peer_connection()
         for kind in ("audio", "audio", "video"):
             connection.addTransceiver(kind)
@@ -401,8 +415,8 @@ def test_only_opus_is_offered_once_and_other_media_are_inactive():
     run(scenario)
 
 
-def test_a_browsers_offer_of_audio_and_video_connects_with_video_inactive():
-    async def scenario():
+def test_a_browsers_offer_of_audio_and_video_connects_with_video_inactive() -> None:
+    async def scenario() -> None:
         browser = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         browser.createDataChannel("oai-events")  # the application section comes first
         browser.addTransceiver("audio")
@@ -417,8 +431,8 @@ def test_a_browsers_offer_of_audio_and_video_connects_with_video_inactive():
     run(scenario)
 
 
-def test_a_call_starts_no_thread():
-    async def scenario():
+def test_a_call_starts_no_thread() -> None:
+    async def scenario() -> None:
         before = threading.active_count()
         caller, agent = fake_end(), fake_end()
         async with connected(caller, agent):
@@ -431,13 +445,13 @@ def test_a_call_starts_no_thread():
 # The certificate
 
 
-def test_the_connections_of_a_process_share_one_certificate_for_a_day():
+def test_the_connections_of_a_process_share_one_certificate_for_a_day() -> None:
     today = _aiortc_private._certificate_of(date(2026, 1, 1))
     assert _aiortc_private._certificate_of(date(2026, 1, 1)) is today
     assert _aiortc_private._certificate_of(date(2026, 1, 2)) is not today
     assert len({f.algorithm for f in today.getFingerprints()}) == 3
 
-    async def scenario():
+    async def scenario() -> None:
         one, other = fake_end(), fake_end()
         offers = [await end.peer.create_offer() for end in (one, other)]
         prints = [[x for x in o.splitlines() if x.startswith("a=fingerprint")] for o in offers]
