@@ -285,14 +285,16 @@ class Peer:
         if state == "connected":
             self._timings.dtls_connected_ns = self._clock.now_ns()
             self._settled.set()
-        elif state == "failed":
-            self._begin_close(self._failure())
-        elif state == "closed":
-            self._begin_close(CloseReason.REMOTE)
+        elif state in ("failed", "closed"):
+            self._begin_close(self._lost_reason())
 
-    def _failure(self) -> CloseReason:
-        if self._timings.dtls_connected_ns is not None:
+    def _lost_reason(self) -> CloseReason:
+        """Why aiortc gave the connection up."""
+        dtls = self._connection.dtls_transport
+        if dtls is not None and dtls.connection.consent_expired:
             return CloseReason.CONSENT_EXPIRED
+        if self._timings.dtls_connected_ns is not None:
+            return CloseReason.REMOTE
         if self._connection.iceConnectionState == "failed":
             return CloseReason.ICE_FAILED
         return CloseReason.DTLS_FAILED
