@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voicectl.dialogue.latency import ERROR_BOUND_MS, LatencyBreakdown
+from voicectl.dialogue.latency import LatencyBreakdown
 
 __all__ = [
     "AudioReport",
@@ -50,6 +50,8 @@ class Exchange:
     latency: LatencyBreakdown | None = None
     heard_latency_ms: float | None = None
     """From the last sample of speech to the sustained onset of the reply, on the recording."""
+    heard_error_ms: float | None = None
+    """How far `heard_latency_ms` can be off, by the noise on the recording."""
     interrupted: bool = False
     """The caller spoke over the reply."""
     heard_text: str | None = None
@@ -82,7 +84,7 @@ class HeardReport:
     replies: int
     p50_ms: float | None
     p95_ms: float | None
-    error_ms: float
+    error_ms: float | None
     """How far a single latency can be off."""
 
 
@@ -109,9 +111,10 @@ def heard_report(exchanges: Sequence[Exchange]) -> HeardReport:
     """The distribution of the heard latencies of `exchanges`."""
     latencies = [e.heard_latency_ms for e in exchanges if e.heard_latency_ms is not None]
     if not latencies:
-        return HeardReport(0, None, None, ERROR_BOUND_MS)
+        return HeardReport(0, None, None, None)
     p50, p95 = percentile(latencies, 0.5), percentile(latencies, 0.95)
-    return HeardReport(len(latencies), round(p50, 1), round(p95, 1), ERROR_BOUND_MS)
+    error = max(e.heard_error_ms or 0.0 for e in exchanges)
+    return HeardReport(len(latencies), round(p50, 1), round(p95, 1), error)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
