@@ -3,10 +3,7 @@
 import time
 from typing import Protocol
 
-__all__ = ["NS_PER_MS", "NS_PER_S", "Clock", "SystemClock"]
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
+__all__ = ["Clock", "SystemClock"]
 
 
 class Clock(Protocol):
