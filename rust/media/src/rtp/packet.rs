@@ -2,7 +2,6 @@
 
 use super::{RtpError, slice, take, take_u16, take_u32};
 
-const FIXED_HEADER_BYTES: usize = 12;
 const VERSION: u8 = 2;
 
 /// The fields of the fixed header that differ from packet to packet.
@@ -18,6 +17,11 @@ pub struct Header {
     pub timestamp: u32,
     /// Who sent it.
     pub ssrc: u32,
+}
+
+impl Header {
+    /// The size of the fixed header.
+    pub const BYTES: usize = 12;
 }
 
 /// The header extension (RFC 3550 §5.3.1), its elements (RFC 8285) unread.
@@ -73,8 +77,8 @@ impl<'a> Packet<'a> {
             timestamp: take_u32(datagram, 4)?,
             ssrc: take_u32(datagram, 8)?,
         };
-        let mut offset = FIXED_HEADER_BYTES + 4 * usize::from(flags & 0x0f);
-        let contributing_sources = slice(datagram, FIXED_HEADER_BYTES, offset)?;
+        let mut offset = Header::BYTES + 4 * usize::from(flags & 0x0f);
+        let contributing_sources = slice(datagram, Header::BYTES, offset)?;
         let mut extension = None;
         if flags & 0x10 != 0 {
             let words = usize::from(take_u16(datagram, offset + 2)?);
@@ -93,6 +97,16 @@ impl<'a> Packet<'a> {
             payload,
             padding_bytes,
         })
+    }
+
+    /// Octets of the packet beside its payload.
+    #[must_use]
+    pub fn overhead_bytes(&self) -> usize {
+        let extension = self
+            .extension
+            .map_or(0, |extension| 4 + extension.data.len());
+        let padding = usize::from(self.padding_bytes);
+        Header::BYTES + self.contributing_sources.len() + extension + padding
     }
 
     /// Appends the packet to `datagram`.
@@ -226,6 +240,7 @@ mod tests {
             let mut datagram = Vec::new();
             packet.write(&mut datagram);
             prop_assert_eq!(Packet::parse(&datagram), Ok(packet));
+            prop_assert_eq!(packet.overhead_bytes() + payload.len(), datagram.len());
         }
 
         #[test]
