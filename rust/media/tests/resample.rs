@@ -195,3 +195,24 @@ fn equal_rates_pass_through_without_delay() {
     assert_eq!(output, [1, 2, 3]);
     assert_eq!(resampler.delay_ns(), 0);
 }
+
+#[test]
+fn a_converted_recording_is_as_long_as_it_was_and_in_its_place() {
+    for (from, to) in pairs() {
+        let mut resampler = Resampler::new(from, to, Quality::Standard).unwrap();
+        // What it heard before has no part in it.
+        resampler.process(&[20_000; 100], &mut Vec::new());
+        let recording = tone(500.0, from, from as usize / 10 + 7);
+        let converted = resampler.convert(&recording);
+        let length = (recording.len() * to as usize).div_ceil(from as usize);
+        assert_eq!(converted.len(), length, "{from} to {to}");
+        let middle = to as usize / 20;
+        for shift in [-1.0, 1.0] {
+            let off = |shift: f64| {
+                let t = (middle as f64 + shift) / f64::from(to);
+                (f64::from(converted[middle]) - AMPLITUDE * (TAU * 500.0 * t).sin()).abs()
+            };
+            assert!(off(0.0) <= off(shift) + 6.0, "{from} to {to}");
+        }
+    }
+}

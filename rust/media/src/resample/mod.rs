@@ -19,6 +19,9 @@ pub const SAMPLE_RATES_HZ: [u32; 11] = [
 /// Input is taken in blocks of at most this many samples, which bounds the history.
 const BLOCK_SAMPLES: usize = 1024;
 
+/// What comes after the end.
+const SILENCE: [i16; BLOCK_SAMPLES] = [0; BLOCK_SAMPLES];
+
 /// How long the filter is, and so how sharp.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Quality {
@@ -176,9 +179,28 @@ impl Resampler {
 
     /// Appends what the delay still holds back, as if silence followed, and begins anew.
     pub fn flush(&mut self, output: &mut Vec<i16>) {
-        const SILENCE: [i16; BLOCK_SAMPLES] = [0; BLOCK_SAMPLES];
         self.process(&SILENCE[..self.filter.delay_samples()], output);
         self.reset();
+    }
+
+    /// A whole recording at the other rate: as long as it was, and in its place to within half a
+    /// sample. Begins anew before and after.
+    #[must_use]
+    pub fn convert(&mut self, recording: &[i16]) -> Vec<i16> {
+        let (from_hz, to_hz) = (u64::from(self.from_hz), u64::from(self.to_hz));
+        let length = (recording.len() as u64 * to_hz).div_ceil(from_hz) as usize;
+        let delay = self.filter.delay_samples() as u64 * to_hz;
+        let delay = ((delay + from_hz / 2) / from_hz) as usize;
+        let mut converted = Vec::with_capacity(length + delay + 2);
+        self.reset();
+        self.process(recording, &mut converted);
+        // One output sample more than the delay, which may have been rounded up.
+        let tail = self.filter.delay_samples() + self.step.whole + 1;
+        self.process(&SILENCE[..tail], &mut converted);
+        self.reset();
+        converted.drain(..delay);
+        converted.truncate(length);
+        converted
     }
 
     /// Forgets what it heard.

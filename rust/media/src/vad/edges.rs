@@ -13,6 +13,9 @@ const MEMORY_BLOCKS: usize = 64;
 /// An onset is sought this far before the first frame that scored, for soft consonants: 160 ms.
 const LOOKBACK_BLOCKS: usize = 40;
 
+/// Within it a stop's closure may be this silent, as in the word "stop": 60 ms.
+const CLOSURE_BLOCKS: usize = 15;
+
 /// Speech stands out from the background by 9 dB,
 const ABOVE_BACKGROUND: f32 = 8.0;
 
@@ -71,16 +74,19 @@ impl Edges {
         let first_high = (1..=scored)
             .rfind(|&age| self.level(age) > threshold)
             .unwrap_or(scored);
-        // Only if speech is under way when the score rises did it begin before.
-        let farthest = if first_high == scored {
-            known.min(scored + LOOKBACK_BLOCKS)
-        } else {
-            first_high
-        };
-        let risen = (first_high + 1..=farthest)
-            .take_while(|&age| self.level(age) > threshold)
-            .count();
-        (first_high + risen) * BLOCK_SAMPLES
+        if first_high < scored {
+            return first_high * BLOCK_SAMPLES;
+        }
+        // Speech is under way when the score rises, so it began before.
+        let mut onset = first_high;
+        for age in first_high + 1..=known.min(scored + LOOKBACK_BLOCKS) {
+            if self.level(age) > threshold {
+                onset = age;
+            } else if age - onset > CLOSURE_BLOCKS {
+                break;
+            }
+        }
+        onset * BLOCK_SAMPLES
     }
 
     /// How long before the end of the last `samples` the level fell for good; `None` if it was low
