@@ -48,7 +48,7 @@ class EngineLike(Protocol):
         """The events since the last call."""
         ...
 
-    def stop(self, now_ns: int) -> None:
+    def stop_sending(self, now_ns: int) -> None:
         """Say BYE and send no more."""
         ...
 
@@ -100,6 +100,7 @@ class EngineDriver:
     def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Let the engine send its audio with these identifiers."""
         self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+        self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
     def receiving_negotiated(self, payload_types: dict[int, str]) -> None:

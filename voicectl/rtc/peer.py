@@ -218,7 +218,7 @@ class Peer:
         if self._close_task is not None:
             return
         self.close_reason = reason
-        self._engine.stop(self._clock.now_ns())
+        self._engine.stop_sending(self._clock.now_ns())
         self._driver.drain()
         self._driver.stop()
         self._messages.close()
