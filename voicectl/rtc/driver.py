@@ -98,7 +98,9 @@ class EngineDriver:
         self._disarm()
 
     def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """Let the engine send its audio with these identifiers."""
+        """Let the engine send its audio with these identifiers, the first frame at once."""
+        if self._loop is None:
+            return
         self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
         self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
