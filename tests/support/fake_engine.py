@@ -36,7 +36,7 @@ class FakeEngine:
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         self.sending = (ssrc, payload_type, cname)
 
-    def stop_sending(self, now_ns: int) -> None:
+    def stop(self, now_ns: int) -> None:
         if self.sending and not self.stopped:
             self.transmits.append(struct.pack("!BBHI", 0x81, 203, 1, self.sending[0]))
         self.stopped = True

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from voicectl._native import EngineEvent
 from voicectl.clock import Clock
 from voicectl.units import NS_PER_S
 
@@ -44,11 +45,11 @@ class EngineLike(Protocol):
         """The RTP and RTCP packets to protect and send, in order."""
         ...
 
-    def poll_events(self) -> list[Any]:
+    def poll_events(self) -> list[EngineEvent]:
         """The events since the last call."""
         ...
 
-    def stop_sending(self, now_ns: int) -> None:
+    def stop(self, now_ns: int) -> None:
         """Say BYE and send no more."""
         ...
 
@@ -74,7 +75,7 @@ class EngineDriver:
         *,
         clock: Clock,
         send: Callable[[bytes], bool],
-        deliver: Callable[[list[Any]], None],
+        deliver: Callable[[list[EngineEvent]], None],
     ) -> None:
         self._engine = engine
         self._clock = clock
