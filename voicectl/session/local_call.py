@@ -17,7 +17,7 @@ from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_tim
 from voicectl.session.caller import Caller, Utterance
 from voicectl.session.local_agent import LocalAgent
 from voicectl.session.report import CallReport
-from voicectl.signaling import memory
+from voicectl.signaling.memory import connect_in_memory
 
 __all__ = ["LocalCall"]
 
@@ -69,6 +69,7 @@ class LocalCall:
             clock=self._clock,
         )
         self._caller = Caller(self._peer, utterances, self._audio, emit, self._network_ms)
+        self._ended = False
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def hang_up(self, reason: str) -> None:
@@ -92,7 +93,7 @@ class LocalCall:
             self._audio.close()
 
     async def _connect(self) -> None:
-        await memory.connect(self._peer, self._agent.peer)
+        await connect_in_memory(self._peer, self._agent.peer)
         await asyncio.gather(
             self._peer.connected(_CONNECT_TIMEOUT_S), self._agent.peer.connected(_CONNECT_TIMEOUT_S)
         )
@@ -105,6 +106,7 @@ class LocalCall:
             end = await self._wait_for_end()
         except VoicectlError as error:
             failure, end = error, error.message
+        self._ended = True
         self._caller.exchanges.close()
         report = self._report(end)
         self._audio.close()
@@ -160,7 +162,9 @@ class LocalCall:
         return 2 * (_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
 
     def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:
-        self._caller.handle_engine_events(batch)
+        # Hanging up takes a few ticks more; the recording ends where the conversation did.
+        if not self._ended:
+            self._caller.handle_engine_events(batch)
 
     def _handle_message(self, message: str) -> None:
         self._caller.handle_message(message)
