@@ -25,19 +25,20 @@ Marks = dict[str, float]
 async def connect_voicectl() -> Marks:
     """One call between two peers; milliseconds to each mark, the later end's."""
     start_ns = time.monotonic_ns()
-    received = asyncio.Event()
+    received, messaged = asyncio.Event(), asyncio.Event()
     settings = PeerSettings(host_addresses="loopback")
     engine = EngineSettings(sink="eager")
     caller = Peer(
         Engine(engine, now_ns=start_ns, seed=1), settings, on_events=lambda _: received.set()
     )
-    agent = Peer(Engine(engine, now_ns=start_ns, seed=2), settings)
+    agent = Peer(
+        Engine(engine, now_ns=start_ns, seed=2), settings, on_message=lambda _: messaged.set()
+    )
     async with caller, agent:
+        caller.send_message("both ends are open when this arrives")
         await connect_in_memory(caller, agent)
         await asyncio.gather(caller.connected(10), agent.connected(10))
-        await received.wait()
-        while None in (caller.timings.channel_open_ns, agent.timings.channel_open_ns):
-            await asyncio.sleep(0)
+        await asyncio.gather(received.wait(), messaged.wait())
         ends = [caller.timings, agent.timings]
 
         def mark(name: str) -> float:
@@ -100,6 +101,7 @@ async def connect_stock() -> Marks:
 
 
 async def measure(rounds: int) -> None:
+    """Connect each kind in turn and print the medians."""
     ends: dict[str, Callable[[], Awaitable[Marks]]] = {
         "voicectl": connect_voicectl,
         "aiortc": connect_stock,

@@ -65,7 +65,7 @@ class FakeEngine:
         events, self.events = self.events, []
         return events
 
-    def queue_audio(self, pcm: Any, sample_rate_hz: int) -> int:
+    def queue_audio(self, pcm: bytes, sample_rate_hz: int) -> int:
         self.queued.append(bytes(pcm))
         return len(pcm)
 

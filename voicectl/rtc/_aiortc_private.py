@@ -6,8 +6,8 @@ connections use, so another user of aiortc in the same process keeps the stock b
 - `EngineConnection` (aioice) gathers loopback when asked, ends connecting the moment the check
   list is done, sends the triggered check of an In-Progress pair at once (RFC 8445 §7.3.1.4), and
   lets no datagram through whose source is not a candidate pair's.
-- `EngineDtlsTransport` hands decrypted RTP and RTCP to the `EngineDriver` as bytes, and protects and
-  sends what comes from there, without a task or an await per packet.
+- `EngineDtlsTransport` hands decrypted RTP and RTCP to the `EngineDriver` as bytes, and protects
+  and sends what comes from there, without a task or an await per packet.
 - `EngineSender` and `EngineReceiver` report what was negotiated; they start no codec, no thread.
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
 """
@@ -65,6 +65,7 @@ COMPONENT = 1
 """RTP and RTCP share one (RFC 8445 §5.1.1.1 with rtcp-mux)."""
 LOOPBACK_ADDRESSES = ["127.0.0.1"]
 """One family: each further address costs every call a socket and a pair."""
+STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
 STUN_GATHER_TIMEOUT_S = 1
@@ -95,6 +96,7 @@ class EngineConnection(Connection):
         )
         self.counters = DatagramCounters()
         self.on_media: Callable[[bytes], None] | None = None
+        self.consent_expired = False
         self._host_addresses = host_addresses
         self._proven: set[tuple[StunProtocol, tuple[str, int]]] = set()
         self._triggered_by: dict[CandidatePair, bytes] = {}
@@ -129,6 +131,9 @@ class EngineConnection(Connection):
         if not 0 < len(data) <= MAX_DATAGRAM_BYTES:
             self.counters.malformed += 1
         elif data[0] < 4:
+            if data[4:8] != STUN_MAGIC_COOKIE:
+                self.counters.malformed += 1
+                return
             try:
                 StunProtocol.datagram_received(protocol, data, source)
             except _MALFORMED_STUN:
@@ -175,6 +180,9 @@ class EngineConnection(Connection):
         for pair in self._check_list:
             if pair.task is not None:
                 pair.task.cancel()
+                pair.task = None
+                # So that a peer that moves to this pair later finds it checked (§7.3.1.4).
+                self.check_state(pair, CandidatePair.State.FAILED)
         if result != ICE_COMPLETED:
             raise ConnectionError("No candidate pair succeeded")
         self._query_consent_task = asyncio.create_task(self.query_consent())
@@ -213,6 +221,11 @@ class EngineConnection(Connection):
             if pair.protocol is protocol and pair.remote_addr == addr:
                 return pair if pair.state is CandidatePair.State.IN_PROGRESS else None
         return None
+
+    async def query_consent(self) -> None:
+        """As aioice's, which returns only when the peer has not answered for about 30 s."""
+        await super().query_consent()
+        self.consent_expired = True
 
     @property
     def nominated_pair(self) -> NominatedPair | None:
@@ -296,13 +309,11 @@ class EngineDtlsTransport(RTCDtlsTransport):
 
     def send_now(self, packet: bytes) -> bool:
         """Protect and send one RTP or RTCP packet (told apart per RFC 5761)."""
-        if self._state is not State.CONNECTED:
-            return False
-        try:
-            protect = self._tx_srtp.protect_rtcp if is_rtcp(packet) else self._tx_srtp.protect
-            sent = self.connection.send_now(protect(packet))
-        except pylibsrtp.Error:
-            sent = False
+        sent = False
+        if self._state is State.CONNECTED:
+            srtp = self._tx_srtp
+            protected = (srtp.protect_rtcp if is_rtcp(packet) else srtp.protect)(packet)
+            sent = self.connection.send_now(protected)
         self.connection.counters.unsent += not sent
         return sent
 

@@ -19,8 +19,8 @@ VERSIONS = MappingProxyType({"aiortc": "1.16", "aioice": "0.13"})
 CLASS_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_periodic _pair_remote_candidate _unfreeze_initial check_incoming connect "
-            "data_received gather_candidates get_component_candidates query_consent "
+            "_check_periodic _pair_remote_candidate _unfreeze_initial check_incoming check_state "
+            "connect data_received gather_candidates get_component_candidates query_consent "
             "sort_check_list"
         ),
         "aioice.ice:StunProtocol": "datagram_received send_stun",

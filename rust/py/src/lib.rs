@@ -7,10 +7,13 @@
     reason = "pyo3 hands arguments over by value and `self` by reference"
 )]
 
+mod engine;
 mod error;
+mod events;
 mod opus;
 mod pcm;
 mod resample;
+mod stats;
 mod vad;
 
 use pyo3::prelude::*;
@@ -18,9 +21,18 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use super::engine::{ClearedAudio, Engine, EngineSettings};
+    #[pymodule_export]
+    use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
+    #[pymodule_export]
+    use super::stats::{
+        EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
+        RemoteOutboundRtpStats,
+    };
     #[pymodule_export]
     use super::vad::{SpeechEnded, SpeechGate, SpeechStarted};
 
@@ -36,6 +48,7 @@ mod _native {
         };
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("BUILD_PROFILE", profile)?;
-        module.add("OPUS_VERSION", voicectl_media::opus::version())
+        module.add("OPUS_VERSION", voicectl_media::opus::version())?;
+        module.add("EngineEvent", super::events::engine_event(module.py())?)
     }
 }

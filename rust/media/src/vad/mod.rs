@@ -3,8 +3,10 @@
 
 mod edges;
 mod gate;
+mod silero;
 
 pub use gate::{GateSettings, InvalidGateSettings, SpeechEvent, SpeechGate};
+pub use silero::Silero;
 
 /// The rate every detector hears, and the unit of media time here.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
