@@ -57,7 +57,8 @@ def speech_like(sample_rate_hz: int, seconds: float = SECONDS) -> Pcm:
         signal += np.where(hz < sample_rate_hz / 2, gain, 0) * np.sin(harmonic * phase)
     signal *= np.clip(np.sin(2 * np.pi * 3 * t) + 0.5, 0, 1)
     signal += np.random.default_rng(1).normal(0, 0.01, len(t))
-    return np.round(signal / np.abs(signal).max() * 16_000).astype(np.int16)
+    pcm: Pcm = np.round(signal / np.abs(signal).max() * 16_000).astype(np.int16)
+    return pcm
 
 
 def frames_of(pcm: Pcm, sample_rate_hz: int) -> list[Pcm]:
