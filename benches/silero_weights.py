@@ -22,7 +22,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from voicectl.bench.silero_onnx import OnnxSilero, model_path
+from voicectl.bench.dsp.silero_onnx import OnnxSilero, model_path
 
 TARGET = Path(__file__).parents[1] / "rust/media/src/vad/silero"
 
