@@ -1,4 +1,5 @@
 //! Engines under calls in any order and at any time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
 use voicectl_media::engine::{Engine, Event, Settings};

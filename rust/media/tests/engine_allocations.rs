@@ -1,6 +1,7 @@
 //! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps.
 //! Only Rust's allocator is counted; libopus works on its state and the stack.
 #![expect(unsafe_code, reason = "an allocator that counts")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
