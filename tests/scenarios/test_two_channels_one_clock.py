@@ -23,9 +23,10 @@ def recording_call(rate_hz: int = 48_000) -> EnginePair:
 def test_both_channels_have_one_sample_for_each_of_the_clock(rate_hz: int) -> None:
     pair = recording_call(rate_hz)
     pair.run_ms(2000)
-    for kind in (_native.AudioReceived, _native.AudioSent):
+    heard, said = pair.caller.all(_native.AudioReceived), pair.caller.all(_native.AudioSent)
+    for channel in (heard, said):
         position = 0
-        for event in pair.caller.all(kind):
+        for event in channel:
             assert event.at_ns == TICK_NS + position * NS_PER_S // rate_hz
             position += len(event.pcm)
         assert position == 2 * rate_hz
