@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from support.conversation import Conversation, FakePort, VirtualLoop, in_virtual_time
+from support.conversation import Conversation, FakePort, in_virtual_time
+from support.virtual_time import VirtualLoop
 
 from voicectl.agent.embedded import AgentSettings
 from voicectl.agent.script_file import parse_script

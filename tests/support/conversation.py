@@ -1,19 +1,18 @@
 """A conversation with the embedded agent in virtual time: no thread, no sleep, no model.
 
-Virtual because the event loop's clock jumps to the next timer instead of waiting for it, and
-because STT and TTS are fakes that run where they are called.
+STT and TTS are fakes that run where they are called, on a `VirtualLoop`.
 """
 
 import asyncio
-import selectors
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from support.virtual_time import VirtualLoop
 
 from voicectl.agent.embedded import AgentSettings, EmbeddedAgent
 from voicectl.agent.script import Script
@@ -28,36 +27,6 @@ EventT = TypeVar("EventT")
 
 FRAME_MS = 10
 MS_A_WORD = 200
-
-
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
-    """Never waits: what it was asked to wait is added to `waited_s`."""
-
-    waited_s = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if not ready and timeout is not None:
-            self.waited_s += timeout
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when everything waits for it."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.waited_s
-
-
-class VirtualClock:
-    """The virtual loop's time."""
-
-    def now_ns(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e9)
 
 
 class InlineWorker(Executor):
@@ -217,7 +186,7 @@ class Conversation:
             self.stt,
             self.tts,
             port=self.port,
-            clock=VirtualClock(),
+            clock=cast(VirtualLoop, asyncio.get_running_loop()),
             on_event=self.events.append,
             settings=settings,
             new_worker=self._new_worker,

@@ -164,14 +164,15 @@ def response_latency(
 def stop_latency(
     agent: NDArray[np.int16], sample_rate_hz: int, interruption_samples: int
 ) -> float | None:
-    """Milliseconds from a caller's interruption to the last of the agent's speech.
+    """Milliseconds from a caller's interruption to the last of the speech it interrupts.
 
-    None when the agent was not speaking at `interruption_samples`.
+    Pauses between words do not end that speech, so `agent` has to end before the next reply.
+    0 when the interruption fell into a pause after which nothing came; None without any speech.
     """
-    for span in speech_spans(agent, sample_rate_hz):
-        if span.start <= interruption_samples < span.end:
-            return (span.end - interruption_samples) * 1000 / sample_rate_hz
-    return None
+    spans = speech_spans(agent, sample_rate_hz)
+    if not spans:
+        return None
+    return max(spans[-1].end - interruption_samples, 0) * 1000 / sample_rate_hz
 
 
 def _levels_db(pcm: NDArray[np.int16], frame: int) -> NDArray[np.float64]:

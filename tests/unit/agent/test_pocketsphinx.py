@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.speech import HAS_ESPEAK, espeak, resample, silence, spoken, with_noise
+from support.voices import HAS_ESPEAK, espeak, resample, silence, spoken, with_noise
 
 from voicectl.agent.script_file import default_script
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx, unknown_words
