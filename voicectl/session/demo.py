@@ -30,9 +30,7 @@ def demo_utterances() -> list[Utterance]:
     """What the demo's caller says. Blocks for the time that the voice needs to load and speak."""
     voice = Hibari(speed=24000 / _PLAYED_AS_HZ)
     voice.load()
-    return [
-        Utterance(f"demo: {line}", _lower(voice, line), start) for line, start in _LINES
-    ]
+    return [Utterance(f"demo: {line}", _lower(voice, line), start) for line, start in _LINES]
 
 
 def _lower(voice: Hibari, line: str) -> Audio:
