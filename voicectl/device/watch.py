@@ -4,13 +4,13 @@ from voicectl.units import NS_PER_MS
 
 __all__ = ["DeviceWatch"]
 
-_STALL_NS = 2000 * NS_PER_MS
+_STALL_NS = 1000 * NS_PER_MS
 _FIRST_BLOCK_NS = 5000 * NS_PER_MS
 _PAUSES_NS = tuple(ms * NS_PER_MS for ms in (0, 250, 500, 1000, 2000, 5000))
 
 
 class DeviceWatch:
-    """Says when to open a device again: its driver stopped it, or no block came for two seconds.
+    """Says when to open a device again: its driver stopped it, or no block came for a second.
 
     A device that cannot be opened is tried again after growing pauses, every 5 s in the end.
     Driver notifications alone do not do: not every system sends them.
