@@ -18,7 +18,7 @@ from voicectl.session.report import (
     percentile,
 )
 
-__all__ = ["SCHEMA", "JsonTalkOutput", "PlainTalkOutput"]
+__all__ = ["SCHEMA", "JsonTalkOutput", "PlainTalkOutput", "setup_total_ms"]
 
 SCHEMA = "voicectl.talk/1"
 
@@ -101,7 +101,9 @@ class PlainTalkOutput:
         """Print what happened, if it is something people want to read."""
         match event:
             case events.CallConnected(setup=setup):
-                self._printer.answer(Text(f"{self._title} · connected in {_setup_ms(setup)}"))
+                self._printer.answer(
+                    Text(f"{self._title} · connected in {setup_total_ms(setup):.0f} ms")
+                )
             case events.TranscriptReceived(text=text):
                 self._printer.answer(Text(f"  ● {printable(text) or '(not understood)'}"))
             case events.ReplyTextReceived(text=text):
@@ -165,9 +167,10 @@ def _heard_line(report: CallReport, heard: HeardReport) -> str:
     return line
 
 
-def _setup_ms(setup: SetupTimes) -> str:
-    steps = [setup.signaling_ms, setup.ice_ms, setup.dtls_ms]
-    return f"{sum(step for step in steps if step is not None):.0f} ms"
+def setup_total_ms(setup: SetupTimes) -> float:
+    """From the beginning of the set-up until audio may be sent."""
+    steps = (setup.signaling_ms, setup.ice_ms, setup.dtls_ms)
+    return sum(step for step in steps if step is not None)
 
 
 def _setup_line(setup: SetupTimes) -> str:

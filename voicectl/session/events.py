@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from voicectl.session.report import CallReport, Exchange, SetupTimes
+from voicectl.session.report import AudioReport, CallReport, Exchange, SetupTimes
 
 __all__ = [
     "CallConnected",
     "CallEnded",
     "ExchangeCompleted",
+    "LevelsMeasured",
+    "NetworkMeasured",
     "ReplyHeard",
     "ReplyTextReceived",
     "SessionEvent",
@@ -65,6 +67,22 @@ class ExchangeCompleted:
 
 
 @dataclass(frozen=True)
+class LevelsMeasured:
+    """How loud both sides are, ten times a second."""
+
+    at_ms: float
+    said_dbfs: float
+    heard_dbfs: float
+
+
+@dataclass(frozen=True)
+class NetworkMeasured:
+    """How the caller's inbound audio does, once a second."""
+
+    audio: AudioReport
+
+
+@dataclass(frozen=True)
 class CallEnded:
     """Nothing follows."""
 
@@ -78,5 +96,7 @@ SessionEvent = (
     | ReplyTextReceived
     | ReplyHeard
     | ExchangeCompleted
+    | LevelsMeasured
+    | NetworkMeasured
     | CallEnded
 )

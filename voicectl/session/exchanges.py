@@ -19,6 +19,7 @@ __all__ = ["Exchanges"]
 
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 _BEFORE_ONSET_SAMPLES = 500 * _SAMPLES_PER_MS
+_AFTER_END_SAMPLES = 100 * _SAMPLES_PER_MS
 
 
 class Exchanges:
@@ -153,6 +154,7 @@ class Exchanges:
             return
         exchange.reply_onset_ms = _ms(utterance.start + measured.onset_samples)
         exchange.heard_latency_ms = round(measured.latency_ms, 1)
+        exchange.heard_error_ms = measured.error_ms
         stages = self._stages.pop(exchange.index, None)
         if stages is not None:
             exchange.latency = break_down(measured.latency_ms, stages, self._network_ms())
@@ -165,7 +167,8 @@ class Exchanges:
         if not spans:
             return
         onset = spoke_from + spans[0].start
-        heard = self._audio.heard.cut(first, self._audio.heard.end)
+        end = int((interrupted.reply_end_ms or 0) * _SAMPLES_PER_MS) + _AFTER_END_SAMPLES
+        heard = self._audio.heard.cut(first, end)
         stopped_ms = stop_latency(heard, SAMPLE_RATE_HZ, onset - first)
         interrupted.stopped_in_ms = None if stopped_ms is None else round(stopped_ms, 1)
 

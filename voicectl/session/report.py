@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voicectl.dialogue.latency import ERROR_BOUND_MS, LatencyBreakdown
+from voicectl.dialogue.latency import LatencyBreakdown
 
 __all__ = [
     "AudioReport",
@@ -50,6 +50,8 @@ class Exchange:
     latency: LatencyBreakdown | None = None
     heard_latency_ms: float | None = None
     """From the last sample of speech to the sustained onset of the reply, on the recording."""
+    heard_error_ms: float | None = None
+    """How far `heard_latency_ms` can be off, by the noise on the recording."""
     interrupted: bool = False
     """The caller spoke over the reply."""
     heard_text: str | None = None
@@ -62,17 +64,17 @@ class Exchange:
 class AudioReport:
     """The caller's inbound audio, in the terms of W3C webrtc-stats."""
 
-    packets_received: int
-    packets_lost: int
-    packets_late: int
-    jitter_ms: float
-    jitter_buffer_delay_ms: float
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    jitter_ms: float = 0.0
+    jitter_buffer_delay_ms: float = 0.0
     """Mean over the samples that were played."""
-    concealed_ms: float
-    concealment_events: int
-    concealed_share: float
-    round_trip_ms: float | None
-    packets_sent: int
+    concealed_ms: float = 0.0
+    concealment_events: int = 0
+    concealed_share: float = 0.0
+    round_trip_ms: float | None = None
+    packets_sent: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class HeardReport:
     replies: int
     p50_ms: float | None
     p95_ms: float | None
-    error_ms: float
+    error_ms: float | None
     """How far a single latency can be off."""
 
 
@@ -109,9 +111,10 @@ def heard_report(exchanges: Sequence[Exchange]) -> HeardReport:
     """The distribution of the heard latencies of `exchanges`."""
     latencies = [e.heard_latency_ms for e in exchanges if e.heard_latency_ms is not None]
     if not latencies:
-        return HeardReport(0, None, None, ERROR_BOUND_MS)
+        return HeardReport(0, None, None, None)
     p50, p95 = percentile(latencies, 0.5), percentile(latencies, 0.95)
-    return HeardReport(len(latencies), round(p50, 1), round(p95, 1), ERROR_BOUND_MS)
+    error = max(e.heard_error_ms or 0.0 for e in exchanges)
+    return HeardReport(len(latencies), round(p50, 1), round(p95, 1), error)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from voicectl.agent.script import Script
-from voicectl.agent.script_file import default_script, read_script
+from voicectl.agent.script_file import default_script, load_script
+from voicectl.agent.stt.pocketsphinx import unknown_words
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
 from voicectl.session.caller import Utterance
@@ -54,7 +55,9 @@ class Talk:
         """
         parse_target(target)
         talk = cls(
-            script=default_script() if script is None else read_script(script),
+            script=default_script()
+            if script is None
+            else load_script(script, unknown_words=unknown_words),
             utterances=read_utterances(inputs) if inputs else None,
             recording=output,
             duration_s=duration_s,
@@ -85,7 +88,7 @@ class Talk:
             utterances,
             recording=recording,
             emit=emit,
-            duration_ms=None if self.duration_s is None else self.duration_s * 1000,
+            duration_s=self.duration_s,
         )
         return await self._call.run()
 
