@@ -23,15 +23,20 @@ class PulseServer:
         absent = [program for program in PROGRAMS if shutil.which(program) is None]
         return f"{', '.join(absent)} not installed" if absent else None
 
-    def start(self, *sinks: str) -> None:
-        """Start with null sinks, each given as `NAME rate=HZ`, and wait until it answers."""
+    def start(self, *sinks: str, rate_hz: int = 48000) -> None:
+        """Start with null sinks of these names, and wait until it answers."""
         command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]
         socket = f"socket={self._directory}/native"
         modules = [f"module-native-protocol-unix {socket} auth-anonymous=1"]
-        modules += [f"module-null-sink sink_name={sink}" for sink in sinks]
+        modules += [f"module-null-sink sink_name={sink} rate={rate_hz}" for sink in sinks]
         for module in modules:
             command += ["-L", module]
+        # With two rates to choose from, a sink would take the stream's.
+        configuration = self._directory / "daemon.conf"
+        rates = f"default-sample-rate = {rate_hz}\nalternate-sample-rate = {rate_hz}\n"
+        configuration.write_text(rates)
         environment = {
+            "PULSE_CONFIG": str(configuration),
             "PATH": "/usr/bin:/bin",
             "HOME": str(self._directory),
             "XDG_RUNTIME_DIR": str(self._directory),

@@ -29,7 +29,10 @@ class DeviceLost:
 
 @dataclass(frozen=True)
 class DeviceReplaced:
-    """The device has vanished; the system's default, maybe the same one back, is used now."""
+    """The device has vanished or stopped; another is used now.
+
+    The same one if it still answers, else the system's default.
+    """
 
     direction: Direction
     name: str

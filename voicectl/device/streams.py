@@ -198,7 +198,7 @@ class _Stream(ABC):
         lost = self._name
         await self._close_device()
         try:
-            await self._open_device(None)
+            await self._open_replacement()
         except SetupError as error:
             self._watch.handle_open_failed(self._clock.now_ns())
             if not self._loss_told:
@@ -207,6 +207,15 @@ class _Stream(ABC):
             return
         self._loss_told = False
         self._on_event(DeviceReplaced(self._direction, lost, self._name))
+
+    async def _open_replacement(self) -> None:
+        """Open the chosen device if it is still there, else the default."""
+        if self._chosen is not None:
+            catalog = await asyncio.to_thread(list_devices, self._backend)
+            if any(device.id == self._chosen.id for device in catalog.devices(self._direction)):
+                with contextlib.suppress(SetupError):
+                    return await self._open_device(self._chosen)
+        await self._open_device(None)
 
     def _handle_device_block(self, samples: int, now_ns: int) -> None:
         """In the device's thread, under the lock."""

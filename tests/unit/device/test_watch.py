@@ -6,7 +6,7 @@ from voicectl.units import NS_PER_MS, NS_PER_S
 
 def running(now_ns: int) -> DeviceWatch:
     watch = DeviceWatch()
-    watch.handle_opened(now_ns)
+    watch.handle_opened(now_ns - 5 * NS_PER_S)
     watch.handle_block(now_ns)
     return watch
 
@@ -37,13 +37,15 @@ def test_stopped_device_is_replaced_at_once() -> None:
     assert watch.poll_open(NS_PER_S)
 
 
-def test_wireless_device_has_five_seconds_to_its_first_block() -> None:
+def test_device_may_pause_in_its_first_five_seconds() -> None:
     watch = DeviceWatch()
     watch.handle_opened(0)
-    assert not opens(watch, 4 * NS_PER_S)
-    watch.handle_block(4 * NS_PER_S)
-    assert not opens(watch, 4 * NS_PER_S + 900 * NS_PER_MS)
-    assert opens(watch, 5 * NS_PER_S)
+    assert not opens(watch, 2 * NS_PER_S)
+    watch.handle_block(2 * NS_PER_S)
+    assert not opens(watch, 5 * NS_PER_S - 1)
+    watch.handle_block(4500 * NS_PER_MS)
+    assert not opens(watch, 5 * NS_PER_S)
+    assert opens(watch, 5500 * NS_PER_MS)
 
 
 def test_missing_device_is_tried_at_growing_pauses_up_to_five_seconds() -> None:
