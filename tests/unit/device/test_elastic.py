@@ -147,7 +147,7 @@ def test_headroom_is_given_back_when_the_writer_has_calmed_down() -> None:
     delay_ms = []
     for tick in range(15_000):
         now_ns = tick * 10 * NS_PER_MS
-        for _ in range({97: 0, 98: 0, 99: 3}.get(tick, 1)):
+        for _ in range({96: 0, 97: 0, 98: 0, 99: 4}.get(tick, 1)):
             buffer.write(np.ones(BLOCK, np.int16), now_ns)
         buffer.read(BLOCK, now_ns + 3 * NS_PER_MS)
         delay_ms.append(buffer.delay_ms)
