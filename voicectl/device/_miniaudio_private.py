@@ -130,23 +130,34 @@ def _formats(info: Any) -> list[tuple[int, int]]:  # noqa: ANN401 (a C struct)
 class _OwnsContext:
     """Frees the context that miniaudio's devices make and forget."""
 
-    context: Any = None
+    _made_context: Any = None
+    stop_callback: Callable[[], None] | None
 
-    def _make_context(self, *arguments: Any) -> Any:  # noqa: ANN401 (the binding's own signature)
-        self.context = super()._make_context(*arguments)  # type: ignore[misc]
-        return self.context
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (the binding's)
+        try:
+            super().__init__(*arguments, **options)
+        except miniaudio.MiniaudioError:
+            self.free()
+            raise
 
-    def free_context(self) -> None:
-        if self.context is not None:
-            miniaudio.lib.ma_context_uninit(self.context)
-            self.context = None
+    def _make_context(self, *arguments: Any) -> Any:  # noqa: ANN401 (the binding's)
+        self._made_context = super()._make_context(*arguments)  # type: ignore[misc]
+        return self._made_context
+
+    def free(self) -> None:
+        """Stop, wait for the device's thread, give everything back."""
+        self.stop_callback = None
+        self.close()  # type: ignore[attr-defined]
+        if self._made_context is not None:
+            miniaudio.lib.ma_context_uninit(self._made_context)
+            self._made_context = None
 
 
-class _Capture(_OwnsContext, miniaudio.CaptureDevice):
+class _Capture(_OwnsContext, miniaudio.CaptureDevice):  # type: ignore[misc]
     pass
 
 
-class _Playback(_OwnsContext, miniaudio.PlaybackDevice):
+class _Playback(_OwnsContext, miniaudio.PlaybackDevice):  # type: ignore[misc]
     pass
 
 
@@ -159,9 +170,7 @@ class OpenDevice:
 
     def close(self) -> None:
         """Stop it and wait until its thread has ended; up to some tens of ms."""
-        self._device.stop_callback = None
-        self._device.close()
-        self._device.free_context()
+        self._device.free()
 
 
 def open_device(
@@ -193,9 +202,8 @@ def open_device(
         identity = miniaudio.ffi.new("ma_device_id *")
         miniaudio.ffi.memmove(identity, raw_id, len(raw_id))
     kind = _Capture if capture else _Playback
-    device = kind.__new__(kind)
     try:
-        device.__init__(
+        device = kind(
             miniaudio.SampleFormat.SIGNED16,
             1,
             sample_rate_hz,
@@ -205,12 +213,13 @@ def open_device(
             _backends(backend),
             app_name=_APP_NAME,
         )
+    except miniaudio.MiniaudioError as error:
+        raise DriverError(_code(error)) from error
+    try:
         device.stop_callback = on_stopped
         device.start(callback)
     except miniaudio.MiniaudioError as error:
-        device.stop_callback = None
-        device.close()
-        device.free_context()
+        device.free()
         raise DriverError(_code(error)) from error
     return OpenDevice(device)
 
