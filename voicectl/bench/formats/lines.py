@@ -25,7 +25,9 @@ def rival_text(figure: Figure) -> str:
     if measurement is None:
         return ""
     if (ratio := measurement.ratio) is not None:
-        return f"{ratio.value:.2f}x {measurement.rivals[0].name} [{ratio.low:.2f}, {ratio.high:.2f}]"
+        return (
+            f"{ratio.value:.2f}x {measurement.rivals[0].name} [{ratio.low:.2f}, {ratio.high:.2f}]"
+        )
     return ", ".join(
         f"{rival.name} {_value(rival.value, figure.spec.unit)}" for rival in measurement.rivals
     )
