@@ -178,7 +178,7 @@ def _modules(distribution: importlib.metadata.Distribution) -> list[str]:
 
 
 def _models() -> Iterator[Check]:
-    loaders = {"voice (hibari)": _load_voice, "speech (pocketsphinx)": _load_speech_model}
+    loaders = {"hibari voice": _load_voice, "pocketsphinx model": _load_speech_model}
     packages = ("hibari-tts", "pocketsphinx")
     for (name, load), package in zip(loaders.items(), packages, strict=True):
         try:

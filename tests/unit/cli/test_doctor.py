@@ -32,7 +32,7 @@ def test_installed_command_finds_this_machine_whole() -> None:
     assert (finished.status, record["healthy"], stopping) == (0, True, [])
     assert record["schema"] == "voicectl.doctor/1"
     names = {check["name"] for check in record["checks"]}
-    assert {"aiortc", "miniaudio", "voice (hibari)", "speech (pocketsphinx)", "opus"} <= names
+    assert {"aiortc", "miniaudio", "hibari voice", "pocketsphinx model", "opus"} <= names
 
 
 @pytest.mark.usefixtures("without_models")
@@ -105,7 +105,7 @@ def test_model_that_does_not_load_is_broken(monkeypatch: pytest.MonkeyPatch) -> 
         raise SetupError("the voice `heart` cannot be loaded: no such file")
 
     monkeypatch.setattr(doctor_checks, "_load_voice", fail)
-    check = checks_named("voice (hibari)")
+    check = checks_named("hibari voice")
     assert check.state is State.BROKEN
     assert check.stops
     assert check.fix == "python -m pip install --force-reinstall hibari-tts"
