@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import voicectl
+from voicectl.cli import bench
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.output import Printer
 from voicectl.errors import VoicectlError
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

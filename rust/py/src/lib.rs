@@ -7,6 +7,7 @@
     reason = "pyo3 hands arguments over by value and `self` by reference"
 )]
 
+mod border;
 mod error;
 mod opus;
 mod pcm;
@@ -18,11 +19,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use super::border::{border_call, border_in, border_out};
+    #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]
-    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted};
+    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
