@@ -4,24 +4,39 @@ PCM is a one-dimensional, contiguous `numpy.int16` array, interleaved when stere
 converted on the way. Another dtype or shape is a `TypeError`, an array that is not contiguous,
 not writable where it must be, or in use by another call, a `ValueError`. Codec work runs without
 the GIL, so no other thread may write to the arrays meanwhile. An object is used by one thread at
-a time; a second one gets a `RuntimeError`.
+a time; a second one gets a `RuntimeError` (an `Engine` makes it wait).
 """
 
-from typing import Literal, final
+from typing import Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "AudioDrained",
+    "AudioReceived",
+    "AudioSent",
     "BUILD_PROFILE",
+    "ClearedAudio",
+    "Engine",
+    "EngineDrops",
+    "EngineEvent",
+    "EngineSettings",
+    "EngineStats",
+    "InboundRtpStats",
     "OPUS_VERSION",
     "OpusDecoder",
     "OpusEncoder",
     "OpusPacket",
+    "OutboundRtpStats",
+    "RemoteInboundRtpStats",
+    "RemoteOutboundRtpStats",
     "Resampler",
     "SpeechEnded",
     "SpeechGate",
     "SpeechStarted",
+    "StreamEnded",
+    "StreamStarted",
     "VoiceDetector",
     "__version__",
     "border_call",
@@ -353,6 +368,498 @@ class SpeechGate:
     @property
     def in_speech(self) -> bool:
         """Whether speech has started and not ended."""
+
+@final
+class EngineSettings:
+    """How one end of a call treats its audio.
+
+    Args:
+        sink: Whom the received audio is for. `playout`, an ear: 10 ms of PCM at each tick, the
+            network's jitter taken out. `eager`, a machine: frames as soon as they are in order.
+        output_rate_hz: Rate of the PCM in events: 8000, 11025, 12000, 16000, 22050, 24000, 32000,
+            44100, 48000 and up.
+        strategy: How `playout` trades delay for concealment, from the shortest delay on.
+        vad: Tell when speech starts and ends in the received audio.
+        tap_sent: Give what was sent as `AudioSent`.
+        bitrate_bps: 500 to 512000.
+        complexity: 0 to 10; CPU for quality.
+        inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
+        expected_loss_percent: 0 to 100: how much of the bitrate LBRR is worth.
+        dtx: Send next to nothing while nothing is queued.
+        frame_ms: Audio in one packet: 10, 20, 40 or 60.
+        report_interval_ms: Mean interval between RTCP reports, 100 to 60000.
+        wall_clock_offset_ns: Unix time less the clock of `now_ns`, for sender reports.
+
+    Raises:
+        UsageError: There is no such sink or strategy.
+    """
+
+    def __new__(
+        cls,
+        *,
+        sink: Literal["playout", "eager"] = "playout",
+        output_rate_hz: int = 48_000,
+        strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
+        vad: bool = False,
+        tap_sent: bool = False,
+        bitrate_bps: int = 32_000,
+        complexity: int = 9,
+        inband_fec: bool = True,
+        expected_loss_percent: int = 10,
+        dtx: bool = False,
+        frame_ms: int = 20,
+        report_interval_ms: int = 1000,
+        wall_clock_offset_ns: int = 0,
+    ) -> EngineSettings: ...
+    @property
+    def sink(self) -> Literal["playout", "eager"]: ...
+    @property
+    def output_rate_hz(self) -> int: ...
+    @property
+    def strategy(self) -> Literal["conservative", "balanced", "aggressive"]: ...
+    @property
+    def vad(self) -> bool: ...
+    @property
+    def tap_sent(self) -> bool: ...
+    @property
+    def bitrate_bps(self) -> int: ...
+    @property
+    def complexity(self) -> int: ...
+    @property
+    def inband_fec(self) -> bool: ...
+    @property
+    def expected_loss_percent(self) -> int: ...
+    @property
+    def dtx(self) -> bool: ...
+    @property
+    def frame_ms(self) -> int: ...
+    @property
+    def report_interval_ms(self) -> int: ...
+    @property
+    def wall_clock_offset_ns(self) -> int: ...
+
+@final
+class Engine:
+    """One end of one call's audio: packets and `now_ns` in, batched events and packets out.
+
+    Sans-IO: no clock, no sockets, no threads. `now_ns` is any monotonic scale in nanoseconds.
+    From creation a grid counts: tick `n` (from 1 on) is at `created + n * 10 ms`. Every call with
+    a time first runs, in order, what was due before that time: a late driver gets the same audio,
+    packets and events as a punctual one. Only RTCP reports are stamped with the time of the call
+    that sends them, or the round trip would hold the driver's lateness. A call more than five
+    seconds late finds the backlog passed over and counted (`EngineDrops.skipped_ticks`).
+
+    After every call, take `poll_transmit` and `poll_events`, and call `handle_timeout` no later
+    than `next_timeout`. Everything is bounded: 10 s of audio each way and 4096 events, 512
+    packets, 60 s of queued audio; `EngineDrops` counts what was dropped.
+
+    Bytes from the peer never raise; they are counted.
+
+    Args:
+        settings: How to treat the audio.
+        now_ns: When the grid begins.
+        seed: Initial sequence number and timestamp, and the times of reports, are drawn from it
+            (0 to 2^64 - 1).
+
+    Raises:
+        CodecError: An encoder setting is outside its range.
+        MediaError: There is no resampling to the output rate.
+        UsageError: A frame length or report interval is outside its range.
+    """
+
+    def __new__(cls, settings: EngineSettings, *, now_ns: int, seed: int) -> Engine: ...
+    def configure_receive(self, payload_types: dict[int, str]) -> None:
+        """Say which payload types are received, such as `{111: "opus"}`; others are dropped.
+
+        Raises:
+            UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
+                RTCP cannot have (64 to 95).
+        """
+
+    def handle_rtp(self, packet: bytes, now_ns: int) -> None:
+        """Take a decrypted RTP packet."""
+
+    def handle_rtcp(self, packet: bytes, now_ns: int) -> None:
+        """Take a decrypted RTCP compound packet."""
+
+    def handle_timeout(self, now_ns: int) -> None:
+        """Run what is due at `now_ns` and before."""
+
+    def next_timeout(self) -> int | None:
+        """When to call `handle_timeout` next; the past means at once."""
+
+    def poll_transmit(self) -> list[bytes]:
+        """The packets to protect and send, in order: RTP and RTCP (told apart per RFC 5761)."""
+
+    def poll_events(self) -> list[EngineEvent]:
+        """What happened since the last call.
+
+        In order, except that audio of one kind which goes on without a gap is one event, at the
+        place of its first block.
+        """
+
+    def queue_audio(self, pcm: NDArray[np.int16], sample_rate_hz: int) -> int:
+        """Queue mono PCM to be sent, shape (samples,), behind what is queued.
+
+        Audio of an utterance that is not finished goes out in whole frames only: what is too
+        little for one waits for more.
+
+        Args:
+            pcm: Any length.
+            sample_rate_hz: 8000, 16000, 24000, 32000, 44100 or 48000.
+
+        Returns:
+            How many samples there was room for. The queue holds 60 s; offer the rest again.
+
+        Raises:
+            MediaError: Another rate.
+        """
+
+    def finish_audio(self) -> None:
+        """End an utterance with what is queued.
+
+        Its last frame is padded with silence, and `AudioDrained` tells when its last sample has
+        gone; at once if nothing is queued.
+        """
+
+    def clear_audio(self, now_ns: int) -> ClearedAudio:
+        """Drop what is queued and fade out what is being said (barge-in).
+
+        What went into the encoder until now has gone: up to one frame ahead of `now_ns`. 5 ms
+        fading to silence follow at the beginning of the next frame. No `AudioDrained` comes for
+        what was cleared.
+        """
+
+    def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
+        """Begin to send Opus, silence while nothing is queued, and RTCP reports under `cname`.
+
+        It begins at the first tick of the next call that has a time; `next_timeout` asks for that
+        at once.
+
+        Raises:
+            UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
+        """
+
+    def stop(self, now_ns: int) -> None:
+        """End the outgoing stream with a last report and a BYE."""
+
+    def stats(self) -> EngineStats:
+        """The counters of this moment."""
+
+@final
+class AudioReceived:
+    """Audio that came out of the jitter buffer.
+
+    Media time is the sender's own time: 0 is the first sample of the stream's first frame, and a
+    second of it is a second of the sender's audio, whatever the network did.
+
+    With the sink `eager` sample `i` of `pcm` has media time `media_time_samples + i` exactly, and
+    `at_ns` says when it came out: no earlier than it was sent, and with no rhythm of its own. A
+    gap, where the sender sent nothing, begins a new event.
+
+    With the sink `playout` sample `i` is due at `at_ns + i / output_rate_hz`, and events follow
+    each other without gap or overlap (unless ticks were skipped), silence included.
+    `media_time_samples` tells which part of the stream is heard at the first sample. As playout
+    stretches, `pcm` can run ahead of media time; where that happens, a new event begins. Before
+    the stream's first frame it stands at 0. The resampler's delay, at most 2 ms, is in `pcm` and
+    taken into account in `media_time_samples`.
+    """
+
+    def __new__(
+        cls,
+        pcm: NDArray[np.int16],
+        at_ns: int,
+        media_time_samples: int,
+        concealed: list[tuple[int, int]],
+    ) -> AudioReceived: ...
+    @property
+    def pcm(self) -> NDArray[np.int16]:
+        """Mono at the output rate, shape (samples,)."""
+
+    @property
+    def at_ns(self) -> int:
+        """When the first sample is due (`playout`) or came out (`eager`)."""
+
+    @property
+    def media_time_samples(self) -> int:
+        """Media time of the first sample, in samples at the output rate."""
+
+    @property
+    def concealed(self) -> list[tuple[int, int]]:
+        """Where `pcm` was made up for audio that never came: ranges of its indices."""
+
+@final
+class AudioSent:
+    """What went into the encoder, or silence while nothing was being sent.
+
+    It lies on the same grid as `AudioReceived` of the sink `playout`, from the first tick on: the
+    two, each strung together, are the two channels of a recording on one clock.
+    """
+
+    def __new__(cls, pcm: NDArray[np.int16], at_ns: int) -> AudioSent: ...
+    @property
+    def pcm(self) -> NDArray[np.int16]:
+        """Mono at the output rate, shape (samples,)."""
+
+    @property
+    def at_ns(self) -> int:
+        """The tick of the first sample."""
+
+@final
+class AudioDrained:
+    """A finished utterance has gone out to its last sample."""
+
+    def __new__(cls, at_ns: int) -> AudioDrained: ...
+    @property
+    def at_ns(self) -> int:
+        """When its last sample ends, on the grid."""
+
+@final
+class StreamStarted:
+    """A source was taken; media time begins anew.
+
+    It is the peer's first source, or another one that followed it, or the same one after ticks
+    were skipped.
+    """
+
+    def __new__(cls, ssrc: int) -> StreamStarted: ...
+    @property
+    def ssrc(self) -> int: ...
+
+@final
+class StreamEnded:
+    """The source said goodbye (RTCP BYE). What is buffered still comes out."""
+
+    def __new__(cls, ssrc: int) -> StreamEnded: ...
+    @property
+    def ssrc(self) -> int: ...
+
+EngineEvent: TypeAlias = (
+    AudioReceived
+    | AudioSent
+    | AudioDrained
+    | SpeechStarted
+    | SpeechEnded
+    | StreamStarted
+    | StreamEnded
+)
+"""What `Engine.poll_events` gives."""
+
+@final
+class ClearedAudio:
+    """What became of the queued audio: together, all of it since the utterance began."""
+
+    def __new__(cls, sent_samples: int, dropped_samples: int) -> ClearedAudio: ...
+    @property
+    def sent_samples(self) -> int:
+        """At 48 kHz: what of the utterance was sent, the fade-out included."""
+
+    @property
+    def dropped_samples(self) -> int:
+        """At 48 kHz: what of it, and of the utterances behind it, never will be."""
+
+    @property
+    def sent_ms(self) -> float: ...
+    @property
+    def dropped_ms(self) -> float: ...
+
+@final
+class EngineStats:
+    """A call's counters at one moment, by the names of W3C webrtc-stats in snake case.
+
+    What W3C counts in seconds is in milliseconds here, and says so.
+    """
+
+    @property
+    def inbound(self) -> InboundRtpStats | None:
+        """The stream received, once there is one."""
+
+    @property
+    def outbound(self) -> OutboundRtpStats | None:
+        """The stream sent, while there is one."""
+
+    @property
+    def remote_inbound(self) -> RemoteInboundRtpStats | None:
+        """What the peer reports on our stream, once it has."""
+
+    @property
+    def remote_outbound(self) -> RemoteOutboundRtpStats | None:
+        """What the peer reports on its own stream, once it has."""
+
+    @property
+    def drops(self) -> EngineDrops:
+        """What was not used."""
+
+    @property
+    def queued_audio_ms(self) -> float:
+        """How long the queued audio will take to send."""
+
+@final
+class InboundRtpStats:
+    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with `StreamStarted`."""
+
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def packets_received(self) -> int:
+        """Repeated and late ones included."""
+
+    @property
+    def packets_lost(self) -> int:
+        """Expected less received (RFC 3550 §6.4.1): late packets are not lost."""
+
+    @property
+    def jitter_ms(self) -> float:
+        """Interarrival jitter (RFC 3550 §6.4.1)."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Payload only."""
+
+    @property
+    def header_bytes_received(self) -> int: ...
+    @property
+    def last_packet_received_ns(self) -> int: ...
+    @property
+    def packets_discarded(self) -> int:
+        """Came too late or too early to be played."""
+
+    @property
+    def late_packets(self) -> int:
+        """Came after their place was played or concealed; part of the discarded ones."""
+
+    @property
+    def duplicate_packets(self) -> int: ...
+    @property
+    def malformed_packets(self) -> int:
+        """Their payload is not Opus."""
+
+    @property
+    def fec_packets_received(self) -> int:
+        """Carried redundancy for an earlier frame."""
+
+    @property
+    def repaired_frames(self) -> int:
+        """Played from redundancy."""
+
+    @property
+    def jitter_buffer_delay_ms(self) -> float:
+        """Sum over emitted samples; divide by `jitter_buffer_emitted_count`."""
+
+    @property
+    def jitter_buffer_target_delay_ms(self) -> float:
+        """Sum over emitted samples, as above."""
+
+    @property
+    def jitter_buffer_minimum_delay_ms(self) -> float:
+        """Sum over emitted samples, as above."""
+
+    @property
+    def jitter_buffer_emitted_count(self) -> int:
+        """Samples that came from a packet. Samples here are at 48 kHz."""
+
+    @property
+    def total_samples_received(self) -> int:
+        """Samples given out, of whatever kind."""
+
+    @property
+    def concealed_samples(self) -> int: ...
+    @property
+    def silent_concealed_samples(self) -> int: ...
+    @property
+    def concealment_events(self) -> int: ...
+    @property
+    def inserted_samples_for_deceleration(self) -> int: ...
+    @property
+    def removed_samples_for_acceleration(self) -> int: ...
+    @property
+    def skipped_samples(self) -> int:
+        """Passed over to catch up, neither played nor concealed."""
+
+@final
+class OutboundRtpStats:
+    """W3C `outbound-rtp`. Counters begin anew with each `Engine.start_sending`."""
+
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int:
+        """Payload only."""
+
+    @property
+    def header_bytes_sent(self) -> int: ...
+    @property
+    def nack_count(self) -> int: ...
+
+@final
+class RemoteInboundRtpStats:
+    """W3C `remote-inbound-rtp`, from the peer's report blocks."""
+
+    @property
+    def packets_lost(self) -> int: ...
+    @property
+    def fraction_lost(self) -> float:
+        """Of the last report's interval, 0 to 1."""
+
+    @property
+    def jitter_ms(self) -> float: ...
+    @property
+    def round_trip_time_ms(self) -> float | None:
+        """The last one measured (RFC 3550 §6.4.1)."""
+
+    @property
+    def total_round_trip_time_ms(self) -> float: ...
+    @property
+    def round_trip_time_measurements(self) -> int: ...
+    @property
+    def reports_received(self) -> int: ...
+
+@final
+class RemoteOutboundRtpStats:
+    """W3C `remote-outbound-rtp`, from the peer's sender reports."""
+
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def reports_sent(self) -> int: ...
+
+@final
+class EngineDrops:
+    """What an engine did not use, by reason."""
+
+    @property
+    def malformed_rtp_packets(self) -> int: ...
+    @property
+    def malformed_rtcp_packets(self) -> int: ...
+    @property
+    def unknown_payload_type_packets(self) -> int: ...
+    @property
+    def other_source_packets(self) -> int:
+        """Of another SSRC than the one listened to."""
+
+    @property
+    def skipped_ticks(self) -> int:
+        """Passed over because a call came more than five seconds late."""
+
+    @property
+    def dropped_events(self) -> int:
+        """Beyond what `poll_events` keeps."""
+
+    @property
+    def dropped_packets(self) -> int:
+        """Beyond what `poll_transmit` keeps."""
+
+    @property
+    def starved_frames(self) -> int:
+        """Sent as silence because an unfinished utterance had too little audio queued."""
+
+    @property
+    def failed_frames(self) -> int:
+        """Refused by the encoder."""
 
 def border_call() -> None:
     """Do nothing: what a call into the extension costs, for `voicectl bench`."""

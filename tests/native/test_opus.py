@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
 from support.signals import snr_db, tone, voiced
+
 from voicectl._native import OpusDecoder, OpusEncoder, parse_opus_packet
 from voicectl.errors import CodecError
 

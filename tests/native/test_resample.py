@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from support.signals import snr_db, tone
+
 from voicectl._native import Resampler
 from voicectl.errors import MediaError
 

@@ -6,8 +6,8 @@ import hibari
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
 from support.signals import noise
+
 from voicectl._native import Resampler, SpeechEnded, SpeechGate, SpeechStarted
 from voicectl.errors import UsageError
 
@@ -19,7 +19,9 @@ LINES = ("What time is it?", "Please repeat after me, seven green bottles.", "St
 def spoken(line: str) -> NDArray[np.int16]:
     """The line at 16 kHz with a peak of -8 dBFS."""
     voice = _voice()
-    samples = np.concatenate([np.asarray(chunk, np.float32) for chunk in voice.stream(line, seed=1)])
+    samples = np.concatenate(
+        [np.asarray(chunk, np.float32) for chunk in voice.stream(line, seed=1)]
+    )
     pcm = np.round(samples / np.abs(samples).max() * 13_000).astype(np.int16)
     return Resampler(hibari.SAMPLE_RATE, RATE_HZ).convert(pcm)
 
@@ -30,11 +32,11 @@ def _voice() -> hibari.Hibari:
 
 
 def edges(pcm: NDArray[np.int16], noise_dbfs: float) -> tuple[int, int]:
-    """Where the level of 5 ms first and last stands out: 35 dB below the loud parts, 12 dB above
+    """Where the level of 5 ms first and last stands out: 35 dB below the loud parts, 9 dB above
     the noise.
     """
     level = np.sqrt(np.convolve(pcm.astype(float) ** 2, np.ones(80) / 80, "same"))
-    audible = 32768 * 10 ** ((noise_dbfs + 12) / 20)
+    audible = 32768 * 10 ** ((noise_dbfs + 9) / 20)
     loud = np.flatnonzero(level > max(np.quantile(level, 0.95) * 10 ** (-35 / 20), audible))
     return int(loud[0]), int(loud[-1])
 
@@ -103,7 +105,7 @@ def test_events_compare_show_and_match() -> None:
 
 def test_reset_ends_what_was_being_said() -> None:
     gate = SpeechGate()
-    pcm = spoken(LINES[1])[: RATE_HZ]
+    pcm = spoken(LINES[1])[:RATE_HZ]
     gate.process(pcm, 0)
     assert gate.in_speech
     (ended,) = gate.reset()

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import voicectl
-from voicectl.cli import bench
+from voicectl.cli import bench, talk
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.output import Printer
 from voicectl.errors import VoicectlError
@@ -22,7 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(bench.app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:
@@ -41,6 +40,10 @@ def _root(
     ] = False,
 ) -> None:
     """Talk to, serve, probe, replay and bench voice AI over WebRTC."""
+
+
+app.command(help=talk.HELP)(talk.talk)
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> NoReturn:

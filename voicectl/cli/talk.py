@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from voicectl.session.events import SessionEvent
     from voicectl.session.talk import Talk
 
-__all__ = ["talk"]
+__all__ = ["HELP", "talk"]
 
-_EXAMPLES = """
+HELP = """
 Hold a spoken conversation with a voice agent over WebRTC.
 
 Without --input the caller is a spoken demo of voicectl's own. Each reply's latency is measured
@@ -35,7 +35,7 @@ Examples:
 
 def talk(
     target: Annotated[
-        str, typer.Argument(metavar="[TARGET]", help="`local`: the embedded agent.")
+        str, typer.Argument(metavar="TARGET", help="`local`: the embedded agent.")
     ] = "local",
     inputs: Annotated[
         list[str] | None,
@@ -76,9 +76,6 @@ def talk(
         printer.note(note)
     interrupted = asyncio.run(_hold(conversation, _output(printer, conversation.title)))
     raise typer.Exit(ExitStatus.INTERRUPTED if interrupted else ExitStatus.YES)
-
-
-talk.__doc__ = _EXAMPLES
 
 
 def _output(printer: Printer, title: str) -> "Callable[[SessionEvent], None]":

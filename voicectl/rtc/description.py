@@ -13,13 +13,20 @@ from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from voicectl.errors import ConnectError, WireError
 
-__all__ = ["OpusParameters", "RemoteDescription", "read_remote", "with_opus_parameters"]
+__all__ = [
+    "SDP_FAILURES",
+    "OpusParameters",
+    "RemoteDescription",
+    "read_remote",
+    "with_opus_parameters",
+]
 
 MAX_BYTES = 65536
 MAX_SECTIONS = 4
 MAX_CANDIDATES = 32
 
-_UNPARSABLE = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
+SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
+"""What aiortc raises when a description does not parse or does not fit."""
 _OPUS_RTPMAP = re.compile(r"a=rtpmap:(\d+) opus/48000/2", re.IGNORECASE)
 
 
@@ -121,14 +128,15 @@ def read_remote(
         raise WireError(f"the {kind} is longer than {MAX_BYTES} bytes")
     try:
         description = SessionDescription.parse(sdp)
-    except (*_UNPARSABLE, StopIteration) as error:
+    except (*SDP_FAILURES, StopIteration) as error:
         raise WireError(f"the {kind} is not valid SDP", detail=repr(error)) from error
     if not 1 <= len(description.media) <= MAX_SECTIONS:
         raise WireError(
             f"the {kind} has {len(description.media)} media sections, expected 1 to {MAX_SECTIONS}"
         )
     for media in description.media:
-        _check_transport(media, kind)
+        _check_section(media, kind)
+    _check_bundle(description, kind)
     opus = _opus_of(description, kind)
     lines, refused = _admit_lines(sdp, description, allow_loopback)
     return RemoteDescription("\r\n".join(lines) + "\r\n", opus, refused)
@@ -155,11 +163,24 @@ def _admit_lines(
     return lines, refused
 
 
-def _check_transport(media: MediaDescription, kind: str) -> None:
-    if not (media.ice and media.ice.usernameFragment and media.ice.password):
+def _check_section(media: MediaDescription, kind: str) -> None:
+    if media.kind not in ("audio", "video", "application"):
+        raise WireError(f"the {kind} has a section of unknown kind", detail=media.kind)
+    if not (media.ice.usernameFragment and media.ice.password):
         raise WireError(f"the {kind} has no ICE credentials")
     if not (media.dtls and media.dtls.fingerprints):
         raise WireError(f"the {kind} has no DTLS fingerprint or setup attribute")
+
+
+def _check_bundle(description: SessionDescription, kind: str) -> None:
+    """Sections that share a transport are named by their mid (RFC 9143 §7)."""
+    mids = [media.rtp.muxId for media in description.media]
+    bundled = [mid for g in description.group if g.semantic == "BUNDLE" for mid in g.items]
+    if not all(mids) or len(set(mids)) < len(mids) or not set(bundled) <= set(mids):
+        raise WireError(
+            f"the {kind} has missing, repeated or unknown section identifiers",
+            detail=f"a=mid: {mids}, a=group:BUNDLE {bundled}",
+        )
 
 
 def _opus_of(description: SessionDescription, kind: str) -> OpusParameters:
@@ -183,11 +204,13 @@ def _opus_of(description: SessionDescription, kind: str) -> OpusParameters:
 
 def _is_allowed(line: str, allow_loopback: bool) -> bool:
     """Whether a check may be sent to an `a=candidate` (aioice resolves an mDNS name itself)."""
-    host = candidate_from_sdp(line.removeprefix("a=candidate:")).ip
-    if host.endswith(".local"):
+    candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
+    if not 0 < candidate.port < 65536:
+        return False
+    if candidate.ip.endswith(".local"):
         return True
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(candidate.ip)
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

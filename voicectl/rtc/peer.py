@@ -15,7 +15,12 @@ from voicectl.clock import Clock, SystemClock
 from voicectl.errors import ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.channel import MessageChannel
-from voicectl.rtc.description import OpusParameters, read_remote, with_opus_parameters
+from voicectl.rtc.description import (
+    SDP_FAILURES,
+    OpusParameters,
+    read_remote,
+    with_opus_parameters,
+)
 from voicectl.rtc.driver import EngineDriver, EngineLike
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
@@ -224,8 +229,9 @@ class Peer:
     async def _close_connection(self, reason: CloseReason) -> None:
         closing = asyncio.ensure_future(self._connection.close())
         _, pending = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
-        if pending:
+        if pending or closing.exception():
             self._connection.abort()
+        if pending:
             closing.cancel()
         else:
             closing.result()
@@ -263,8 +269,8 @@ class Peer:
         self.remote_opus = remote.opus
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
-        except (ValueError, OperationError) as error:
-            raise WireError(f"the {kind} cannot be applied", detail=str(error)) from error
+        except (*SDP_FAILURES, OperationError) as error:
+            raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
 
     def _send_packet(self, packet: bytes) -> bool:
         dtls = self._connection.dtls_transport

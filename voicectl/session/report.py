@@ -64,17 +64,17 @@ class Exchange:
 class AudioReport:
     """The caller's inbound audio, in the terms of W3C webrtc-stats."""
 
-    packets_received: int
-    packets_lost: int
-    packets_late: int
-    jitter_ms: float
-    jitter_buffer_delay_ms: float
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    jitter_ms: float = 0.0
+    jitter_buffer_delay_ms: float = 0.0
     """Mean over the samples that were played."""
-    concealed_ms: float
-    concealment_events: int
-    concealed_share: float
-    round_trip_ms: float | None
-    packets_sent: int
+    concealed_ms: float = 0.0
+    concealment_events: int = 0
+    concealed_share: float = 0.0
+    round_trip_ms: float | None = None
+    packets_sent: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 //! The one place where the core's errors become `voicectl.errors`.
 
 use pyo3::PyErr;
+use voicectl_media::engine::EngineError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
 use voicectl_media::vad::InvalidGateSettings;
@@ -15,6 +16,11 @@ mod raised {
 pub(crate) struct Error(PyErr);
 
 impl Error {
+    /// A setting that nothing here knows.
+    pub(crate) fn setting(message: String) -> Self {
+        Self(raised::UsageError::new_err(message))
+    }
+
     /// A setting that the codec does not know.
     pub(crate) fn codec_setting(message: String) -> Self {
         Self(raised::CodecError::new_err(message))
@@ -48,5 +54,15 @@ impl From<UnsupportedRate> for Error {
 impl From<InvalidGateSettings> for Error {
     fn from(error: InvalidGateSettings) -> Self {
         Self(raised::UsageError::new_err(error.to_string()))
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Opus(error) => error.into(),
+            EngineError::Resample(error) => error.into(),
+            other => Self(raised::UsageError::new_err(other.to_string())),
+        }
     }
 }

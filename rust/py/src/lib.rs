@@ -8,10 +8,13 @@
 )]
 
 mod border;
+mod engine;
 mod error;
+mod events;
 mod opus;
 mod pcm;
 mod resample;
+mod stats;
 mod vad;
 
 use pyo3::prelude::*;
@@ -21,9 +24,18 @@ mod _native {
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
     #[pymodule_export]
+    use super::engine::{ClearedAudio, Engine, EngineSettings};
+    #[pymodule_export]
+    use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
+    #[pymodule_export]
+    use super::stats::{
+        EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
+        RemoteOutboundRtpStats,
+    };
     #[pymodule_export]
     use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};
 
@@ -39,6 +51,7 @@ mod _native {
         };
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("BUILD_PROFILE", profile)?;
-        module.add("OPUS_VERSION", voicectl_media::opus::version())
+        module.add("OPUS_VERSION", voicectl_media::opus::version())?;
+        module.add("EngineEvent", super::events::engine_event(module.py())?)
     }
 }

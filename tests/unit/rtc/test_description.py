@@ -94,6 +94,10 @@ def test_what_a_peer_asks_for_is_read() -> None:
         describe(without="a=fingerprint"),
         describe(without="a=setup"),
         describe(*AUDIO * 4),
+        describe(*AUDIO),  # the same a=mid twice
+        describe(without="a=mid"),
+        describe("a=mid:elsewhere"),
+        describe(audio=[line.replace("m=audio", "m=text") for line in AUDIO]),
         describe("a=x:" + "y" * 70_000),
     ],
 )
@@ -132,6 +136,12 @@ def test_an_address_that_no_peer_can_have_is_not_tried(host: str) -> None:
     assert [line for line in remote.sdp.splitlines() if "a=candidate" in line] == [
         candidate("192.0.2.7")
     ]
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_a_port_that_does_not_exist_is_not_tried(port: int) -> None:
+    remote = read(describe(candidate("192.0.2.7").replace("5000", str(port))))
+    assert remote.refused_candidates == 1
 
 
 @pytest.mark.parametrize("host", ["192.168.1.2", "2001:db8::1", "f00d.local"])
