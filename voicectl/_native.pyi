@@ -300,11 +300,11 @@ class VoiceDetector:
     """Scores frame after frame of a stream at 16 kHz: 0 (no voice) to 1 (voice).
 
     Args:
-        vad: `earshot` (frames of 16 ms) or `silero` (32 ms; three times the cost per second, less
-            often fooled by other voices).
+        vad: `earshot` (frames of 16 ms) or `silero` (32 ms; a tenth dearer, and less often fooled
+            by noise and other voices).
 
     Raises:
-        ValueError: There is no such detector.
+        UsageError: There is no such detector.
     """
 
     def __new__(cls, vad: Literal["earshot", "silero"] = "earshot") -> VoiceDetector: ...
@@ -337,7 +337,8 @@ class SpeechGate:
         hangover_ms: This much of anything else ends it.
 
     Raises:
-        UsageError: The thresholds are out of order or outside 0 to 1.
+        UsageError: There is no such detector, or the thresholds are out of order or outside 0 to
+            1.
     """
 
     def __new__(
@@ -379,7 +380,7 @@ class EngineSettings:
         output_rate_hz: Rate of the PCM in events: 8000, 11025, 12000, 16000, 22050, 24000, 32000,
             44100, 48000 and up.
         strategy: How `playout` trades delay for concealment, from the shortest delay on.
-        vad: Tell when speech starts and ends in the received audio.
+        vad: Tell when speech starts and ends in the received audio, by this detector.
         tap_sent: Give what was sent as `AudioSent`.
         bitrate_bps: 500 to 512000.
         complexity: 0 to 10; CPU for quality.
@@ -391,7 +392,7 @@ class EngineSettings:
         wall_clock_offset_ns: Unix time less the clock of `now_ns`, for sender reports.
 
     Raises:
-        UsageError: There is no such sink or strategy.
+        UsageError: There is no such sink, strategy or vad.
     """
 
     def __new__(
@@ -400,7 +401,7 @@ class EngineSettings:
         sink: Literal["playout", "eager"] = "playout",
         output_rate_hz: int = 48_000,
         strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
-        vad: bool = False,
+        vad: Literal["earshot", "silero"] | None = None,
         tap_sent: bool = False,
         bitrate_bps: int = 32_000,
         complexity: int = 9,
@@ -418,7 +419,7 @@ class EngineSettings:
     @property
     def strategy(self) -> Literal["conservative", "balanced", "aggressive"]: ...
     @property
-    def vad(self) -> bool: ...
+    def vad(self) -> Literal["earshot", "silero"] | None: ...
     @property
     def tap_sent(self) -> bool: ...
     @property

@@ -32,7 +32,7 @@ class LocalAgent:
 
     def __init__(self, script: Script, settings: PeerSettings, *, clock: Clock, seed: int) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=True),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
             now_ns=clock.now_ns(),
             seed=seed,
         )

@@ -74,14 +74,13 @@ impl From<SpeechEvent> for SpeechChange {
 }
 
 /// The detector that Python names `vad`.
-fn kind_of(name: &str) -> PyResult<DetectorKind> {
+pub(crate) fn kind_of(name: &str) -> Result<DetectorKind, Error> {
     match name {
         "earshot" => Ok(DetectorKind::Earshot),
         "silero" => Ok(DetectorKind::Silero),
-        _ => {
-            let message = format!("vad {name:?} is neither earshot nor silero");
-            Err(PyValueError::new_err(message))
-        }
+        _ => Err(Error::setting(format!(
+            "vad {name:?} is neither earshot nor silero"
+        ))),
     }
 }
 
@@ -94,7 +93,7 @@ pub(crate) struct VoiceDetector {
 impl VoiceDetector {
     #[new]
     #[pyo3(signature = (vad="earshot"))]
-    fn new(vad: &str) -> PyResult<Self> {
+    fn new(vad: &str) -> Result<Self, Error> {
         Ok(Self {
             detector: kind_of(vad)?.detector(),
         })

@@ -51,10 +51,10 @@ impl Detector for Earshot {
 /// The detectors there are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DetectorKind {
-    /// [`Earshot`]: a third of the other's cost.
+    /// [`Earshot`], which scores every 16 ms.
     #[default]
     Earshot,
-    /// [`Silero`]: the less often fooled by other voices.
+    /// [`Silero`], which noise and other voices fool less often.
     Silero,
 }
 
