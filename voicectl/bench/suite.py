@@ -108,6 +108,7 @@ def run_suites(
     """
     refuse_debug_build()
     self_test = SelfTest(clock)
+    self_test.sample(effort.self_test_blocks)
     stopwatch = Stopwatch(clock, effort.blocks)
     figures = []
     for bench in (bench for suite in suites for bench in suite.benches):

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicectl.bench.dsp.rivals import rival
+from voicectl.bench.dsp.rivals import rival, rival_values
 from voicectl.bench.dsp.tones import delay_ms, tone_to_noise_db, worst_alias_db
 from voicectl.bench.measure import Workload
-from voicectl.bench.report import FigureSpec, Measurement, RivalValue
+from voicectl.bench.report import FigureSpec, Measurement
 from voicectl.bench.suite import Bench, Stopwatch
 
 __all__ = ["BENCHES"]
@@ -22,11 +23,11 @@ _CHUNKS = 50
 class Stream(Protocol):
     """Converts chunk after chunk of one stream."""
 
-    def prepare(self, pcm: NDArray[np.int16]) -> object:
+    def prepare(self, pcm: NDArray[np.int16], /) -> object:
         """The chunk in the form that `process` takes."""
         ...
 
-    def process(self, chunk: object) -> NDArray[np.int16]:
+    def process(self, chunk: Any, /) -> NDArray[np.int16]:  # noqa: ANN401 (any form)
         """What comes out for it."""
         ...
 
@@ -87,7 +88,7 @@ class _Soxr:
 
     def __init__(self, rates: Rates) -> None:
         stream = rival("soxr").ResampleStream(rates.from_hz, rates.to_hz, 1, dtype="int16")
-        self.process = stream.resample_chunk
+        self.process: Callable[[NDArray[np.int16]], NDArray[np.int16]] = stream.resample_chunk
 
     def prepare(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         return pcm
@@ -141,8 +142,8 @@ def _quality(
         def of(make: Callable[[Rates], Stream]) -> float:
             return measured(_converted(make(rates), rates), rates.from_hz, rates.to_hz)
 
-        rivals = tuple(RivalValue(name, of(make)) for name, make in _RIVALS.items())
-        return Measurement(of(_Ours), rivals)
+        rivals = {name: partial(of, make) for name, make in _RIVALS.items()}
+        return Measurement(of(_Ours), rival_values(rivals))
 
     return measure
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from voicectl.bench.dsp.rivals import rival
+from voicectl.bench.dsp.rivals import rival, rival_values
 from voicectl.bench.dsp.silero_onnx import WINDOW_SAMPLES, OnnxSilero, model_path
 from voicectl.bench.measure import Workload
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
@@ -59,7 +59,6 @@ def _earshot_vs_webrtcvad(stopwatch: Stopwatch) -> Measurement:
 
 
 def _silero_vs_onnxruntime(stopwatch: Stopwatch) -> Measurement:
-    rival("onnxruntime")
     onnx = OnnxSilero(model_path())
     theirs = _scoring(onnx.score, WINDOW_SAMPLES)
     return stopwatch.cost(_ours("silero"), "onnxruntime", theirs)
@@ -72,7 +71,6 @@ def _silero_scores(_: Stopwatch) -> Measurement:
     from voicectl.bench.dsp.hearing import noisy_scenes
     from voicectl.bench.dsp.speech import chunks
 
-    rival("onnxruntime")
     onnx = OnnxSilero(model_path())
     worst = 0.0
     for scene in noisy_scenes()[:2]:
@@ -88,9 +86,9 @@ def _quality(
     def measure(_: Stopwatch) -> Measurement:
         from voicectl.bench.dsp.hearing import hear_native, hear_webrtcvad
 
-        vad = rival("webrtcvad")
         return Measurement(
-            judged(hear_native(name)), (RivalValue("webrtcvad", judged(hear_webrtcvad(vad))),)
+            judged(hear_native(name)),
+            rival_values({"webrtcvad": lambda: judged(hear_webrtcvad(rival("webrtcvad")))}),
         )
 
     return measure

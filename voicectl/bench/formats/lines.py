@@ -25,7 +25,8 @@ def rival_text(figure: Figure) -> str:
     if measurement is None:
         return ""
     if (ratio := measurement.ratio) is not None:
-        return f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}] {measurement.rivals[0].name}"
+        interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+        return f"{ratio.value:.2f}x {interval} {measurement.rivals[0].name}"
     return ", ".join(f"{rival.name} {rival.value:.3g}" for rival in measurement.rivals)
 
 
