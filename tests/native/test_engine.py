@@ -168,6 +168,14 @@ def test_stop_says_goodbye_once_and_sends_no_more() -> None:
     assert engine.stats().outbound is None
 
 
+def test_end_that_has_sent_nothing_reports_as_a_receiver() -> None:
+    engine = sending_engine()
+    engine.handle_timeout(0)
+    engine.stop(1)
+    (last,) = engine.poll_transmit()
+    assert last[1] == 201
+
+
 def test_engine_that_has_nothing_to_do_asks_for_no_time() -> None:
     engine = _native.Engine(EngineSettings(sink="eager"), now_ns=0, seed=1)
     assert engine.next_timeout() is None
