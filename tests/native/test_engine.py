@@ -139,14 +139,16 @@ def test_utterance_without_audio_is_drained_at_once() -> None:
 def test_starved_utterance_is_counted_and_goes_on_whole() -> None:
     engine = sending_engine(EngineSettings(sink="eager", tap_sent=True))
     said = tone(440, 48_000, 4800)
+    rtp_until(engine, 40)
     engine.queue_audio(said[:2000], 48_000)
-    rtp_until(engine, 100)
+    rtp_until(engine, 140)
     engine.queue_audio(said[2000:], 48_000)
     engine.finish_audio()
-    rtp_until(engine, 300)
+    rtp_until(engine, 340)
     assert engine.stats().drops.starved_frames == 3
     taps = [event.pcm for event in engine.poll_events() if isinstance(event, _native.AudioSent)]
-    sent = np.concatenate(taps)
+    # Recorded from 10 ms on; the first frame, sent at 50 ms, was spoken from 30 ms on.
+    sent = np.concatenate(taps)[960:]
     # Two whole frames, three of silence, and the rest without a hole.
     assert np.array_equal(sent[: 2 * 960], said[: 2 * 960])
     assert not sent[2 * 960 : 5 * 960].any()
