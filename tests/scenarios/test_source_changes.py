@@ -92,7 +92,7 @@ def test_ear_hears_a_departing_source_out_and_counts_nothing_after_it() -> None:
 
 def test_speech_ends_when_the_source_leaves_in_mid_sentence() -> None:
     pair = EnginePair(
-        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad=True),
+        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot"),
         _native.EngineSettings(sink="eager"),
     )
     pair.run_ms(1000)

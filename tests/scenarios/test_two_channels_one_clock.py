@@ -24,9 +24,10 @@ def test_both_channels_have_one_sample_for_each_of_the_clock(rate_hz: int) -> No
     pair = recording_call(rate_hz)
     pair.run_ms(2000)
     # What is said comes a frame of 20 ms later than what is heard in the same tick.
-    for kind, length_ms in ((_native.AudioReceived, 2000), (_native.AudioSent, 1980)):
+    heard, said = pair.caller.all(_native.AudioReceived), pair.caller.all(_native.AudioSent)
+    for channel, length_ms in ((heard, 2000), (said, 1980)):
         position = 0
-        for event in pair.caller.all(kind):
+        for event in channel:
             assert event.at_ns == TICK_NS + position * NS_PER_S // rate_hz
             position += len(event.pcm)
         assert position == rate_hz * length_ms // 1000

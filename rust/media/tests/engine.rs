@@ -6,6 +6,7 @@ use voicectl_media::engine::{Engine, Event, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::{Header, Packet, is_rtcp};
+use voicectl_media::vad::DetectorKind;
 
 const MS: u64 = 1_000_000;
 const OPUS: u8 = 111;
@@ -52,7 +53,7 @@ fn engine(sink: Sink, tap_sent: bool) -> Engine {
     let settings = Settings {
         sink,
         tap_sent,
-        vad: true,
+        vad: Some(DetectorKind::default()),
         output_rate_hz: 16_000,
         encoder: EncoderSettings {
             complexity: 0,
