@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from voicectl import _native
 from voicectl.agent.embedded import EmbeddedAgent
 from voicectl.agent.script import Script
+from voicectl.agent.stt import SpeechToText
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx
+from voicectl.agent.tts import TextToSpeech
 from voicectl.agent.tts.hibari import Hibari
 from voicectl.clock import Clock
 from voicectl.dialogue.events import DialogueEvent
@@ -24,8 +26,8 @@ _AGENT_RATE_HZ = 16000
 class Models:
     """What the agent hears and speaks with, loaded."""
 
-    stt: Pocketsphinx
-    tts: Hibari
+    stt: SpeechToText
+    tts: TextToSpeech
 
 
 async def load_models(script: Script) -> Models:
