@@ -46,9 +46,7 @@ def heard(
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_sentence_of_the_script_is_heard(
-    stt: Pocketsphinx, voice: Hibari, sentence: str
-) -> None:
+def test_sentence_of_the_script_is_heard(stt: Pocketsphinx, voice: Hibari, sentence: str) -> None:
     assert heard(stt, spoken(voice, sentence + ".")) == sentence
 
 
@@ -97,9 +95,7 @@ def test_words_are_known_while_the_utterance_is_being_said(
     assert stt.finish().text == "what is seven times eight"
 
 
-def test_utterance_that_was_not_finished_is_forgotten(
-    stt: Pocketsphinx, voice: Hibari
-) -> None:
+def test_utterance_that_was_not_finished_is_forgotten(stt: Pocketsphinx, voice: Hibari) -> None:
     stt.start()
     stt.accept(spoken(voice, "tell me a joke."))
     assert heard(stt, spoken(voice, "what time is it.")) == "what time is it"
