@@ -594,7 +594,9 @@ class AudioSent:
     """What went into the encoder, or silence while nothing was being sent.
 
     It lies on the same grid as `AudioReceived` of the sink `playout`, from the first tick on: the
-    two, each strung together, are the two channels of a recording on one clock.
+    two, each strung together, are the two channels of a recording on one clock. A frame lies where
+    a mouth would have spoken it, in the time before the tick that sends it, so that a latency
+    measured on the recording has the time that it takes to fill a frame. It comes that much later.
     """
 
     def __new__(cls, pcm: NDArray[np.int16], at_ns: int) -> AudioSent: ...
@@ -604,7 +606,7 @@ class AudioSent:
 
     @property
     def at_ns(self) -> int:
-        """The tick of the first sample."""
+        """The tick at which the first sample would have been spoken."""
 
 @final
 class AudioDrained:

@@ -68,6 +68,8 @@ LOOPBACK_ADDRESSES = ["127.0.0.1"]
 STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
+CANDIDATE_WAIT_S = 0.02
+"""How soon a candidate that the peer trickles is noticed."""
 STUN_GATHER_TIMEOUT_S = 1
 TURN_GATHER_TIMEOUT_S = 3
 MAX_DATAGRAM_BYTES = 1500
@@ -188,9 +190,11 @@ class EngineConnection(Connection):
         self._query_consent_task = asyncio.create_task(self.query_consent())
 
     async def _run_checks(self) -> int:
+        unchecked = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
         while self._check_periodic():
+            more = any(pair.state in unchecked for pair in self._check_list)
             try:
-                async with asyncio.timeout(CHECK_PACING_S):
+                async with asyncio.timeout(CHECK_PACING_S if more else CANDIDATE_WAIT_S):
                     return await self._check_list_state.get()
             except TimeoutError:
                 continue

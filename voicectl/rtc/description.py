@@ -166,7 +166,7 @@ def _admit_lines(
 def _check_section(media: MediaDescription, kind: str) -> None:
     if media.kind not in ("audio", "video", "application"):
         raise WireError(f"the {kind} has a section of unknown kind", detail=media.kind)
-    if not (media.ice.usernameFragment and media.ice.password):
+    if not (media.ice and media.ice.usernameFragment and media.ice.password):
         raise WireError(f"the {kind} has no ICE credentials")
     if not (media.dtls and media.dtls.fingerprints):
         raise WireError(f"the {kind} has no DTLS fingerprint or setup attribute")

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from voicectl._native import EngineEvent
 from voicectl.clock import Clock
 from voicectl.units import NS_PER_S
 
@@ -44,7 +45,7 @@ class EngineLike(Protocol):
         """The RTP and RTCP packets to protect and send, in order."""
         ...
 
-    def poll_events(self) -> list[Any]:
+    def poll_events(self) -> list[EngineEvent]:
         """The events since the last call."""
         ...
 
@@ -74,7 +75,7 @@ class EngineDriver:
         *,
         clock: Clock,
         send: Callable[[bytes], bool],
-        deliver: Callable[[list[Any]], None],
+        deliver: Callable[[list[EngineEvent]], None],
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -98,8 +99,11 @@ class EngineDriver:
         self._disarm()
 
     def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """Let the engine send its audio with these identifiers."""
+        """Let the engine send its audio with these identifiers, the first frame at once."""
+        if self._loop is None:
+            return
         self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+        self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
     def receiving_negotiated(self, payload_types: dict[int, str]) -> None:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from aiortc import RTCDataChannel, RTCSessionDescription
 from aiortc.exceptions import OperationError
 from numpy.typing import NDArray
 
+from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
@@ -21,7 +22,7 @@ from voicectl.rtc.description import (
     read_remote,
     with_opus_parameters,
 )
-from voicectl.rtc.driver import EngineDriver, EngineLike
+from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
 
@@ -53,10 +54,10 @@ class Peer:
 
     def __init__(
         self,
-        engine: EngineLike,
+        engine: Engine,
         settings: PeerSettings | None = None,
         *,
-        on_events: Callable[[list[Any]], None] | None = None,
+        on_events: Callable[[list[EngineEvent]], None] | None = None,
         on_message: Callable[[str], None] | None = None,
         on_closed: Callable[[CloseReason], None] | None = None,
         clock: Clock | None = None,
@@ -151,7 +152,7 @@ class Peer:
         self._engine.finish_audio()
         self._driver.drain()
 
-    def clear_audio(self) -> Any:
+    def clear_audio(self) -> ClearedAudio:
         """Drop what is queued, for barge-in; returns what was sent and what was dropped."""
         cleared = self._engine.clear_audio(self._clock.now_ns())
         self._driver.drain()
@@ -173,7 +174,7 @@ class Peer:
             first_packet_received_ns=self._driver.first_packet_received_ns,
         )
 
-    def stats(self) -> Any:
+    def stats(self) -> EngineStats:
         """The engine's statistics of the audio."""
         return self._engine.stats()
 

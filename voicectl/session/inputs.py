@@ -36,7 +36,7 @@ def read_utterances(specifications: Sequence[str]) -> list[Utterance]:
 
 
 def at_call_rate(audio: Audio) -> Audio:
-    """The same audio at 48 kHz, later by the resampler's delay of 2 ms."""
+    """The same audio at 48 kHz."""
     if audio.sample_rate_hz == SAMPLE_RATE_HZ:
         return audio
     resampler = _native.Resampler(audio.sample_rate_hz, SAMPLE_RATE_HZ)

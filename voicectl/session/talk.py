@@ -10,12 +10,14 @@ from typing import Self
 from voicectl.agent.script import Script
 from voicectl.agent.script_file import default_script, load_script
 from voicectl.agent.stt.pocketsphinx import unknown_words
+from voicectl.clock import SystemClock
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
 from voicectl.session.caller import Utterance
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
+from voicectl.session.local_agent import load_models
 from voicectl.session.local_call import LocalCall
 from voicectl.session.report import CallReport
 from voicectl.session.target import parse_target
@@ -77,18 +79,21 @@ class Talk:
         Raises:
             VoicectlError: it could not be held to its end; what was recorded is kept.
         """
-        utterances = self.utterances
-        if utterances is None:
-            utterances = await asyncio.to_thread(demo_utterances)
         recording = None
         if self.recording is not None:
             recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        models = await load_models(self.script)
+        utterances = self.utterances
+        if utterances is None:
+            utterances = await asyncio.to_thread(demo_utterances)
         self._call = LocalCall(
             self.script,
+            models,
             utterances,
             recording=recording,
             emit=emit,
             duration_s=self.duration_s,
+            clock=SystemClock(),
         )
         return await self._call.run()
 

@@ -178,6 +178,7 @@ def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(
 ) -> None:
     async def scenario() -> None:
         monkeypatch.setattr(_aiortc_private, "CHECK_PACING_S", 1000)
+        monkeypatch.setattr(_aiortc_private, "CANDIDATE_WAIT_S", 1000)
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
