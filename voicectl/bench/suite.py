@@ -29,14 +29,14 @@ class Effort:
     """How many samples are taken."""
 
     rounds: int
-    """A cost's, each on fresh memory, with some of the A/A self-test before it."""
+    """A cost's, each on fresh memory, with one of the A/A self-test before them."""
     blocks: int
     """A round's, of `measure.compare`; even."""
 
     @classmethod
     def quick(cls) -> "Effort":
         """Under a minute for all suites, on a machine that is not idle."""
-        return cls(rounds=6, blocks=6)
+        return cls(rounds=5, blocks=6)
 
     @classmethod
     def thorough(cls) -> "Effort":
@@ -150,11 +150,8 @@ def _measured(bench: Bench, stopwatch: Stopwatch, self_test: SelfTest, rounds: i
     try:
         if bench.spec.kind == "quality":
             return Figure(bench.spec, bench.measure(stopwatch))
-        measurements = []
-        for _ in range(rounds):
-            self_test.sample(stopwatch.blocks)
-            measurements.append(bench.measure(stopwatch))
-        return Figure(bench.spec, _joined(measurements))
+        self_test.sample(stopwatch.blocks)
+        return Figure(bench.spec, _joined([bench.measure(stopwatch) for _ in range(rounds)]))
     except SetupError as error:
         missing = error.message if error.hint is None else f"{error.message}: {error.hint}"
         return Figure(bench.spec, None, missing)
