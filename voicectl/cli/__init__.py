@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import voicectl
+from voicectl.cli import talk
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.output import Printer
 from voicectl.errors import VoicectlError
@@ -39,6 +40,9 @@ def _root(
     ] = False,
 ) -> None:
     """Talk to, serve, probe, replay and bench voice AI over WebRTC."""
+
+
+app.command(help=talk.HELP)(talk.talk)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,148 @@
+//! Both sinks of the jitter buffer beside `NetEq`'s figures on the same packets.
+//!
+//! `cargo run --release -p voicectl-media --example playout_table -- [--strategy balanced]
+//! [--trace NAME] [--speech 48k-mono.raw] [--seconds] [--no-fec]`
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+
+#[path = "../tests/playout_support/speech_like.rs"]
+mod speech_like;
+#[path = "../tests/playout_support/trace_run.rs"]
+mod trace_run;
+
+use trace_run::{Figures, encode, run, shipped_trace};
+use voicectl_media::opus::has_lbrr;
+use voicectl_media::playout::{Settings, Sink, Strategy};
+
+/// Where the packets fall in the tick rhythm moves the delay by up to 10 ms: all figures are means
+/// over these phases.
+const PHASES_NS: [u64; 4] = [0, 2_500_000, 5_000_000, 7_500_000];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| {
+        let index = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(index + 1).cloned()
+    };
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let strategies = match value("--strategy").as_deref() {
+        Some("conservative") => vec![Strategy::Conservative],
+        Some("aggressive") => vec![Strategy::Aggressive],
+        Some("all") => vec![
+            Strategy::Conservative,
+            Strategy::Balanced,
+            Strategy::Aggressive,
+        ],
+        _ => vec![Strategy::Balanced],
+    };
+    let pcm =
+        value("--speech").map_or_else(|| speech_like::speech_like(60, 1), |path| read_raw(&path));
+    let with_fec = encode(&pcm, true);
+    let without_fec = encode(&pcm, false);
+    let carrying = with_fec.iter().filter(|payload| has_lbrr(payload)).count();
+    println!(
+        "{:.0} % of the packets carry LBRR",
+        100.0 * carrying as f64 / with_fec.len() as f64
+    );
+    println!(
+        "{:<12} {:<3} {:<13} {:>7} {:>15} {:>6} {:>5} {:>6} {:>6} | {:>7} {:>15} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>5}",
+        "trace",
+        "fec",
+        "sink",
+        "delay",
+        "(by phase)",
+        "ratio",
+        "p95",
+        "target",
+        "late",
+        "conc %",
+        "(by phase)",
+        "silent",
+        "skip %",
+        "acc %",
+        "dec %",
+        "NetEq",
+        "conc"
+    );
+    let table = std::fs::read_to_string(format!(
+        "{}/../../benches/traces/neteq-chromium-156.tsv",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap();
+    for line in table.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let (name, fec) = (columns[0], columns[1] == "on");
+        if value("--trace").is_some_and(|wanted| wanted != name) || (!fec && flag("--fec-only")) {
+            continue;
+        }
+        let trace = shipped_trace(name);
+        let payloads = if fec { &with_fec } else { &without_fec };
+        let number = |index: usize| columns[index].parse::<f64>().unwrap();
+        let mut settings: Vec<Settings> = strategies
+            .iter()
+            .map(|&strategy| Settings {
+                sink: Sink::Playout,
+                strategy,
+                ..Settings::default()
+            })
+            .collect();
+        settings.push(Settings {
+            sink: Sink::Eager,
+            ..Settings::default()
+        });
+        for settings in settings {
+            let runs: Vec<Figures> = PHASES_NS
+                .iter()
+                .map(|&phase| run(&trace, payloads, settings, phase, false))
+                .collect();
+            let sink = match settings.sink {
+                Sink::Eager => "eager".to_owned(),
+                Sink::Playout => format!("{:?}", settings.strategy).to_lowercase(),
+            };
+            row(name, columns[1], &sink, &runs, number(3), number(9));
+            if flag("--seconds") {
+                for (second, (delay, concealed)) in runs[0]
+                    .by_second_ms
+                    .iter()
+                    .zip(&runs[0].concealed_by_second_ms)
+                    .enumerate()
+                {
+                    println!("   {second:>3} s {delay:>7.1} ms {concealed:>6.1} ms concealed");
+                }
+            }
+        }
+    }
+}
+
+fn row(name: &str, fec: &str, sink: &str, runs: &[Figures], delay: f64, concealed: f64) {
+    let mean = |f: &dyn Fn(&Figures) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
+    let low = |f: &dyn Fn(&Figures) -> f64| runs.iter().map(f).fold(f64::MAX, f64::min);
+    let high = |f: &dyn Fn(&Figures) -> f64| runs.iter().map(f).fold(f64::MIN, f64::max);
+    let range = |f: &dyn Fn(&Figures) -> f64, digits: usize| {
+        format!("({:.digits$}-{:.digits$})", low(f), high(f))
+    };
+    println!(
+        "{name:<12} {fec:<3} {sink:<13} {:>7.1} {:>15} {:>6.2} {:>5.0} {:>6.1} {:>6.0} | {:>7.3} {:>15} {:>6.2} {:>6.3} {:>6.2} {:>6.2} | {delay:>6.1} {concealed:>5.2}",
+        mean(&|f| f.delay_ms),
+        range(&|f| f.delay_ms, 1),
+        mean(&|f| f.delay_ms) / delay,
+        mean(&|f| f.p95_ms),
+        mean(&|f| f.target_ms),
+        mean(&|f| f.late_packets as f64),
+        mean(&|f| f.concealed),
+        range(&|f| f.concealed, 2),
+        mean(&|f| f.silent_concealed),
+        mean(&|f| f.skipped),
+        mean(&|f| f.accelerated),
+        mean(&|f| f.decelerated),
+    );
+}
+
+/// 48 kHz mono, 16 bit little endian, without a header.
+fn read_raw(path: &str) -> Vec<i16> {
+    std::fs::read(path)
+        .unwrap()
+        .chunks_exact(2)
+        .map(|b| i16::from_le_bytes([b[0], b[1]]))
+        .collect()
+}

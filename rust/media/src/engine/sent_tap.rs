@@ -1,0 +1,54 @@
+//! What is sent, as the application can record it: tick by tick, beside what is received.
+
+use crate::playout::TICK_SAMPLES;
+use crate::resample::UnsupportedRate;
+
+use super::event::{Event, EventQueue};
+use super::media_resampler::MediaResampler;
+
+/// Gives one tick of sent audio at each tick, silence while nothing is sent. It goes through the
+/// same filter as what is received, so that both lag alike.
+pub(super) struct SentTap {
+    resampler: MediaResampler,
+    /// Samples at 48 kHz of frames whose later ticks are still to come.
+    pending: Vec<i16>,
+    pcm: Vec<i16>,
+}
+
+impl SentTap {
+    pub(super) fn new(output_rate_hz: u32) -> Result<Self, UnsupportedRate> {
+        Ok(Self {
+            resampler: MediaResampler::new(output_rate_hz, false)?,
+            pending: Vec::with_capacity(8 * TICK_SAMPLES),
+            pcm: Vec::with_capacity(output_rate_hz as usize / 50),
+        })
+    }
+
+    /// Takes a frame that was sent at the tick which [`SentTap::run_tick`] runs next.
+    pub(super) fn push_frame(&mut self, frame: &[i16]) {
+        self.pending.clear();
+        self.pending.extend_from_slice(frame);
+    }
+
+    /// Drops what was to come at ticks that are passed over.
+    pub(super) fn skip(&mut self) {
+        self.pending.clear();
+    }
+
+    pub(super) fn run_tick(&mut self, tick_ns: u64, events: &mut EventQueue) {
+        const SILENCE: [i16; TICK_SAMPLES] = [0; TICK_SAMPLES];
+        let taken = self.pending.len().min(TICK_SAMPLES);
+        self.pcm.clear();
+        let tick = if taken == 0 {
+            &SILENCE[..]
+        } else {
+            &self.pending[..taken]
+        };
+        self.resampler.process(tick, 0, &mut self.pcm);
+        self.pending.drain(..taken);
+        events.push(&Event::AudioSent {
+            pcm: &self.pcm,
+            at_ns: tick_ns,
+        });
+    }
+}

@@ -1,0 +1,179 @@
+//! How late packets come, relative to the fastest of their time.
+//!
+//! Nothing here knows the network's true delay or the sender's clock: what counts is how much
+//! later than the fastest packet of the last seconds a packet comes. A window that short takes
+//! the drift of the two clocks with it (a drift of 200 ppm moves it by 0.4 ms).
+
+use super::samples_to_ns;
+
+/// The length of a window of which the slowest packet is remembered. Late packets come in
+/// groups; one number for each group is what the target is chosen from.
+pub(super) const WINDOW_NS: u64 = 500_000_000;
+
+/// How many windows are remembered: the long memory, 40 s.
+pub(super) const WINDOWS: usize = 80;
+
+/// The fastest packet is sought in this many windows, besides the current one.
+const FASTEST_OF_WINDOWS: usize = 4;
+
+/// Two sides of a window whose fastest packets differ more than this are two states of the
+/// network: a step of the delay, not a packet that was late.
+const STEP_NS: i64 = 20_000_000;
+
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit ends the name")]
+struct Window {
+    start_ns: u64,
+    fastest_ns: i64,
+    slowest_ns: i64,
+}
+
+/// Transit times (arrival minus media time, on no common clock) by window, newest first.
+#[derive(Debug)]
+pub(super) struct ArrivalDelay {
+    /// The current window is the first.
+    windows: [Window; WINDOWS],
+    count: usize,
+}
+
+impl ArrivalDelay {
+    pub(super) fn new() -> Self {
+        Self {
+            windows: [Window {
+                start_ns: 0,
+                fastest_ns: 0,
+                slowest_ns: 0,
+            }; WINDOWS],
+            count: 0,
+        }
+    }
+
+    /// Takes a packet's arrival in. True when a window has closed with it.
+    pub(super) fn observe(&mut self, media: i64, arrival_ns: u64) -> bool {
+        let transit_ns = transit_ns(media, arrival_ns);
+        if self.count > 0 {
+            let current = &mut self.windows[0];
+            if arrival_ns.saturating_sub(current.start_ns) < WINDOW_NS {
+                current.fastest_ns = current.fastest_ns.min(transit_ns);
+                current.slowest_ns = current.slowest_ns.max(transit_ns);
+                return false;
+            }
+        }
+        self.windows.rotate_right(1);
+        self.windows[0] = Window {
+            start_ns: arrival_ns,
+            fastest_ns: transit_ns,
+            slowest_ns: transit_ns,
+        };
+        self.count = (self.count + 1).min(WINDOWS);
+        true
+    }
+
+    /// The fastest transit of the last two seconds in which packets came.
+    pub(super) fn fastest_ns(&self) -> i64 {
+        self.windows[..self.count]
+            .iter()
+            .take_while(|window| self.is_recent(window))
+            .map(|window| window.fastest_ns)
+            .min()
+            .unwrap_or(0)
+    }
+
+    fn is_recent(&self, window: &Window) -> bool {
+        let age_ns = self.windows[0].start_ns.saturating_sub(window.start_ns);
+        age_ns <= FASTEST_OF_WINDOWS as u64 * WINDOW_NS + WINDOW_NS / 2
+    }
+
+    /// How long after the fastest packet's this moment is, for the media that starts at `media`.
+    pub(super) fn relative_ns(&self, media: i64, at_ns: u64) -> i64 {
+        transit_ns(media, at_ns) - self.fastest_ns()
+    }
+
+    /// When media is there at the earliest, going by the fastest packet.
+    pub(super) fn earliest_ns(&self, media: i64) -> u64 {
+        (samples_to_ns(media) + self.fastest_ns()).max(0) as u64
+    }
+
+    /// The slowest packet of each window relative to the fastest around it, in milliseconds,
+    /// newest first.
+    pub(super) fn slowest_ms(&self) -> impl Iterator<Item = f32> {
+        (0..self.count).map(|index| {
+            let slowest_ns = self.windows[index].slowest_ns;
+            (slowest_ns - self.fastest_around_ns(index)).max(0) as f32 / 1e6
+        })
+    }
+
+    /// The slowest packet of the last `windows` windows and the current one.
+    pub(super) fn recent_slowest_ms(&self, windows: usize) -> f32 {
+        let fastest_ns = self.fastest_ns();
+        self.windows[..self.count]
+            .iter()
+            .take(windows + 1)
+            .map(|window| (window.slowest_ns - fastest_ns).max(0) as f32 / 1e6)
+            .fold(0.0, f32::max)
+    }
+
+    /// What a packet of this window could have been as fast as: the fastest before and after it,
+    /// or, where the delay made a step in between, the fastest on its own side.
+    fn fastest_around_ns(&self, index: usize) -> i64 {
+        let newest = index.saturating_sub(FASTEST_OF_WINDOWS);
+        let oldest = (index + FASTEST_OF_WINDOWS).min(self.count - 1);
+        let fastest = |windows: &[Window]| windows.iter().map(|w| w.fastest_ns).min().unwrap_or(0);
+        let after = fastest(&self.windows[newest..=index]);
+        let before = fastest(&self.windows[index..=oldest]);
+        if (after - before).abs() > STEP_NS {
+            after.max(before)
+        } else {
+            after.min(before)
+        }
+    }
+}
+
+fn transit_ns(media: i64, at_ns: u64) -> i64 {
+    at_ns as i64 - samples_to_ns(media)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn observed(delays_ms: impl IntoIterator<Item = u64>) -> ArrivalDelay {
+        let mut delay = ArrivalDelay::new();
+        for (n, delay_ms) in delays_ms.into_iter().enumerate() {
+            delay.observe(n as i64 * 960, (n as u64 * 20 + delay_ms) * MS);
+        }
+        delay
+    }
+
+    #[test]
+    fn delay_is_relative_to_the_fastest_packet() {
+        let delay = observed([130, 105, 140, 100]);
+        assert_eq!(delay.relative_ns(4 * 960, (80 + 150) * MS), 50_000_000);
+    }
+
+    #[test]
+    fn a_step_of_the_delay_is_not_remembered_as_late_packets() {
+        let delay = observed((0..400).map(|n| if n < 200 { 30 } else { 180 }));
+        let slowest: Vec<f32> = delay.slowest_ms().collect();
+        assert!(slowest.iter().filter(|&&ms| ms > 100.0).count() <= 1);
+        assert_eq!(delay.relative_ns(400 * 960, (8_000 + 180) * MS), 0);
+    }
+
+    #[test]
+    fn drift_of_a_thousand_ppm_adds_no_more_than_it_makes_in_a_few_seconds() {
+        let mut delay = ArrivalDelay::new();
+        for n in 0..3_000_u64 {
+            delay.observe(n as i64 * 960, (n * 20_020 + 50_000) * 1_000);
+        }
+        assert!(delay.slowest_ms().all(|ms| ms < 5.0));
+    }
+
+    #[test]
+    fn one_late_packet_is_the_slowest_of_its_window() {
+        let delay = observed((0..100).map(|n| if n == 60 { 90 } else { 30 }));
+        let slowest: Vec<f32> = delay.slowest_ms().collect();
+        assert!((slowest.iter().copied().fold(0.0, f32::max) - 60.0).abs() < 0.1);
+    }
+}

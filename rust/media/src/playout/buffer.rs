@@ -1,0 +1,90 @@
+use super::eager::EagerSink;
+use super::inlet::Inlet;
+use super::ticks::PlayoutSink;
+use super::{Block, FrameDecoder, Inserted, ReceivedFrame, Settings, Sink, Stats};
+
+#[derive(Debug)]
+enum Outlet {
+    Playout(Box<PlayoutSink>),
+    Eager(Box<EagerSink>),
+}
+
+/// Packets in, samples out.
+///
+/// Sans-IO: every call takes `now_ns`, which must not go back. [`Self::poll`] is called at
+/// [`Self::next_timeout`] and after inserting, until it gives `None`. Memory is bounded under any
+/// input: 512 packets of at most 8000 bytes; when more wait, the oldest is discarded.
+#[derive(Debug)]
+pub struct JitterBuffer<D> {
+    inlet: Inlet,
+    outlet: Outlet,
+    decoder: D,
+}
+
+impl<D: FrameDecoder> JitterBuffer<D> {
+    /// An empty buffer. The grid of [`Sink::Playout`] begins one tick after `now_ns`.
+    pub fn new(settings: Settings, decoder: D, now_ns: u64) -> Self {
+        Self {
+            inlet: Inlet::new(),
+            outlet: match settings.sink {
+                Sink::Playout => {
+                    Outlet::Playout(Box::new(PlayoutSink::new(settings.strategy, now_ns)))
+                }
+                Sink::Eager => Outlet::Eager(Box::new(EagerSink::new(settings.repair_budget_ms))),
+            },
+            decoder,
+        }
+    }
+
+    /// Takes a frame as it was sent.
+    pub fn insert(&mut self, frame: &ReceivedFrame<'_>, now_ns: u64) -> Inserted {
+        let next_media = self.next_media();
+        self.inlet.insert(frame, now_ns, &self.decoder, next_media)
+    }
+
+    /// Takes an earlier frame that came as redundancy (RED, RFC 2198) or was sent again (RTX,
+    /// RFC 4588). It fills a hole and says nothing about the network's delay. Insert it before
+    /// the packet that carried it.
+    pub fn insert_redundant(&mut self, frame: &ReceivedFrame<'_>, now_ns: u64) -> Inserted {
+        let next_media = self.next_media();
+        self.inlet
+            .insert_redundant(frame, now_ns, &self.decoder, next_media)
+    }
+
+    /// Appends the sequence numbers to ask for again (NACK, RFC 4585 §6.2.1), each once per round
+    /// trip, none whose answer could not come in time. Calling it tells the buffer that answers
+    /// can be expected.
+    pub fn nack_wanted(&mut self, now_ns: u64, round_trip_ns: u64, wanted: &mut Vec<u16>) {
+        self.inlet.missing.wanted(now_ns, round_trip_ns, wanted);
+    }
+
+    /// When to poll next, if nothing is inserted before.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        match &self.outlet {
+            Outlet::Playout(sink) => Some(sink.next_tick_ns()),
+            Outlet::Eager(sink) => sink.next_timeout(&self.inlet),
+        }
+    }
+
+    /// The next block that is due, if there is one.
+    pub fn poll(&mut self, now_ns: u64) -> Option<Block<'_>> {
+        match &mut self.outlet {
+            Outlet::Playout(sink) => sink.poll(now_ns, &mut self.inlet, &mut self.decoder),
+            Outlet::Eager(sink) => sink.poll(now_ns, &mut self.inlet, &mut self.decoder),
+        }
+    }
+
+    /// Counters since creation.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.inlet.stats
+    }
+
+    fn next_media(&self) -> Option<i64> {
+        match &self.outlet {
+            Outlet::Playout(sink) => sink.next_media(),
+            Outlet::Eager(sink) => sink.next_media(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What both sinks share: the packets that have arrived and what is known of the network.
+
+use super::arrival_delay::ArrivalDelay;
+use super::media_clock::{MediaClock, Place, Placement};
+use super::missing::Missing;
+use super::packet_store::{PacketStore, StoredPacket};
+use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats};
+
+/// Longer than any Opus packet of 120 ms (RFC 6716 §3.4: six frames of 1275 bytes).
+const MAX_PAYLOAD_BYTES: usize = 8_000;
+
+/// How far back a sequence number is known to have been received.
+const SEEN_SEQUENCES: usize = 1_024;
+
+#[derive(Debug)]
+pub(super) struct Inlet {
+    pub(super) store: PacketStore,
+    pub(super) arrivals: ArrivalDelay,
+    pub(super) missing: Missing,
+    pub(super) stats: Stats,
+    /// A window of arrivals has closed since the sink looked.
+    pub(super) window_closed: bool,
+    clock: MediaClock,
+    seen: Vec<i64>,
+}
+
+impl Inlet {
+    pub(super) fn new() -> Self {
+        Self {
+            store: PacketStore::new(),
+            arrivals: ArrivalDelay::new(),
+            missing: Missing::new(),
+            stats: Stats::default(),
+            window_closed: false,
+            clock: MediaClock::default(),
+            seen: vec![i64::MIN; SEEN_SEQUENCES],
+        }
+    }
+
+    /// `next_media` is where the sink will go on: what ends before it comes late.
+    pub(super) fn insert<D: FrameDecoder>(
+        &mut self,
+        frame: &ReceivedFrame<'_>,
+        now_ns: u64,
+        decoder: &D,
+        next_media: Option<i64>,
+    ) -> Inserted {
+        let Some(duration_samples) = playable(frame, decoder) else {
+            self.stats.malformed_packets += 1;
+            return Inserted::Malformed;
+        };
+        let place = match self.clock.place(frame, now_ns) {
+            Placement::Placed(place) | Placement::Restarted(place) => place,
+            Placement::OnProbation => {
+                self.stats.discontinuous_packets += 1;
+                return Inserted::Discontinuous;
+            }
+        };
+        let seen = &mut self.seen[place.sequence.rem_euclid(SEEN_SEQUENCES as i64) as usize];
+        if *seen == place.sequence {
+            self.stats.duplicate_packets += 1;
+            return Inserted::Duplicate;
+        }
+        *seen = place.sequence;
+        self.missing.observe(place.sequence, now_ns);
+        self.window_closed |= self.arrivals.observe(place.media, now_ns);
+        if self.store.contains(place.sequence) {
+            // Its redundancy was faster; what was sent is the better copy, but takes no place.
+            return Inserted::Accepted;
+        }
+        self.keep(
+            frame,
+            place,
+            duration_samples,
+            now_ns,
+            decoder,
+            next_media,
+            false,
+        )
+    }
+
+    pub(super) fn insert_redundant<D: FrameDecoder>(
+        &mut self,
+        frame: &ReceivedFrame<'_>,
+        now_ns: u64,
+        decoder: &D,
+        next_media: Option<i64>,
+    ) -> Inserted {
+        let Some(duration_samples) = playable(frame, decoder) else {
+            self.stats.malformed_packets += 1;
+            return Inserted::Malformed;
+        };
+        let Some(place) = self.clock.place_redundant(frame, now_ns) else {
+            self.stats.discontinuous_packets += 1;
+            return Inserted::Discontinuous;
+        };
+        let seen = &mut self.seen[place.sequence.rem_euclid(SEEN_SEQUENCES as i64) as usize];
+        if *seen == place.sequence {
+            return Inserted::Duplicate;
+        }
+        if self.store.contains(place.sequence) {
+            return Inserted::Duplicate;
+        }
+        self.stats.fec_packets_received += 1;
+        self.missing.repaired(place.sequence);
+        self.keep(
+            frame,
+            place,
+            duration_samples,
+            now_ns,
+            decoder,
+            next_media,
+            true,
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one packet")]
+    fn keep<D: FrameDecoder>(
+        &mut self,
+        frame: &ReceivedFrame<'_>,
+        place: Place,
+        duration_samples: u32,
+        now_ns: u64,
+        decoder: &D,
+        next_media: Option<i64>,
+        redundant: bool,
+    ) -> Inserted {
+        if next_media.is_some_and(|next| place.media + i64::from(duration_samples) <= next) {
+            if !redundant {
+                self.stats.late_packets += 1;
+                self.stats.packets_discarded += 1;
+            }
+            return Inserted::Late;
+        }
+        if self.store.is_full()
+            && let Some(oldest) = self.store.take_first()
+        {
+            self.stats.packets_discarded += 1;
+            self.store.recycle(oldest);
+        }
+        let has_lbrr = decoder.has_lbrr(frame.payload);
+        self.stats.fec_packets_received += u64::from(has_lbrr && !redundant);
+        self.store.insert(
+            StoredPacket {
+                place,
+                duration_samples,
+                arrival_ns: now_ns,
+                redundant,
+                has_lbrr,
+                payload: Vec::new(),
+            },
+            frame.payload,
+        );
+        Inserted::Accepted
+    }
+}
+
+/// The duration of a payload that can be played.
+fn playable<D: FrameDecoder>(frame: &ReceivedFrame<'_>, decoder: &D) -> Option<u32> {
+    if frame.payload.is_empty() || frame.payload.len() > MAX_PAYLOAD_BYTES {
+        return None;
+    }
+    decoder
+        .duration_samples(frame.payload)
+        .filter(|&samples| samples > 0 && samples as usize <= MAX_PACKET_SAMPLES)
+}

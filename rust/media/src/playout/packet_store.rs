@@ -1,0 +1,94 @@
+//! The packets that wait to be decoded, in media order.
+
+use std::collections::VecDeque;
+
+use super::media_clock::Place;
+
+/// More than 10 s of 20 ms frames and 1 s of the shortest that Opus has.
+const MAX_PACKETS: usize = 512;
+
+/// What a payload buffer holds before it has to grow.
+const USUAL_PAYLOAD_BYTES: usize = 512;
+
+/// A packet that waits.
+#[derive(Debug)]
+pub(super) struct StoredPacket {
+    pub(super) place: Place,
+    pub(super) duration_samples: u32,
+    pub(super) arrival_ns: u64,
+    /// It came as redundancy or was sent again.
+    pub(super) redundant: bool,
+    pub(super) has_lbrr: bool,
+    pub(super) payload: Vec<u8>,
+}
+
+impl StoredPacket {
+    pub(super) fn media_end(&self) -> i64 {
+        self.place.media + i64::from(self.duration_samples)
+    }
+
+    /// Whether the encoder announces with it that nothing follows until there is speech or the
+    /// noise has changed: a TOC without a frame (RFC 6716 §3.1, DTX).
+    pub(super) fn announces_dtx(&self) -> bool {
+        self.payload.len() <= 2
+    }
+}
+
+/// Bounded at [`MAX_PACKETS`]; payload buffers are used again.
+#[derive(Debug)]
+pub(super) struct PacketStore {
+    packets: VecDeque<StoredPacket>,
+    spare_payloads: Vec<Vec<u8>>,
+}
+
+impl PacketStore {
+    pub(super) fn new() -> Self {
+        Self {
+            packets: VecDeque::with_capacity(MAX_PACKETS + 1),
+            spare_payloads: Vec::with_capacity(MAX_PACKETS + 1),
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.packets.len() >= MAX_PACKETS
+    }
+
+    pub(super) fn first(&self) -> Option<&StoredPacket> {
+        self.packets.front()
+    }
+
+    /// Whether a packet with this sequence number waits.
+    pub(super) fn contains(&self, sequence: i64) -> bool {
+        self.packets
+            .iter()
+            .rev()
+            .any(|packet| packet.place.sequence == sequence)
+    }
+
+    /// Puts a packet in its place. The caller makes room first.
+    pub(super) fn insert(&mut self, mut packet: StoredPacket, payload: &[u8]) {
+        packet.payload = self
+            .spare_payloads
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(USUAL_PAYLOAD_BYTES));
+        packet.payload.clear();
+        packet.payload.extend_from_slice(payload);
+        let after = self
+            .packets
+            .iter()
+            .rposition(|other| other.place.media <= packet.place.media)
+            .map_or(0, |position| position + 1);
+        self.packets.insert(after, packet);
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<StoredPacket> {
+        self.packets.pop_front()
+    }
+
+    /// Takes a packet's buffer back.
+    pub(super) fn recycle(&mut self, packet: StoredPacket) {
+        if self.spare_payloads.len() < MAX_PACKETS {
+            self.spare_payloads.push(packet.payload);
+        }
+    }
+}

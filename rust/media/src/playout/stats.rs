@@ -1,0 +1,54 @@
+/// Counters since creation. Those of W3C webrtc-stats keep its names and meaning; where it counts
+/// seconds this counts sample-nanoseconds: divide by [`Self::jitter_buffer_emitted_count`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Stats {
+    /// Sum over emitted samples of the time from arrival to decoding.
+    pub jitter_buffer_delay_ns: u64,
+    /// Sum over emitted samples of the delay aimed at.
+    pub jitter_buffer_target_delay_ns: u64,
+    /// Sum over emitted samples of the delay that the network alone asks for.
+    pub jitter_buffer_minimum_delay_ns: u64,
+    /// Samples that came from a packet.
+    pub jitter_buffer_emitted_count: u64,
+    /// Samples given out, of whatever kind.
+    pub total_samples_received: u64,
+    /// Samples made up because a frame was lost or late.
+    pub concealed_samples: u64,
+    /// Those of them that were silence.
+    pub silent_concealed_samples: u64,
+    /// Runs of concealed samples.
+    pub concealment_events: u64,
+    /// Samples added to play slower.
+    pub inserted_samples_for_deceleration: u64,
+    /// Samples taken out to play faster.
+    pub removed_samples_for_acceleration: u64,
+    /// Packets that came too late or too early to be played; duplicates are not among them.
+    pub packets_discarded: u64,
+    /// Packets that carried redundancy for an earlier frame, in band (LBRR) or beside (RED).
+    pub fec_packets_received: u64,
+    /// Frames that were played from redundancy.
+    pub repaired_frames: u64,
+    /// Packets that came after their place was played or concealed.
+    pub late_packets: u64,
+    /// Packets that came twice.
+    pub duplicate_packets: u64,
+    /// Packets that no decoder could take.
+    pub malformed_packets: u64,
+    /// Packets whose numbers did not fit the stream.
+    pub discontinuous_packets: u64,
+    /// Media that was neither played nor replaced by concealment: passed over to catch up.
+    pub skipped_samples: u64,
+    /// Samples of silence in place of frames that were not sent (DTX).
+    pub silence_samples: u64,
+}
+
+impl Stats {
+    /// Counts samples that came from a packet which waited `waited_ns`.
+    pub(super) fn count_emitted(&mut self, samples: usize, waited_ns: u64) {
+        let samples = samples as u64;
+        self.jitter_buffer_emitted_count += samples;
+        self.jitter_buffer_delay_ns = self
+            .jitter_buffer_delay_ns
+            .saturating_add(waited_ns.saturating_mul(samples));
+    }
+}

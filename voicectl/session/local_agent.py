@@ -1,0 +1,90 @@
+"""The agent's end of a call: the embedded agent behind a peer of its own."""
+
+from collections.abc import Sequence
+
+from voicectl import _native
+from voicectl.agent.embedded import EmbeddedAgent
+from voicectl.agent.script import Script
+from voicectl.agent.stt.pocketsphinx import Pocketsphinx
+from voicectl.agent.tts.hibari import Hibari
+from voicectl.clock import Clock
+from voicectl.dialogue.events import DialogueEvent
+from voicectl.rtc.peer import Peer
+from voicectl.rtc.settings import PeerSettings
+from voicectl.signaling import openai
+
+__all__ = ["LocalAgent"]
+
+_AGENT_RATE_HZ = 16000
+
+
+class LocalAgent:
+    """Answers one call with the embedded agent and tells the far end what it does.
+
+    Its engine's sink is `eager`: a recognizer needs no playout clock.
+
+    Args:
+        script: What it can talk about.
+        settings: How its peer connects.
+        clock: Of its engine and its events.
+        seed: Of its engine's identifiers and of the script's choices.
+    """
+
+    def __init__(self, script: Script, settings: PeerSettings, *, clock: Clock, seed: int) -> None:
+        engine = _native.Engine(
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=True),
+            now_ns=clock.now_ns(),
+            seed=seed,
+        )
+        self.peer = Peer(engine, settings, on_events=self._handle_engine_events, clock=clock)
+        self._agent = EmbeddedAgent(
+            script.replier(seed=seed),
+            Pocketsphinx(script.jsgf()),
+            Hibari(),
+            port=self.peer,
+            clock=clock,
+            on_event=self._tell,
+        )
+
+    async def load(self) -> None:
+        """Load the models.
+
+        Raises:
+            SetupError: a package or a model is missing.
+        """
+        await self._agent.load()
+
+    async def run(self) -> None:
+        """Converse until cancelled.
+
+        Raises:
+            ServiceError: STT or TTS failed; the far end was told.
+        """
+        await self._agent.run()
+
+    async def close(self) -> None:
+        """Leave the call."""
+        await self.peer.close()
+
+    def _tell(self, event: DialogueEvent) -> None:
+        for message in openai.encode(event):
+            self.peer.send_message(message)
+
+    def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:
+        # Edges first: the agent wants to know of them before the audio that they lie in.
+        for event in batch:
+            match event:
+                case _native.SpeechStarted():
+                    self._agent.handle_speech_started(event.at_samples)
+                case _native.SpeechEnded():
+                    self._agent.handle_speech_ended(event.at_samples)
+                case _:
+                    pass
+        for event in batch:
+            match event:
+                case _native.AudioReceived():
+                    self._agent.handle_audio(event.pcm, event.media_time_samples)
+                case _native.AudioDrained():
+                    self._agent.handle_audio_drained()
+                case _:
+                    pass
