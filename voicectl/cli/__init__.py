@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import voicectl
-from voicectl.cli import talk
+from voicectl.cli import probe, talk
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.output import Printer
 from voicectl.errors import VoicectlError
@@ -43,6 +43,7 @@ def _root(
 
 
 app.command(help=talk.HELP)(talk.talk)
+app.command(help=probe.HELP)(probe.probe)
 
 
 def main() -> NoReturn:

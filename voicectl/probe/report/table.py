@@ -7,7 +7,7 @@ from rich.text import Text
 
 from voicectl.probe.report.record import Record
 
-__all__ = ["render_ranking", "render_record"]
+__all__ = ["render_local", "render_ranking", "render_record"]
 
 _STYLES = {"ok": "green", "failed": "red", "refused": "red", "skipped": "dim"}
 
@@ -30,6 +30,23 @@ def render_record(record: Record, *, verbose: bool = False) -> RenderableType:
     parts += [Padding(Text(f"audit  {e['text']}"), (0, 0, 0, 2)) for e in record["audit"] or []]
     parts += [Text(""), _last_line(record)]
     return Group(*parts)
+
+
+def render_local(record: Record) -> RenderableType:
+    """This machine's host candidates, as a page in a browser would see them."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for heading in ("candidate", "transport", "interface", "address", "shown to peers"):
+        table.add_column(heading)
+    for each in record["candidates"]:
+        address = (each["related"] or "-").rpartition(":")[0]
+        table.add_row(
+            each["type"],
+            each["transport"],
+            Text(each["interface"] or "-"),
+            Text(address),
+            Text(each["address"]),
+        )
+    return Padding(table, (0, 0, 0, 2))
 
 
 def render_ranking(records: list[Record]) -> RenderableType:
