@@ -36,8 +36,9 @@ class DtlsTransport:
         Raises:
             PathFailed: ICMP, or a handshake that can't go on.
         """
+        layer = SecureLayer(server_name, trust, datagrams=True)
         lower = UdpTransport.connect(remote, clock)
-        transport = cls(lower, SecureLayer(server_name, trust, datagrams=True))
+        transport = cls(lower, layer)
         try:
             await transport._shake_hands()
         except BaseException:
@@ -71,8 +72,7 @@ class DtlsTransport:
     async def _shake_hands(self) -> None:
         try:
             self._lower.send(self._layer.handshake())
-            first = self._layer
-            while not first.established:
+            while not self._layer.established:
                 try:
                     async with asyncio.timeout(_FLIGHT_INTERVAL_S):
                         data, _ = await self._lower.receive()
