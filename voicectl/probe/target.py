@@ -82,6 +82,11 @@ def parse_target(text: str, credentials: Credentials | None = None) -> Target:
     stripped = text.strip()
     if not stripped or any(each.isspace() or not each.isprintable() for each in stripped):
         raise UsageError(f"`{_shown(text)}` is no target", hint=_HINT)
+    if "@" in stripped:
+        raise UsageError(
+            "credentials do not go into the URI",
+            hint="use --username with --password-file",
+        )
     # Without a scheme in front, "example.org" is a domain; "example.org:3478" is too ambiguous.
     if ":" not in stripped:
         return Target(stripped, Scheme.DOMAIN, _host(stripped, text), credentials=credentials)
@@ -121,11 +126,6 @@ def _host(host: str, text: str) -> str:
         return str(address)
     if not host:
         raise UsageError(f"`{_shown(text)}` names no host", hint=_HINT)
-    if "@" in host:
-        raise UsageError(
-            f"`{_shown(text.partition('@')[2])}`: credentials do not go into the URI",
-            hint="use --username with --password-file",
-        )
     address = _ip(host)
     if address is not None:
         return str(address)
