@@ -40,7 +40,7 @@ class Facts:
     @cached_property
     def usable(self) -> bool:
         """Whether a browser could use the target through some leg."""
-        return bool(self.working) and not self.peer_denied and not self.relay_fails
+        return bool(self.working) and not self.peer_refused and not self.relay_fails
 
     @cached_property
     def udp_answered(self) -> bool:
@@ -100,6 +100,12 @@ class Facts:
             for each in self.udp
             if each.failed_with(FailureKind.PROHIBITED, FailureKind.UNREACHABLE)
         ]
+
+    @cached_property
+    def peer_refused(self) -> bool:
+        """Whether the peer that matters is refused, by policy or for its IP version."""
+        proof = self.evidence.relay
+        return self.peer_denied or (proof is not None and bool(proof.second_peer_code))
 
     @cached_property
     def peer_denied(self) -> bool:

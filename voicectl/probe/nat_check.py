@@ -21,12 +21,16 @@ from voicectl.turn.requests import change_request
 from voicectl.wire.stun import Message
 from voicectl.wire.stun_attributes import TransportAddress, mapped_address, other_address
 
-__all__ = ["check_filtering_through_relay", "check_nat", "refine_with_relay"]
+__all__ = ["check_filtering_through_relay", "check_nat", "patience", "refine_with_relay"]
 
-_FILTER_TIMEOUT_S = 0.7
-_HAIRPIN_TIMEOUT_S = 0.5
+_SENDINGS = 5
 _KIND_FILTER = 20
 _KIND_HAIRPIN = 21
+
+
+def patience(rtt_ms: float | None) -> float:
+    """Seconds of silence after which a packet counts as not let through."""
+    return 0.7 if rtt_ms is None else min(0.7, 0.25 + 4 * rtt_ms / 1000)
 
 
 async def check_nat(
@@ -34,6 +38,8 @@ async def check_nat(
     local_ip: str,
     others: tuple[TransportAddress, ...],
     settings: ProbeSettings,
+    *,
+    patience_s: float,
 ) -> NatEvidence:
     """Mapping, filtering and hairpin, all at once; 0.8 s at most.
 
@@ -42,6 +48,7 @@ async def check_nat(
         local_ip: The address from which this machine reaches it.
         others: STUN servers at other IP addresses.
         settings: Of the run.
+        patience_s: How long silence has to last before it counts: several round trips.
     """
     clock = settings.clock
     started_ns = clock.now_ns()
@@ -64,8 +71,8 @@ async def check_nat(
             elsewhere += [TransportAddress(other.ip, server.port), other]
         seen, nat.filtering, nat.hairpin = await asyncio.gather(
             _observe(probe, server, nat.mapped, elsewhere),
-            _filtering(strict, looser, server) if other is not None else _unknown(),
-            _hairpin(hairpin, probe, nat.mapped),
+            _filtering(strict, looser, server, patience_s) if other else _unknown(),
+            _hairpin(hairpin, probe, nat.mapped, patience_s),
         )
     nat.mapping = classify_mapping(nat.local, seen)
     if len(seen) > 1:
@@ -95,6 +102,8 @@ async def check_filtering_through_relay(
     relayed: TransportAddress,
     server: TransportAddress,
     settings: ProbeSettings,
+    *,
+    patience_s: float,
 ) -> Filtering:
     """Have the relay send to a fresh socket that has only spoken to the STUN server.
 
@@ -114,11 +123,11 @@ async def check_filtering_through_relay(
         mapped = await fresh.mapped_by(server)
         if mapped is None:
             return Filtering.UNKNOWN
-        for number in range(5):
+        for number in range(_SENDINGS):
             now_ns = settings.clock.now_ns()
             session.send(mapped, encode_packet(token, _KIND_FILTER, number, now_ns, 40))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FILTER_TIMEOUT_S / 5):
+                async with asyncio.timeout(patience_s / _SENDINGS):
                     await arrived.wait()
                     break
     finally:
@@ -145,11 +154,13 @@ async def _observe(
     ]
 
 
-async def _filtering(strict: OwnPeer, looser: OwnPeer, server: TransportAddress) -> Filtering:
+async def _filtering(
+    strict: OwnPeer, looser: OwnPeer, server: TransportAddress, patience_s: float
+) -> Filtering:
     """RFC 5780 §4.4, on fresh sockets: tests on a mapping that others know prove nothing."""
     from_new_address, from_new_port = await asyncio.gather(
-        strict.ask(server, change_request(ip=True, port=True), timeout_s=_FILTER_TIMEOUT_S),
-        looser.ask(server, change_request(ip=False, port=True), timeout_s=_FILTER_TIMEOUT_S),
+        strict.ask(server, change_request(ip=True, port=True), timeout_s=patience_s),
+        looser.ask(server, change_request(ip=False, port=True), timeout_s=patience_s),
     )
     return classify_filtering(
         FilteringObservations(
@@ -163,7 +174,9 @@ async def _unknown() -> Filtering:
     return Filtering.UNKNOWN
 
 
-async def _hairpin(sender: OwnPeer, receiver: OwnPeer, mapped: TransportAddress) -> bool:
+async def _hairpin(
+    sender: OwnPeer, receiver: OwnPeer, mapped: TransportAddress, patience_s: float
+) -> bool:
     """Whether the NAT turns around what is sent to its own mapped address (RFC 4787 §6)."""
     token = b"hairpin."
     arrived = asyncio.Event()
@@ -173,10 +186,10 @@ async def _hairpin(sender: OwnPeer, receiver: OwnPeer, mapped: TransportAddress)
             arrived.set()
 
     receiver.on_data = on_data
-    for number in range(3):
+    for number in range(_SENDINGS):
         sender.send(encode_packet(token, _KIND_HAIRPIN, number, 0, 40), mapped)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HAIRPIN_TIMEOUT_S / 3):
+            async with asyncio.timeout(patience_s / _SENDINGS):
                 await arrived.wait()
                 return True
     return False

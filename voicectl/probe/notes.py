@@ -64,9 +64,8 @@ def _leg_notes(facts: Facts) -> Iterator[Note]:
         and any(each.leg.transport is TransportName.UDP for each in facts.target_legs)
     ):
         yield Note("no-udp", "no UDP path: audio over TCP stalls when packets are lost")
-    for result in facts.evidence.legs:
-        if result.skipped is not None:
-            yield Note("skipped", f"{result.leg.label}: {result.skipped}")
+    for reason in dict.fromkeys(each.skipped for each in facts.evidence.legs if each.skipped):
+        yield Note("skipped", f"some legs were left out: {reason}")
 
 
 def _relay_notes(facts: Facts) -> Iterator[Note]:

@@ -7,7 +7,7 @@ from voicectl.ice.nat_behavior import Filtering
 from voicectl.probe.evidence import Evidence, Quality
 from voicectl.probe.leg_race import LegRace
 from voicectl.probe.leg_run import LegRun, release
-from voicectl.probe.nat_check import check_filtering_through_relay, refine_with_relay
+from voicectl.probe.nat_check import check_filtering_through_relay, patience, refine_with_relay
 from voicectl.probe.nat_lifetime import measure_lifetime
 from voicectl.probe.quality import measure_quality, measure_sizes, measure_slower
 from voicectl.probe.relay_path import (
@@ -52,7 +52,8 @@ async def run_relay_stage(
             path = await _prove_by_own_peer(session, relayed, server, evidence, settings, stack)
         if evidence.relay is None or not evidence.relay.inbound:
             path = await _prove_by_second_relay(best, session, race, evidence, settings, stack)
-        await _filtering(session, relayed, server, evidence, settings)
+        patience_s = patience(best.result.rtt_ms)
+        await _filtering(session, relayed, server, evidence, settings, patience_s)
         on_verdict()
         if path is not None and settings.quality_s > 0:
             settings.on_progress("quality")
@@ -119,13 +120,16 @@ async def _filtering(
     server: TransportAddress | None,
     evidence: Evidence,
     settings: ProbeSettings,
+    patience_s: float,
 ) -> None:
     nat, proof = evidence.nat, evidence.relay
     if nat is None or server is None or nat.filtering is not Filtering.UNKNOWN:
         return
     if proof is None or proof.method != "self-peer" or not proof.inbound:
         return
-    nat.filtering = await check_filtering_through_relay(session, relayed, server, settings)
+    nat.filtering = await check_filtering_through_relay(
+        session, relayed, server, settings, patience_s=patience_s
+    )
 
 
 async def _quality(path: RelayPath, settings: ProbeSettings) -> Quality:

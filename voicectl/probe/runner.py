@@ -11,7 +11,7 @@ from voicectl.probe.evidence import Evidence, LegResult, NatEvidence
 from voicectl.probe.leg_plan import plan_legs
 from voicectl.probe.leg_race import LegRace
 from voicectl.probe.leg_run import LegRun
-from voicectl.probe.nat_check import check_nat
+from voicectl.probe.nat_check import check_nat, patience
 from voicectl.probe.relay_stage import run_relay_stage
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import Target, TransportName
@@ -111,7 +111,9 @@ class _TargetProbe:
         ]
         others = (*self._settings.other_servers, *same_name)
         local_ip = result.local.ip if result.local else ""
-        return await check_nat(server, local_ip, others, self._settings)
+        return await check_nat(
+            server, local_ip, others, self._settings, patience_s=patience(result.rtt_ms)
+        )
 
     async def _run_controls(self) -> None:
         """Once UDP has been silent for a while, find out whether it is STUN that does not pass."""
