@@ -1,13 +1,11 @@
 """Every fault gets its own verdict, and nothing that is well gets one."""
 
-import os
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from lab.faults import FAULTS, Fault
 from lab.healthy import HEALTHY
-from lab.network import Names, missing
+from lab.network import missing
 from lab.servers import Answer, Lab
 
 REASON = missing()
@@ -16,17 +14,6 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 SLOWEST_S = 10.0
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    seed = int(os.environ.get("LAB_SEED") or random.randrange(1 << 30))
-    print(f"LAB_SEED={seed}")  # noqa: T201 - pytest shows it when the test fails
-    built = Lab(Names.draw(seed))
-    try:
-        yield built
-    finally:
-        built.down()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.row}-{fault.name}")
