@@ -56,7 +56,7 @@ class LocalAgent:
         self, script: Script, models: Models, settings: PeerSettings, *, clock: Clock, seed: int
     ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=True),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
             now_ns=clock.now_ns(),
             seed=seed,
         )

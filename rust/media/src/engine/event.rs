@@ -39,7 +39,7 @@ pub enum Event<'a> {
     AudioSent {
         /// At the output rate.
         pcm: &'a [i16],
-        /// The tick of the first sample.
+        /// When the first sample would have been spoken: a frame before the tick that sends it.
         at_ns: u64,
     },
     /// Speech began in the received audio.

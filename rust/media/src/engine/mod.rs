@@ -113,7 +113,9 @@ impl Engine {
         settings.check()?;
         let mut random = SplitMix64::new(seed);
         let tap = if settings.tap_sent {
-            Some(SentTap::new(settings.output_rate_hz)?)
+            let frame_ns = u64::from(settings.frame_ms) * NS_PER_MS;
+            let first_ns = now_ns + TICK_NS;
+            Some(SentTap::new(settings.output_rate_hz, frame_ns, first_ns)?)
         } else {
             None
         };
