@@ -96,7 +96,9 @@ def pcapng(
     parts.append(block(1, struct.pack(order + "HHI", link_type, 0, 262144) + options))
     for at_ns, data in frames:
         units = at_ns * units_per_second // 10**9
-        head = struct.pack(order + "IIIII", 0, units >> 32, units & 0xFFFFFFFF, len(data), len(data))
+        head = struct.pack(
+            order + "IIIII", 0, units >> 32, units & 0xFFFFFFFF, len(data), len(data)
+        )
         if simple:
             parts.append(block(3, struct.pack(order + "I", len(data)) + data))
         else:
@@ -106,7 +108,10 @@ def pcapng(
 
 def rtpdump(packets: Iterable[tuple[int, bytes]], *, start_ns: int = START_NS) -> bytes:
     seconds, rest = divmod(start_ns, 10**9)
-    parts = [b"#!rtpplay1.0 10.0.0.1/5004\n", struct.pack(">IIIHH", seconds, rest // 1000, 0, 5004, 0)]
+    parts = [
+        b"#!rtpplay1.0 10.0.0.1/5004\n",
+        struct.pack(">IIIHH", seconds, rest // 1000, 0, 5004, 0),
+    ]
     for offset_ms, packet in packets:
         parts.append(struct.pack(">HHI", len(packet) + 8, len(packet), offset_ms) + packet)
     return b"".join(parts)

@@ -67,7 +67,9 @@ def read_rtpdump(data: bytes) -> RtpDump:
         source = bytes(4)
     seconds, microseconds, *_ = _FILE_HEADER.unpack_from(data, line.end())
     dump = RtpDump(source, int(line[2]) & 0xFFFF)
-    _read_records(data, line.end() + _FILE_HEADER.size, seconds * NS_PER_S + microseconds * 1000, dump)
+    _read_records(
+        data, line.end() + _FILE_HEADER.size, seconds * NS_PER_S + microseconds * 1000, dump
+    )
     return dump
 
 
