@@ -75,7 +75,7 @@ def made_material(
 
 
 def _without_sound(datagram: bytes) -> bytes:
-    """The frame that an encoder ends a talkspurt with (DTX, RFC 6716 §2.1.9): a TOC of one frame."""
+    """What an encoder ends a talkspurt with: a TOC alone (DTX, RFC 6716 §2.1.9)."""
     return datagram[:_RTP_HEADER_BYTES] + bytes([datagram[_RTP_HEADER_BYTES] & 0xFC])
 
 

@@ -1,4 +1,4 @@
-"""Draws a replay: delay, losses and concealment over time, the waveform, the delays' distribution."""
+"""Draws a replay: delay, losses and concealment over time, the waveform, how delays are spread."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -5,7 +5,6 @@ stretched time, and neither punishes delay.
 """
 
 import warnings
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from voicectl._native import Resampler, SpeechEnded, SpeechGate, SpeechStarted
 from voicectl.replay.material import SAMPLE_RATE_HZ, CleanSpeech
 from voicectl.replay.pipeline import Played
+from voicectl.replay.report import Quality
 from voicectl.replay.words import WordCounter
 
-__all__ = ["Quality", "QualityMeter"]
+__all__ = ["QualityMeter"]
 
 _SCORED_HZ = 16_000
 _SEGMENT_S = 8
@@ -25,20 +25,6 @@ _SHORTEST_S = 1
 _SPEECH_MARGIN_SAMPLES = _SCORED_HZ // 5
 _SPEECH_LEVEL = 50
 """Root mean square of 16-bit samples: below it a segment holds no speech worth scoring."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Beside the clean signal; None: not measured."""
-
-    stoi: float | None
-    """Short-time objective intelligibility, 0 to 1 (Taal et al., 2011)."""
-    pesq_wb: float | None
-    """ITU-T P.862.2, 1 to 4.64, mean over segments of some 8 s."""
-    words: int | None
-    """Understood in the clean signal."""
-    words_lost: int | None
-    """Of those: not understood, or otherwise, after the call."""
 
 
 class QualityMeter:

@@ -8,13 +8,26 @@ import numpy as np
 
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.pipeline import Played, Window
-from voicectl.replay.quality import Quality
 
-__all__ = ["SCHEMA", "Figures", "FileReport", "figures_of"]
+__all__ = ["SCHEMA", "Figures", "FileReport", "Quality", "figures_of"]
 
 SCHEMA = "voicectl.replay/1"
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 _WINDOWS_PER_SECOND = 10
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Beside the clean signal; None: not measured."""
+
+    stoi: float | None
+    """Short-time objective intelligibility, 0 to 1 (Taal et al., 2011)."""
+    pesq_wb: float | None
+    """ITU-T P.862.2, 1 to 4.64, mean over segments of some 8 s."""
+    words: int | None
+    """Understood in the clean signal."""
+    words_lost: int | None
+    """Of those: not understood, or otherwise, after the call."""
 
 
 @dataclass(frozen=True)
