@@ -62,10 +62,12 @@ def encode(
     return packets
 
 
-def clean_speech(pcm: NDArray[np.int16], first: OfferedPacket) -> CleanSpeech:
+def clean_speech(
+    pcm: NDArray[np.int16], first: OfferedPacket, *, lines: tuple[str, ...] = ()
+) -> CleanSpeech:
     """The speech that `encode` sent, and where it comes out: Opus looks ahead."""
     ahead = _native.OpusEncoder().lookahead_samples
-    return CleanSpeech(pcm, ((first.timestamp or 0) + ahead) & 0xFFFFFFFF)
+    return CleanSpeech(pcm, ((first.timestamp or 0) + ahead) & 0xFFFFFFFF, lines)
 
 
 def timestamp_of(datagram: bytes) -> int | None:

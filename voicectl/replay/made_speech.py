@@ -6,7 +6,7 @@ from typing import NamedTuple
 from voicectl.netem.trace import Trace
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode, relabelled
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket
-from voicectl.replay.speech import talk_in
+from voicectl.replay.speech import LINES, talk_in
 
 __all__ = ["Arrival", "made_material", "trace_material"]
 
@@ -68,7 +68,7 @@ def made_material(
         packets=packets,
         payload_type=PAYLOAD_TYPE,
         frame_samples=frame_samples,
-        speech=clean_speech(pcm, first),
+        speech=clean_speech(pcm, first, lines=LINES),
         sent=sum(sent),
         notes=["the speech is voicectl's own"],
     )

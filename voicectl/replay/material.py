@@ -32,6 +32,8 @@ class CleanSpeech:
     """Mono at 48 kHz, shape (samples,)."""
     timestamp: int
     """The RTP timestamp at which `pcm[0]` comes out of a decoder."""
+    lines: tuple[str, ...] = ()
+    """The utterances it is made of, where they are known: a recognizer can be held to them."""
 
 
 @dataclass

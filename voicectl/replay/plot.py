@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicectl.errors import SetupError
 from voicectl.replay.material import SAMPLE_RATE_HZ
@@ -18,6 +19,7 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """Okabe and Ito's: told apart by everyone."""
 _CONCEALED = "#d55e00"
 _WAVEFORM_COLUMNS = 2000
+_BINS = 40
 
 
 def check_matplotlib() -> None:
@@ -82,8 +84,9 @@ def _draw_delay(axes: "Axes", runs: list[Played]) -> None:
 
 
 def _draw_distribution(axes: "Axes", runs: list[Played]) -> None:
-    top = max((_mean(w.delay_ms, w) for run in runs for w in run.windows), default=1.0)
-    bins = np.linspace(0, max(top if np.isfinite(top) else 1.0, 1.0), 41)
+    windows = [window for run in runs for window in run.windows if window.emitted_samples]
+    highest = max([1.0, *(_mean(window.delay_ms, window) for window in windows)])
+    bins = [highest * edge / _BINS for edge in range(_BINS + 1)]
     for run, color in zip(runs, _COLORS, strict=False):
         delays = [_mean(w.delay_ms, w) for w in run.windows if w.emitted_samples]
         weights = [w.emitted_samples for w in run.windows if w.emitted_samples]
@@ -116,7 +119,7 @@ def _draw_legend(axes: "Axes", runs: list[Played]) -> None:
 
 
 def _draw_waveform(axes: "Axes", run: Played) -> None:
-    pcm = run.heard().astype(np.float32) / 32768
+    pcm = run.heard().astype(np.float32) / np.float32(32768)
     times, low, high = _envelope(pcm)
     axes.fill_between(times, low, high, color="#555555", lw=0)
     for begin, end in run.concealed_ranges():
@@ -149,7 +152,7 @@ def _draw_summary(axes: "Axes", run: Played) -> None:
 
 
 def _envelope(
-    pcm: "np.ndarray[tuple[int], np.dtype[np.float32]]",
+    pcm: NDArray[np.float32],
 ) -> tuple[list[float], list[float], list[float]]:
     """What a line a pixel wide would show: millions of samples make a slow picture."""
     per_column = max(len(pcm) // _WAVEFORM_COLUMNS, 1)

@@ -40,7 +40,7 @@ class QualityMeter:
         self._stoi = _module("pystoi")
         self._pesq = _module("pesq")
         self._utterances = _utterances(self._clean)
-        self._words = WordCounter([self._clean[a:b] for a, b in self._utterances])
+        self._words = WordCounter(clean.lines, [self._clean[a:b] for a, b in self._utterances])
 
     @property
     def missing(self) -> list[str]:

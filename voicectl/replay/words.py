@@ -18,20 +18,22 @@ _SAMPLE_RATE_HZ = 16_000
 class WordCounter:
     """Recognizes utterances as they were said and as they were heard, with the same recognizer.
 
-    It knows the phrases of the embedded agent's script. What it does not understand in the clean
-    speech does not count.
+    It hears the phrases of the embedded agent's script in everything, so that only lines which
+    are known to be said count, and of those the ones that it understands in the clean speech.
 
     Args:
+        lines: What is said, in the script's grammar; empty: not known.
         clean: Each utterance at 16 kHz.
     """
 
-    def __init__(self, clean: Sequence[NDArray[np.int16]]) -> None:
+    def __init__(self, lines: Sequence[str], clean: Sequence[NDArray[np.int16]]) -> None:
         total = sum(len(pcm) for pcm in clean)
         self._recognizer: Pocketsphinx | None = None
         self._understood: list[list[str]] = []
-        if 0 < total <= _MAX_SPEECH_S * _SAMPLE_RATE_HZ:
+        if lines and 0 < total <= _MAX_SPEECH_S * _SAMPLE_RATE_HZ:
             self._recognizer = Pocketsphinx(default_script().jsgf())
-            self._understood = [self._words(pcm) for pcm in clean]
+            understood = [self._words(pcm) for pcm in clean]
+            self._understood = [words if " ".join(words) in lines else [] for words in understood]
 
     def lost(self, heard: Sequence[NDArray[np.int16]]) -> tuple[int | None, int | None]:
         """Of how many words how many were lost; None where no word is understood when clean."""

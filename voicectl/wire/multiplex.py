@@ -74,9 +74,9 @@ def relayed_payload(payload: bytes, protocol: Protocol) -> bytes | None:
 def _fits_channel_data(payload: bytes) -> bool:
     if len(payload) < _CHANNEL_HEADER_BYTES:
         return False
-    (length,) = struct.unpack_from(">H", payload, 2)
+    length = int.from_bytes(payload[2:4], "big")
     # Over UDP padding is optional (RFC 8656 §12.5).
-    return length <= len(payload) - _CHANNEL_HEADER_BYTES < int(length) + 4
+    return length <= len(payload) - _CHANNEL_HEADER_BYTES < length + 4
 
 
 def _rtp_or_rtcp(payload: bytes) -> Protocol:
