@@ -1,5 +1,6 @@
 """Speech to text with pocketsphinx and a grammar: exact for what the script knows."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -10,11 +11,16 @@ import pocketsphinx
 from numpy.typing import NDArray
 
 from voicectl.agent.stt import Transcript
+from voicectl.agent.stt.rejection import WordScore, confidence
 from voicectl.errors import ServiceError, SetupError
 
 __all__ = ["Pocketsphinx", "unknown_words"]
 
+_Decoders = tuple[pocketsphinx.Decoder, pocketsphinx.Decoder]
+"""The grammar's, and one that hears any sequence of phones."""
 _GRAMMAR = "script"
+_PHONES = "phones"
+_LEAST_NATS = -745.0
 _PIECE_SAMPLES = 320
 _HEAD_SAMPLES = 16_000
 """With the agent's preroll this holds about three quarters of a second of speech."""
@@ -56,6 +62,7 @@ class Pocketsphinx:
     def __init__(self, grammar: str) -> None:
         self._grammar = grammar
         self._decoder: pocketsphinx.Decoder | None = None
+        self._phone_loop: pocketsphinx.Decoder | None = None
         self._mean_before: NDArray[np.float64] = np.zeros(0)
         self._head: list[NDArray[np.int16]] = []
         self._heard_samples = 0
@@ -71,23 +78,28 @@ class Pocketsphinx:
         if self._decoder is not None:
             return
         try:
-            decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+            # All senones: scores are relative to the best of those computed.
+            decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL", compallsen=True)
             decoder.add_jsgf_string(_GRAMMAR, self._grammar)
             decoder.activate_search(_GRAMMAR)
+            phone_loop = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+            phone_loop.add_allphone_file(_PHONES, None)
+            phone_loop.activate_search(_PHONES)
         except (RuntimeError, ValueError, OSError) as error:
             raise SetupError(
                 f"pocketsphinx cannot be set up: {error}",
                 hint="reinstall it: pip install --force-reinstall pocketsphinx",
             ) from error
         self._mean_before = _parse_mean(decoder.get_cmn())
-        self._decoder = decoder
+        self._decoder, self._phone_loop = decoder, phone_loop
 
     def start(self) -> None:
         """Begin an utterance; one that was not finished is forgotten."""
         self.load()
-        with self._decoding() as decoder:
+        with self._decoding() as decoders:
             if self._is_decoding:
-                decoder.end_utt()
+                for decoder in decoders:
+                    decoder.end_utt()
         self._is_decoding = False
         self._head = []
         self._heard_samples = 0
@@ -95,40 +107,47 @@ class Pocketsphinx:
     def accept(self, pcm: NDArray[np.int16]) -> str:
         """Hear more of the utterance, and say what it seems to be so far."""
         pcm = self._dither(pcm)
-        with self._decoding() as decoder:
+        with self._decoding() as decoders:
             if self._is_decoding:
-                _process(decoder, pcm)
-                return _hypothesis(decoder)
+                _process(decoders, pcm)
+                return _hypothesis(decoders[0])
             self._head.append(pcm)
             if self._heard_samples < _HEAD_SAMPLES:
                 return ""
-            self._begin(decoder)
-            return _hypothesis(decoder)
+            self._begin(decoders)
+            return _hypothesis(decoders[0])
 
     def finish(self) -> Transcript:
-        """The utterance is over: the words that the grammar has for it."""
-        with self._decoding() as decoder:
+        """The utterance is over: the words that the grammar has for it, and how sure they are."""
+        with self._decoding() as decoders:
             if not self._is_decoding:
-                self._begin(decoder)
-            decoder.end_utt()
+                self._begin(decoders)
+            for decoder in decoders:
+                decoder.end_utt()
             self._is_decoding = False
-            return Transcript(_hypothesis(decoder))
+            grammar, phone_loop = decoders
+            text = _hypothesis(grammar)
+            if not text:
+                return Transcript("", 0.0)
+            return Transcript(text, confidence(_word_scores(grammar), _phones_heard(phone_loop)))
 
-    def _begin(self, decoder: pocketsphinx.Decoder) -> None:
+    def _begin(self, decoders: _Decoders) -> None:
         """Decode what was held back, with the mean estimated from it."""
         head = np.concatenate([np.zeros(0, np.int16), *self._head])
         self._head = []
-        decoder.set_cmn(_format_mean(self._estimate_mean(decoder, head)))
-        decoder.start_utt()
+        mean = _format_mean(self._estimate_mean(decoders[1], head))
+        for decoder in decoders:
+            decoder.set_cmn(mean)
+            decoder.start_utt()
         self._is_decoding = True
-        _process(decoder, head)
+        _process(decoders, head)
 
     def _estimate_mean(
         self, decoder: pocketsphinx.Decoder, pcm: NDArray[np.int16]
     ) -> NDArray[np.float64]:
         decoder.set_cmn(_format_mean(self._mean_before))
         decoder.start_utt()
-        _process(decoder, pcm, no_search=True)
+        _process((decoder,), pcm, no_search=True)
         mixed = _parse_mean(decoder.get_cmn(True))
         decoder.end_utt()
         frames = decoder.n_frames()  # counted at the end when nothing is searched
@@ -136,36 +155,64 @@ class Pocketsphinx:
             return self._mean_before
         # The decoder weighs the mean it was given as `_PRIOR_FRAMES`; take that share out again.
         own = (_PRIOR_FRAMES + frames) * mixed - _PRIOR_FRAMES * self._mean_before
-        return own / frames
+        mean: NDArray[np.float64] = own / frames
+        return mean
 
     def _dither(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         """Add a little noise: digital silence is like nothing that the model was trained on."""
         positions = np.arange(self._heard_samples, self._heard_samples + len(pcm)) % len(_DITHER)
         self._heard_samples += len(pcm)
-        dithered = pcm.astype(np.int32) + _DITHER[positions]
+        dithered: NDArray[np.int32] = pcm.astype(np.int32) + _DITHER[positions]
         return np.clip(dithered, -32768, 32767).astype(np.int16)
 
     @contextmanager
-    def _decoding(self) -> Iterator[pocketsphinx.Decoder]:
-        if self._decoder is None:
+    def _decoding(self) -> Iterator[_Decoders]:
+        if self._decoder is None or self._phone_loop is None:
             raise ServiceError("pocketsphinx was not loaded")
         try:
-            yield self._decoder
+            yield self._decoder, self._phone_loop
         except RuntimeError as error:
             raise ServiceError(f"pocketsphinx failed: {error}") from error
 
 
 def _process(
-    decoder: pocketsphinx.Decoder, pcm: NDArray[np.int16], *, no_search: bool = False
+    decoders: tuple[pocketsphinx.Decoder, ...],
+    pcm: NDArray[np.int16],
+    *,
+    no_search: bool = False,
 ) -> None:
     for start in range(0, len(pcm), _PIECE_SAMPLES):
-        piece = pcm[start : start + _PIECE_SAMPLES]
-        decoder.process_raw(piece.tobytes(), no_search=no_search)
+        piece = pcm[start : start + _PIECE_SAMPLES].tobytes()
+        for decoder in decoders:
+            decoder.process_raw(piece, no_search=no_search)
 
 
 def _hypothesis(decoder: pocketsphinx.Decoder) -> str:
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis is not None else ""
+
+
+def _word_scores(decoder: pocketsphinx.Decoder) -> list[WordScore]:
+    scores = []
+    for segment in decoder.seg():
+        if not _is_filler(segment.word):
+            frames = segment.end_frame - segment.start_frame + 1
+            phones = decoder.lookup_word(segment.word) or ""
+            # The binding gives the score as a probability, which runs out of range.
+            nats = math.log(segment.ascore) if segment.ascore > 0 else _LEAST_NATS
+            scores.append(WordScore(tuple(phones.split()), frames, nats))
+    return scores
+
+
+def _phones_heard(phone_loop: pocketsphinx.Decoder) -> list[str]:
+    if phone_loop.hyp() is None:
+        return []
+    return [segment.word for segment in phone_loop.seg() if not _is_filler(segment.word)]
+
+
+def _is_filler(word: str) -> bool:
+    """Silence and noises, and the marks that a search puts between words."""
+    return word == "SIL" or word.startswith(("<", "[", "(", "+"))
 
 
 def _parse_mean(text: str) -> NDArray[np.float64]:
