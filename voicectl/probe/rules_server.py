@@ -8,6 +8,7 @@ from voicectl.probe.finding import Finding
 from voicectl.probe.target import TransportName
 from voicectl.probe.transport.failure import FailureKind
 
+_BAD_REQUEST = 400
 _UNAUTHORIZED = 401
 _STALE_NONCE = 438
 _QUOTA = 486
@@ -87,10 +88,19 @@ def credentials_expired(facts: Facts) -> Finding | None:
 
 
 def credentials_rejected(facts: Facts) -> Finding | None:
-    """401 to a signed request."""
+    """401 to a signed request; Pion's servers say 400 instead."""
     found = facts.refused_with(_UNAUTHORIZED, signed=True)
-    if facts.working or not found:
+    bad_requests = facts.refused_with(_BAD_REQUEST, signed=True)
+    if facts.working or not (found or bad_requests):
         return None
+    if not found:
+        return Finding(
+            "credentials-rejected",
+            bad_requests[0],
+            ("the unsigned Allocate got 401, the signed one 400, as Pion answers a bad signature",),
+            cause="A signed Allocate is answered with 400.",
+            cannot_tell="a wrong user or password, and a server that dislikes the request itself",
+        )
     realm = found[0].refused.realm if found[0].refused else None
     seen = ["the request was signed with the server's realm and nonce"]
     if realm:

@@ -38,7 +38,7 @@ class ProbeSettings:
     audit: bool = False
     scan_peers: bool = False
     prefer_sha256: bool = False
-    deadline_s: float = 9.5
+    deadline_s: float = 8.8
     leg_timeout_s: float = 3.0
     other_servers: tuple[TransportAddress, ...] = ()
     """STUN servers at other addresses: the second opinion on the NAT's mapping."""
