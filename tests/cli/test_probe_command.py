@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -184,3 +186,16 @@ def test_help_leads_with_examples(probe: Probe) -> None:
     done = probe("--help")
     assert done.returncode == 0
     assert "voicectl probe turn:turn.example.org --username alice" in done.stdout
+
+
+def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> None:
+    command = [sys.executable, "-c", "from voicectl.cli import main; main()", "probe", uri]
+    options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    assert [json.loads(line)["verdict"]["id"] for line in lines] == ["ok", "ok"]

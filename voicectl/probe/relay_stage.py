@@ -59,10 +59,10 @@ async def run_relay_stage(
         await _filtering(session, relayed, server, evidence, settings, patience_s)
         on_verdict()
         if path is not None and settings.quality_s > 0:
-            settings.on_progress("quality")
+            settings.progress.step(evidence.target.text, "quality")
             evidence.quality = await _quality(path, settings)
         if settings.nat_lifetime_s and server is not None:
-            settings.on_progress("nat lifetime")
+            settings.progress.step(evidence.target.text, "nat lifetime")
             await _lifetime(session, relayed, server, evidence, settings)
 
 

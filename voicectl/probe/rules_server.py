@@ -185,12 +185,17 @@ def _certificate(result: LegResult) -> tuple[str, ...]:
     return tuple(seen)
 
 
-def _expired(_: Facts, result: LegResult) -> bool:
-    return result.tls is not None and result.tls.expired and not _is_foreign(_, result)
+def _expired(facts: Facts, result: LegResult) -> bool:
+    return result.tls is not None and result.tls.expired and not _is_foreign(facts, result)
 
 
 def _name_mismatch(facts: Facts, result: LegResult) -> bool:
-    return result.tls is not None and not result.tls.name_matches and not _is_foreign(facts, result)
+    target = facts.evidence.target
+    if target.host_is_ip and target.is_open:
+        # Whoever names the server by its address asked for no certificate of that name.
+        return False
+    matches = result.tls is None or result.tls.name_matches
+    return not matches and not _is_foreign(facts, result)
 
 
 def _is_foreign(facts: Facts, result: LegResult) -> bool:
