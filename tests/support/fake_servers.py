@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from types import TracebackType
+from typing import cast
 
 from support.fake_turn import FakeTurn
 
@@ -26,8 +27,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.on_datagram = on_datagram
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         self.on_datagram(data, TransportAddress(address[0], address[1]))

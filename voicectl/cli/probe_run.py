@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.live import Live
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from voicectl.cli.output import Printer
 from voicectl.errors import UsageError
+from voicectl.probe.evidence import LegResult, Role
 from voicectl.probe.ice_servers import load_ice_servers
 from voicectl.probe.plan import local_record, parse_address, probe_all
 from voicectl.probe.redact import redact
@@ -24,7 +24,7 @@ from voicectl.probe.report.prometheus import render_prometheus
 from voicectl.probe.report.record import Record
 from voicectl.probe.report.table import render_local, render_ranking, render_record
 from voicectl.probe.secrets_input import CredentialSource, read_credentials
-from voicectl.probe.settings import ProbeSettings
+from voicectl.probe.settings import ProbeSettings, Progress
 from voicectl.probe.target import Target, parse_target
 from voicectl.probe.transport.secure import TrustStore
 from voicectl.probe.transport.stream import Proxy, parse_proxy
@@ -74,11 +74,10 @@ def run_probe(request: ProbeRequest, printer: Printer) -> bool:
     targets = _targets(request, epoch_s)
     if not targets:
         return _print_local(request, printer)
-    settings = _settings(request)
     if request.watch_s is not None:
-        return asyncio.run(_watch(request, targets, settings, printer))
-    with _progress(printer) as on_progress:
-        settings = _settings(request, on_progress)
+        return asyncio.run(_watch(request, targets, _settings(request, Progress()), printer))
+    with _progress(printer) as progress:
+        settings = _settings(request, progress)
         records = asyncio.run(probe_all(targets, settings, epoch_s=epoch_s))
     records = [redact(each) for each in records] if request.redact else records
     _print(records, request, printer)
@@ -112,9 +111,7 @@ def _targets(request: ProbeRequest, epoch_s: int) -> list[Target]:
     return targets
 
 
-def _settings(
-    request: ProbeRequest, on_progress: Callable[[str], None] = lambda _: None
-) -> ProbeSettings:
+def _settings(request: ProbeRequest, progress: Progress) -> ProbeSettings:
     return ProbeSettings(
         trust=TrustStore(request.ca),
         proxy=_proxy(request.proxy),
@@ -125,7 +122,7 @@ def _settings(
         audit=request.audit,
         scan_peers=request.scan_peers,
         prefer_sha256=request.sha256,
-        on_progress=on_progress,
+        progress=progress,
     )
 
 
@@ -138,15 +135,45 @@ def _proxy(given: str | None) -> Proxy | None:
     return parse_proxy(url, may_hold_password=True) if url else None
 
 
+class _LiveTable(Progress):
+    """The legs as they end, drawn on stderr while the probe runs."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._steps: dict[str, str] = {}
+        self._legs: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def step(self, target: str, name: str) -> None:
+        """Note the stage and draw."""
+        self._steps[target] = name
+        self._draw()
+
+    def leg_done(self, target: str, result: LegResult) -> None:
+        """Note the leg and draw."""
+        if result.leg.role is Role.TARGET and result.skipped is None:
+            outcome = "ok" if result.ok else "failed"
+            self._legs[target, result.leg.label] = (outcome, f"{result.took_ms:.0f} ms")
+            self._draw()
+
+    def _draw(self) -> None:
+        table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+        for target, name in self._steps.items():
+            table.add_row(Text(target), Text(f"{name} …", style="dim"))
+            for (owner, label), (outcome, took) in self._legs.items():
+                if owner == target:
+                    style = "green" if outcome == "ok" else "red"
+                    table.add_row(Text(f"  {label}"), Text(outcome, style=style), took)
+        self._live.update(table)
+
+
 @contextlib.contextmanager
-def _progress(printer: Printer) -> Iterator[Callable[[str], None]]:
-    """A line that says what is under way, on a terminal that can move its cursor."""
+def _progress(printer: Printer) -> Iterator[Progress]:
+    """A table that fills, on a terminal that can move its cursor."""
     if not printer.animates:
-        yield lambda _: None
+        yield Progress()
         return
-    spinner = Spinner("dots", Text("probing"))
-    with Live(spinner, console=printer.stderr_console, transient=True, refresh_per_second=12):
-        yield lambda step: spinner.update(text=Text(f"probing · {step}"))
+    with Live(console=printer.stderr_console, transient=True, refresh_per_second=12) as live:
+        yield _LiveTable(live)
 
 
 def _print(records: Sequence[Record], request: ProbeRequest, printer: Printer) -> None:

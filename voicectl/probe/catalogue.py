@@ -175,7 +175,7 @@ CATALOGUE: dict[str, Entry] = {
         _NOTHING,
     ),
     "credentials-rejected": Entry(
-        "{host} rejects the credentials (401)",
+        "{host} rejects the credentials",
         "A signed Allocate is answered with 401.",
         "check username and password",
         "check that user, realm and shared secret are the ones in use",

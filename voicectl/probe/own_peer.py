@@ -32,7 +32,7 @@ class OwnPeer:
         self.on_data: Callable[[bytes, TransportAddress, int], None] = lambda *_: None
         self._socket = OpenSocket(family, clock, self._on_datagram)
         self._ids = TransactionIds(new_seed())
-        self._waiting: dict[bytes, asyncio.Future[tuple[Message, TransportAddress]]] = {}
+        self._waiting: dict[bytes, asyncio.Future[tuple[Message, TransportAddress] | None]] = {}
 
     @property
     def local_port(self) -> int:
@@ -52,7 +52,8 @@ class OwnPeer:
     ) -> tuple[Message, TransportAddress] | None:
         """Send a Binding, up to three times; the success response and where it came from.
 
-        The source may be another than `server`: CHANGE-REQUEST asks for that.
+        The source may be another than `server`: CHANGE-REQUEST asks for that. None when nothing
+        came, or an error response.
         """
         transaction_id = self._ids.next()
         request = encode_message(
@@ -63,7 +64,7 @@ class OwnPeer:
             with_fingerprint=True,
         )
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[tuple[Message, TransportAddress]] = loop.create_future()
+        answer: asyncio.Future[tuple[Message, TransportAddress] | None] = loop.create_future()
         self._waiting[transaction_id] = answer
         timers = [loop.call_later(at, self.send, request, server) for at in _SENDINGS_S]
         try:
@@ -92,11 +93,8 @@ class OwnPeer:
             with contextlib.suppress(WireError):
                 message = parse_message(data)
                 waiting = self._waiting.get(message.transaction_id)
-                if (
-                    waiting is not None
-                    and not waiting.done()
-                    and message.message_class is MessageClass.SUCCESS
-                ):
-                    waiting.set_result((message, source))
+                if waiting is not None and not waiting.done():
+                    good = message.message_class is MessageClass.SUCCESS
+                    waiting.set_result((message, source) if good else None)
             return
         self.on_data(data, source, received_ns)

@@ -33,6 +33,7 @@ KIND_SERVER_IP = 2
 KIND_OUTBOUND = 3
 _PROOF_SIZE = 64
 _INTERVAL_S = 0.05
+_PATIENT_ROUNDS = 7
 _PERMISSION_TIMEOUT_S = 1.2
 
 Arrival = Callable[[ProbePacket, int], None]
@@ -69,9 +70,11 @@ class OwnPeerPath(RelayPath):
         session: TurnSession,
         relayed: TransportAddress,
         stun_server: TransportAddress,
+        mapped_ip: str | None,
         settings: ProbeSettings,
     ) -> None:
         super().__init__()
+        self._mapped_ip = mapped_ip
         self._session = session
         self._relayed = relayed
         self._stun_server = stun_server
@@ -93,6 +96,10 @@ class OwnPeerPath(RelayPath):
         started_ns = clock.now_ns()
         proof = self.proof
         proof.peer = await self._peer.mapped_by(self._stun_server)
+        if proof.peer is None and self._mapped_ip is not None:
+            # A server that wants credentials for Binding has told our address with Allocate; the
+            # permission is for the IP address alone, so the port does not matter.
+            proof.peer = TransportAddress(self._mapped_ip, self._peer.local_port)
         if proof.peer is not None:
             proof.permission_code = await _permit(self._session, proof.peer)
             if proof.permission_code is None:
@@ -112,7 +119,9 @@ class OwnPeerPath(RelayPath):
             if server != self._relayed and server.family == self._relayed.family:
                 # Opens the NAT towards the server's own address too, should the other be wrong.
                 self._peer.send(self._packet(KIND_SERVER_IP, number), server)
-            target = self._observed or self.proof.peer
+            # Not before the peer's own packet has left through the NAT: one from the relay that
+            # comes first takes the port in some NATs, which then looks like a symmetric one.
+            target = self._observed or (self.proof.peer if number > _PATIENT_ROUNDS else None)
             if target is not None:
                 self._session.send(target, self._packet(KIND_OUTBOUND, number))
             self._arrived.clear()

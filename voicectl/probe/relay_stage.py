@@ -49,17 +49,20 @@ async def run_relay_stage(
     async with contextlib.AsyncExitStack() as stack:
         path: RelayPath | None = None
         if server is not None and self_peer_is_possible(relayed, server):
-            path = await _prove_by_own_peer(session, relayed, server, evidence, settings, stack)
+            mapped_ip = allocation.mapped.ip if allocation.mapped else None
+            path = await _prove_by_own_peer(
+                session, relayed, server, mapped_ip, evidence, settings, stack
+            )
         if evidence.relay is None or not evidence.relay.inbound:
             path = await _prove_by_second_relay(best, session, race, evidence, settings, stack)
         patience_s = patience(best.result.rtt_ms)
         await _filtering(session, relayed, server, evidence, settings, patience_s)
         on_verdict()
         if path is not None and settings.quality_s > 0:
-            settings.on_progress("quality")
+            settings.progress.step(evidence.target.text, "quality")
             evidence.quality = await _quality(path, settings)
         if settings.nat_lifetime_s and server is not None:
-            settings.on_progress("nat lifetime")
+            settings.progress.step(evidence.target.text, "nat lifetime")
             await _lifetime(session, relayed, server, evidence, settings)
 
 
@@ -67,17 +70,18 @@ async def _prove_by_own_peer(
     session: TurnSession,
     relayed: TransportAddress,
     server: TransportAddress,
+    mapped_ip: str | None,
     evidence: Evidence,
     settings: ProbeSettings,
     stack: contextlib.AsyncExitStack,
 ) -> RelayPath | None:
-    path = OwnPeerPath(session, relayed, server, settings)
+    path = OwnPeerPath(session, relayed, server, mapped_ip, settings)
     stack.push_async_callback(path.close)
     evidence.relay = path.proof
     if settings.peer is not None:
         await ask_second_peer(session, settings.peer, path.proof, settings)
         path.listen()
-    proof = await path.prove(_PROOF_TIMEOUT_S)
+    proof = await path.prove(_proof_timeout_s(evidence))
     if evidence.nat is not None:
         refine_with_relay(evidence.nat, proof, server)
     return path if proof.inbound and proof.outbound else None
@@ -106,7 +110,7 @@ async def _prove_by_second_relay(
     if first is None and settings.peer is not None:
         await ask_second_peer(session, settings.peer, path.proof, settings)
         path.listen()
-    proof = await path.prove(_PROOF_TIMEOUT_S)
+    proof = await path.prove(_proof_timeout_s(evidence))
     if first is None:
         evidence.relay = proof
         return path if proof.inbound and proof.outbound else None
@@ -161,6 +165,12 @@ async def _lifetime(
     evidence.lifetime = await measure_lifetime(
         session, relayed, server, settings.nat_lifetime_s, settings
     )
+
+
+def _proof_timeout_s(evidence: Evidence) -> float:
+    """A fixed time for lost packets, and three of the slowest round trips seen."""
+    round_trips = [each.rtt_ms for each in evidence.legs if each.ok and each.rtt_ms is not None]
+    return _PROOF_TIMEOUT_S + 3 * max(round_trips, default=0.0) / 1000
 
 
 def _stun_server(evidence: Evidence, relayed: TransportAddress) -> TransportAddress | None:

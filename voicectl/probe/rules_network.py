@@ -220,8 +220,6 @@ def udp_dropped(facts: Facts) -> Finding | None:
         return None
     if facts.evidence.controls.plain_udp_passes and not facts.evidence.controls.stun_udp_refused:
         return None
-    tries = max((each.tries for each in facts.udp), default=0)
-    del tries
     return Finding(
         "udp-dropped",
         facts.udp[0],

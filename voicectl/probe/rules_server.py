@@ -8,6 +8,7 @@ from voicectl.probe.finding import Finding
 from voicectl.probe.target import TransportName
 from voicectl.probe.transport.failure import FailureKind
 
+_BAD_REQUEST = 400
 _UNAUTHORIZED = 401
 _STALE_NONCE = 438
 _QUOTA = 486
@@ -87,10 +88,19 @@ def credentials_expired(facts: Facts) -> Finding | None:
 
 
 def credentials_rejected(facts: Facts) -> Finding | None:
-    """401 to a signed request."""
+    """401 to a signed request; Pion's servers say 400 instead."""
     found = facts.refused_with(_UNAUTHORIZED, signed=True)
-    if facts.working or not found:
+    bad_requests = facts.refused_with(_BAD_REQUEST, signed=True)
+    if facts.working or not (found or bad_requests):
         return None
+    if not found:
+        return Finding(
+            "credentials-rejected",
+            bad_requests[0],
+            ("the unsigned Allocate got 401, the signed one 400, as Pion answers a bad signature",),
+            cause="A signed Allocate is answered with 400.",
+            cannot_tell="a wrong user or password, and a server that dislikes the request itself",
+        )
     realm = found[0].refused.realm if found[0].refused else None
     seen = ["the request was signed with the server's realm and nonce"]
     if realm:
@@ -175,12 +185,17 @@ def _certificate(result: LegResult) -> tuple[str, ...]:
     return tuple(seen)
 
 
-def _expired(_: Facts, result: LegResult) -> bool:
-    return result.tls is not None and result.tls.expired and not _is_foreign(_, result)
+def _expired(facts: Facts, result: LegResult) -> bool:
+    return result.tls is not None and result.tls.expired and not _is_foreign(facts, result)
 
 
 def _name_mismatch(facts: Facts, result: LegResult) -> bool:
-    return result.tls is not None and not result.tls.name_matches and not _is_foreign(facts, result)
+    target = facts.evidence.target
+    if target.host_is_ip and target.is_open:
+        # Whoever names the server by its address asked for no certificate of that name.
+        return False
+    matches = result.tls is None or result.tls.name_matches
+    return not matches and not _is_foreign(facts, result)
 
 
 def _is_foreign(facts: Facts, result: LegResult) -> bool:

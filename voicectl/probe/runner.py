@@ -70,10 +70,10 @@ class _TargetProbe:
 
     async def _stages(self) -> None:
         evidence, race = self._evidence, self._race
-        self._settings.on_progress("dns")
+        self._step("dns")
         evidence.dns = await look_up(self._target, self._settings.clock)
         legs = plan_legs(self._target, evidence.dns, with_proxy=self._settings.proxy is not None)
-        self._settings.on_progress("legs")
+        self._step("legs")
         controls = asyncio.create_task(self._run_controls())
         try:
             await race.run(legs)
@@ -89,16 +89,16 @@ class _TargetProbe:
         if self._nat is not None:
             evidence.nat = await self._nat
         if best is not None:
-            self._settings.on_progress("relay")
+            self._step("relay")
             await run_relay_stage(best, race, evidence, self._settings, self._note_verdict)
         self._note_verdict()
         if self._settings.audit:
-            self._settings.on_progress("audit")
+            self._step("audit")
             evidence.audit = await audit_server(race, best, self._settings)
 
     def _on_leg_done(self, run: LegRun) -> None:
-        self._settings.on_progress(run.leg.label)
         result = run.result
+        self._settings.progress.leg_done(self._target.text, result)
         if self._nat is None and _is_udp(result) and result.binding is not None:
             self._nat = asyncio.create_task(self._check_nat(result))
 
@@ -128,6 +128,9 @@ class _TargetProbe:
         if self._settings.nat_lifetime_s is not None:
             deadline_s += self._settings.nat_lifetime_s + _EXTRA_FOR_LIFETIME_S
         return deadline_s + (_EXTRA_FOR_AUDIT_S if self._settings.audit else 0.0)
+
+    def _step(self, name: str) -> None:
+        self._settings.progress.step(self._target.text, name)
 
     def _note_verdict(self) -> None:
         self._evidence.verdict_ms = self._evidence.verdict_ms or self._elapsed_ms()

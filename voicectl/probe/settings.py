@@ -1,10 +1,10 @@
 """What the user may choose of a probe, and what its parts share."""
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voicectl.clock import Clock, SystemClock
+from voicectl.probe.evidence import LegResult
 from voicectl.probe.transport.secure import TrustStore
 from voicectl.probe.transport.stream import Proxy
 from voicectl.turn.client import ClientSettings
@@ -12,13 +12,19 @@ from voicectl.turn.credentials import Credentials
 from voicectl.turn.transaction import RetransmissionSettings
 from voicectl.wire.stun_attributes import TransportAddress
 
-__all__ = ["ProbeSettings", "new_seed"]
+__all__ = ["ProbeSettings", "Progress", "new_seed"]
 
 _STREAM_TIMEOUT_NS = 10_000_000_000
 
 
-def _no_progress(_: str) -> None:
-    """Tell nobody."""
+class Progress:
+    """Told what is under way; this one tells nobody."""
+
+    def step(self, target: str, name: str) -> None:
+        """A stage has begun: dns, legs, relay, quality, nat lifetime, audit."""
+
+    def leg_done(self, target: str, result: LegResult) -> None:
+        """A leg has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,12 @@ class ProbeSettings:
     audit: bool = False
     scan_peers: bool = False
     prefer_sha256: bool = False
-    deadline_s: float = 9.5
+    deadline_s: float = 8.8
     leg_timeout_s: float = 3.0
     other_servers: tuple[TransportAddress, ...] = ()
     """STUN servers at other addresses: the second opinion on the NAT's mapping."""
     clock: Clock = field(default_factory=SystemClock)
-    on_progress: Callable[[str], None] = _no_progress
+    progress: Progress = field(default_factory=Progress)
 
     def client_settings(self, credentials: Credentials | None, *, reliable: bool) -> ClientSettings:
         """The settings of one leg's client."""

@@ -18,9 +18,11 @@ class Allocation:
 
     def handle_refreshed(self, lifetime_s: int, now_ns: int) -> None:
         """The server has granted `lifetime_s` from now."""
-        early_s = 60 if lifetime_s > 120 else max(1, lifetime_s // 2)
-        self.expires_ns = now_ns + lifetime_s * _NS_PER_S
-        self.refresh_due_ns = self.expires_ns - early_s * _NS_PER_S
+        lifetime_ns = lifetime_s * _NS_PER_S
+        early_ns = min(60 * _NS_PER_S, lifetime_ns // 2)
+        self.expires_ns = now_ns + lifetime_ns
+        # A server that grants a second or none must not be asked without a pause.
+        self.refresh_due_ns = max(self.expires_ns - early_ns, now_ns + _NS_PER_S)
 
     def postpone_refresh(self) -> None:
         """A Refresh is under way: the next timer is the end of the allocation."""

@@ -6,7 +6,7 @@ caller cuts the stream into messages (`wire.turn_message.StreamSplitter`).
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from voicectl.errors import WireError
@@ -18,17 +18,13 @@ from voicectl.turn.events import (
     AllocationLost,
     AllocationRefreshed,
     AllocationReleased,
-    BindingSucceeded,
     Challenged,
     ChannelBound,
     ConnectionAttempted,
-    ConnectionBound,
-    ConnectionOpened,
     DataReceived,
     Event,
     MessageDiscarded,
     PermissionCreated,
-    RequestRefused,
     RequestTimedOut,
 )
 from voicectl.turn.permission import Permissions
@@ -38,6 +34,7 @@ from voicectl.turn.requests import (
     data_indication,
     peers_attributes,
 )
+from voicectl.turn.responses import DEFAULT_LIFETIME_S, read_refusal, read_success
 from voicectl.turn.transaction import (
     RetransmissionSettings,
     Transaction,
@@ -70,7 +67,6 @@ _MAXIMUM_NONCES = 3
 """438s in a row that are answered; after them two servers that disagree would keep us for ever."""
 _MAXIMUM_EVENTS = 4096
 _MAXIMUM_TRANSMITS = 1024
-_DEFAULT_LIFETIME_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +121,7 @@ class TurnClient:
         """Ask for a relayed address; credentials follow once the server asks for them."""
         self._request(Method.ALLOCATE, now_ns, (options or AllocateOptions()).attributes())
 
-    def refresh(self, now_ns: int, lifetime_s: int = _DEFAULT_LIFETIME_S) -> None:
+    def refresh(self, now_ns: int, lifetime_s: int = DEFAULT_LIFETIME_S) -> None:
         """Renew the allocation, or give it up with a lifetime of 0."""
         lifetime = uint32_attribute(AttributeType.LIFETIME, lifetime_s)
         self._request(Method.REFRESH, now_ns, [lifetime], keeps={"lifetime_s": lifetime_s})
@@ -143,7 +139,9 @@ class TurnClient:
             return False
         transaction_id = self._ids.next()
         attributes = channel_bind(number, peer, transaction_id)
-        self._request(Method.CHANNEL_BIND, now_ns, attributes, (peer,), transaction_id)
+        self._request(
+            Method.CHANNEL_BIND, now_ns, attributes, (peer,), transaction_id, {"channel": number}
+        )
         return True
 
     def connect(self, peer: TransportAddress, now_ns: int) -> None:
@@ -338,97 +336,30 @@ class TurnClient:
         self._report(MessageDiscarded("indication that means nothing to a client"))
 
     def _handle_success(self, transaction: Transaction, message: Message, now_ns: int) -> None:
-        handlers: dict[Method, Callable[[Transaction, Message, int], Event]] = {
-            Method.BINDING: self._on_binding,
-            Method.ALLOCATE: self._on_allocate,
-            Method.REFRESH: self._on_refresh,
-            Method.CREATE_PERMISSION: self._on_create_permission,
-            Method.CHANNEL_BIND: self._on_channel_bind,
-            Method.CONNECT: self._on_connect,
-            Method.CONNECTION_BIND: self._on_connection_bind,
-        }
-        event = handlers[transaction.method](transaction, message, now_ns)
+        event = read_success(transaction, message, now_ns)
         self._transactions.finish(transaction)
+        match event:
+            case AllocationCreated():
+                self._allocation = Allocation(event.relayed, event.lifetime_s, now_ns)
+            case AllocationRefreshed() if self._allocation is not None:
+                self._allocation.handle_refreshed(event.lifetime_s, now_ns)
+            case AllocationReleased():
+                self._forget_allocation()
+            case PermissionCreated():
+                self._permissions.install(event.peers, now_ns)
+            case ChannelBound():
+                self._channels.bind(event.peer, now_ns)
+                # A channel binding installs or refreshes the permission too (RFC 8656 §12).
+                self._permissions.install([event.peer.ip], now_ns)
         self._report(event)
 
-    def _on_binding(self, transaction: Transaction, message: Message, now_ns: int) -> Event:
-        return BindingSucceeded(
-            transaction.transaction_id,
-            decode.mapped_address(message),
-            decode.other_address(message),
-            decode.response_origin(message),
-            decode.text(message, AttributeType.SOFTWARE),
-            transaction.rtt_ns(now_ns),
-            transaction.tries,
-        )
-
-    def _on_allocate(self, transaction: Transaction, message: Message, now_ns: int) -> Event:
-        relayed = tuple(decode.relayed_addresses(message))
-        if not relayed:
-            raise WireError("Allocate success without XOR-RELAYED-ADDRESS")
-        lifetime_s = decode.lifetime_s(message)
-        lifetime_s = _DEFAULT_LIFETIME_S if lifetime_s is None else lifetime_s
-        bandwidth = message.get(AttributeType.BANDWIDTH)
-        created = AllocationCreated(
-            relayed,
-            decode.mapped_address(message),
-            lifetime_s,
-            decode.text(message, AttributeType.SOFTWARE),
-            None if bandwidth is None else decode.uint32(bandwidth),
-            decode.address_error_code(message),
-            transaction.signed,
-            transaction.rtt_ns(now_ns),
-            transaction.tries,
-        )
-        self._allocation = Allocation(relayed, lifetime_s, now_ns)
-        return created
-
-    def _on_refresh(self, transaction: Transaction, message: Message, now_ns: int) -> Event:
-        if transaction.keeps["lifetime_s"] == 0:
-            self._forget_allocation()
-            return AllocationReleased()
-        lifetime_s = decode.lifetime_s(message)
-        lifetime_s = _DEFAULT_LIFETIME_S if lifetime_s is None else lifetime_s
-        if self._allocation is not None:
-            self._allocation.handle_refreshed(lifetime_s, now_ns)
-        return AllocationRefreshed(lifetime_s)
-
-    def _on_create_permission(self, transaction: Transaction, _: Message, now_ns: int) -> Event:
-        ips = tuple(peer.ip for peer in transaction.peers)
-        self._permissions.install(ips, now_ns)
-        return PermissionCreated(ips)
-
-    def _on_channel_bind(self, transaction: Transaction, _: Message, now_ns: int) -> Event:
-        peer = transaction.peers[0]
-        self._channels.bind(peer, now_ns)
-        # A channel binding installs or refreshes the permission too (RFC 8656 §12).
-        self._permissions.install([peer.ip], now_ns)
-        return ChannelBound(peer, self._channels.reserve(peer) or 0)
-
-    def _on_connect(self, transaction: Transaction, message: Message, _: int) -> Event:
-        value = message.get(AttributeType.CONNECTION_ID)
-        if value is None:
-            raise WireError("Connect success without CONNECTION-ID")
-        return ConnectionOpened(transaction.peers[0], decode.uint32(value))
-
-    def _on_connection_bind(self, transaction: Transaction, _: Message, __: int) -> Event:
-        return ConnectionBound(transaction.keeps["connection_id"])
-
     def _handle_error(self, transaction: Transaction, message: Message, now_ns: int) -> None:
-        error = decode.error_code(message)
-        if error is None:
-            raise WireError("error response without ERROR-CODE")
-        refused = self._refusal(transaction, message, error, now_ns)
+        refused = read_refusal(transaction, message, now_ns)
         self._transactions.finish(transaction)
-        if self._takes_challenge(transaction, message, error.code):
+        if self._takes_challenge(transaction, message, refused.code):
+            realm, software = refused.realm or "", refused.software
             self._report(
-                Challenged(
-                    transaction.method,
-                    error.code,
-                    refused.realm or "",
-                    refused.software,
-                    refused.rtt_ns,
-                )
+                Challenged(transaction.method, refused.code, realm, software, refused.rtt_ns)
             )
             self._retry(transaction, now_ns)
             return
@@ -436,8 +367,8 @@ class TurnClient:
             self._permissions.drop(peer.ip for peer in transaction.peers)
         elif transaction.method is Method.CHANNEL_BIND:
             self._channels.unbind(transaction.peers[0])
-        elif transaction.method is Method.REFRESH and error.code == _ALLOCATION_MISMATCH:
-            self._lose_allocation(error.code)
+        elif transaction.method is Method.REFRESH and refused.code == _ALLOCATION_MISMATCH:
+            self._lose_allocation(refused.code)
         self._report(refused)
 
     def _takes_challenge(self, transaction: Transaction, message: Message, code: int) -> bool:
@@ -451,24 +382,6 @@ class TurnClient:
             transaction.nonces += 1
             return True
         return False
-
-    def _refusal(
-        self, transaction: Transaction, message: Message, error: decode.ErrorCode, now_ns: int
-    ) -> RequestRefused:
-        return RequestRefused(
-            method=transaction.method,
-            code=error.code,
-            reason=error.reason,
-            signed=transaction.signed,
-            nonces=transaction.nonces,
-            peers=transaction.peers,
-            alternate_server=decode.alternate_server(message),
-            alternate_domain=decode.text(message, AttributeType.ALTERNATE_DOMAIN),
-            realm=decode.text(message, AttributeType.REALM),
-            software=decode.text(message, AttributeType.SOFTWARE),
-            rtt_ns=transaction.rtt_ns(now_ns),
-            tries=transaction.tries,
-        )
 
     def _is_authentic(self, message: Message) -> bool:
         key = self._authenticator.key

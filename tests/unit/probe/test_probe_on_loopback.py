@@ -94,6 +94,7 @@ def test_every_allocation_is_given_back() -> None:
         (Faults(refuse={Method.ALLOCATE: 442}), RIGHT, "transport-unsupported"),
         (Faults(refuse={Method.ALLOCATE: 500}), RIGHT, "server-error"),
         (Faults(refuse_unsigned={Method.ALLOCATE: 400}), RIGHT, "server-error"),
+        (Faults(refuse={Method.ALLOCATE: 400}), RIGHT, "credentials-rejected"),
         (Faults(no_integrity=True), RIGHT, "answers-not-authentic"),
         (Faults(garbage=b"no STUN at all"), RIGHT, "not-stun"),
         (Faults(garbage=bytes(60_000)), RIGHT, "not-stun"),
@@ -118,9 +119,11 @@ def test_forged_answers_are_ignored() -> None:
 
 
 def test_secure_stun_is_a_note_on_a_server_that_is_well() -> None:
-    verdict, _ = verdict_on(LoopbackTurn(FakeTurn(faults=Faults(secure_stun=True))))
+    verdict, evidence = verdict_on(LoopbackTurn(FakeTurn(faults=Faults(secure_stun=True))))
     assert verdict.id == "ok"
     assert "stun-needs-credentials" in [note.id for note in verdict.notes]
+    assert evidence.relay is not None
+    assert (evidence.relay.method, evidence.relay.inbound) == ("self-peer", True)
 
 
 def test_own_allocations_do_not_make_a_quota_of_two_look_used_up() -> None:

@@ -13,6 +13,9 @@ from voicectl.turn.events import (
     BindingSucceeded,
     Challenged,
     ChannelBound,
+    ConnectionAttempted,
+    ConnectionBound,
+    ConnectionOpened,
     DataReceived,
     Event,
     MessageDiscarded,
@@ -22,8 +25,19 @@ from voicectl.turn.events import (
 )
 from voicectl.turn.requests import IPV6, AllocateOptions
 from voicectl.turn.transaction import RetransmissionSettings
-from voicectl.wire.stun import AttributeType, Method, parse_message
-from voicectl.wire.stun_attributes import TransportAddress
+from voicectl.wire.stun import (
+    Attribute,
+    AttributeType,
+    MessageClass,
+    Method,
+    encode_message,
+    parse_message,
+)
+from voicectl.wire.stun_attributes import (
+    TransportAddress,
+    encode_xor_address,
+    uint32_attribute,
+)
 
 CLIENT = TransportAddress("198.51.100.7", 40000)
 PEER = TransportAddress("203.0.113.20", 3480)
@@ -341,3 +355,69 @@ def test_data_beyond_the_send_queue_is_refused_and_counted() -> None:
     accepted = [pair.client.send(PEER, b"x") for _ in range(1030)]
     assert accepted.count(True) == 1024
     assert pair.client.dropped_data == 6
+
+
+def answer_of(
+    pair: Pair, *attributes: Attribute, kind: MessageClass = MessageClass.SUCCESS
+) -> None:
+    """Answer the newest request by hand, as the fake server does not know RFC 6062."""
+    request = parse_message(pair.client.poll_transmit() or b"")
+    key = pair.client.authenticator.key
+    data = encode_message(
+        request.method, MessageClass.SUCCESS, request.transaction_id, attributes, key=key
+    )
+    pair.client.handle_datagram(data, pair.now_ns)
+
+
+def test_tcp_connection_to_a_peer_is_opened_and_bound() -> None:
+    pair = Pair(reliable=True).allocated()
+    pair.client.connect(PEER, 0)
+    answer_of(pair, uint32_attribute(AttributeType.CONNECTION_ID, 7))
+    assert pair.events() == [ConnectionOpened(PEER, 7)]
+    pair.client.bind_connection(7, 0)
+    answer_of(pair)
+    assert pair.events() == [ConnectionBound(7)]
+
+
+def test_peers_connection_attempt_is_reported() -> None:
+    pair = Pair(reliable=True).allocated()
+    transaction_id = bytes(12)
+    attributes = [
+        uint32_attribute(AttributeType.CONNECTION_ID, 9),
+        Attribute(AttributeType.XOR_PEER_ADDRESS, encode_xor_address(PEER, transaction_id)),
+    ]
+    data = encode_message(
+        Method.CONNECTION_ATTEMPT, MessageClass.INDICATION, transaction_id, attributes
+    )
+    pair.client.handle_datagram(data, 0)
+    assert pair.events() == [ConnectionAttempted(PEER, 9)]
+
+
+def test_dual_allocation_reports_both_addresses_or_the_refused_one() -> None:
+    pair = Pair(FakeTurn(faults=Faults(open_relay=True)))
+    pair.client.allocate(0, AllocateOptions(dual=True))
+    request = parse_message(pair.client.poll_transmit() or b"")
+    assert request.get(AttributeType.ADDITIONAL_ADDRESS_FAMILY) == b"\x02\x00\x00\x00"
+    assert request.get(AttributeType.REQUESTED_ADDRESS_FAMILY) is None
+    four, six = TransportAddress("192.0.2.15", 1), TransportAddress("2001:db8::15", 2)
+    data = encode_message(
+        Method.ALLOCATE,
+        MessageClass.SUCCESS,
+        request.transaction_id,
+        [
+            Attribute(
+                AttributeType.XOR_RELAYED_ADDRESS, encode_xor_address(each, request.transaction_id)
+            )
+            for each in (four, six)
+        ],
+    )
+    pair.client.handle_datagram(data, 0)
+    (created,) = of(AllocationCreated, pair.events())
+    assert created.relayed == (four, six)
+
+
+def test_allocation_of_one_second_is_refreshed_without_a_storm() -> None:
+    pair = Pair(FakeTurn(lifetime_s=1)).allocated()
+    before = len(pair.server.requests)
+    pair.run_until(10 * S)
+    assert pair.client.allocation is None or len(pair.server.requests) - before <= 20
