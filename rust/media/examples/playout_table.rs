@@ -35,8 +35,10 @@ fn main() {
         ],
         _ => vec![Strategy::Balanced],
     };
-    let pcm =
-        value("--speech").map_or_else(|| speech_like::speech_like(60, 1), |path| read_raw(&path));
+    let pcm = value("--speech").map_or_else(
+        || speech_like::speech_like(60, value("--seed").map_or(1, |text| text.parse().unwrap())),
+        |path| read_raw(&path),
+    );
     let with_fec = encode(&pcm, true);
     let without_fec = encode(&pcm, false);
     let carrying = with_fec.iter().filter(|payload| has_lbrr(payload)).count();
@@ -101,10 +103,12 @@ fn main() {
             };
             row(name, columns[1], &sink, &runs, number(3), number(9));
             if flag("--seconds") {
-                for (second, (delay, concealed)) in runs[0]
+                let shown =
+                    &runs[value("--phase").map_or(0, |text| text.parse::<usize>().unwrap())];
+                for (second, (delay, concealed)) in shown
                     .by_second_ms
                     .iter()
-                    .zip(&runs[0].concealed_by_second_ms)
+                    .zip(&shown.concealed_by_second_ms)
                     .enumerate()
                 {
                     println!("   {second:>3} s {delay:>7.1} ms {concealed:>6.1} ms concealed");
