@@ -1,8 +1,877 @@
-"""The Rust media core: the only documentation of the border."""
+"""The Rust media core: the only documentation of the border.
 
-from typing import Literal
+PCM is a one-dimensional, contiguous `numpy.int16` array, interleaved when stereo; nothing is
+converted on the way. Another dtype or shape is a `TypeError`, an array that is not contiguous,
+not writable where it must be, or in use by another call, a `ValueError`. Codec work runs without
+the GIL, so no other thread may write to the arrays meanwhile. An object is used by one thread at
+a time; a second one gets a `RuntimeError` (an `Engine` makes it wait).
+"""
 
-__all__ = ["BUILD_PROFILE", "__version__"]
+from typing import Literal, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "AudioDrained",
+    "AudioReceived",
+    "AudioSent",
+    "BUILD_PROFILE",
+    "ClearedAudio",
+    "Engine",
+    "EngineDrops",
+    "EngineEvent",
+    "EngineSettings",
+    "EngineStats",
+    "InboundRtpStats",
+    "OPUS_VERSION",
+    "OpusDecoder",
+    "OpusEncoder",
+    "OpusPacket",
+    "OutboundRtpStats",
+    "RemoteInboundRtpStats",
+    "RemoteOutboundRtpStats",
+    "Resampler",
+    "SpeechEnded",
+    "SpeechGate",
+    "SpeechStarted",
+    "StreamEnded",
+    "StreamStarted",
+    "VoiceDetector",
+    "__version__",
+    "border_call",
+    "border_in",
+    "border_out",
+    "parse_opus_packet",
+]
 
 BUILD_PROFILE: Literal["debug", "release"]
+OPUS_VERSION: str
+"""libopus' name and version, such as `libopus 1.6.1`."""
 __version__: str
+
+@final
+class OpusEncoder:
+    """One stream of PCM turned into Opus packets (RFC 6716).
+
+    Args:
+        sample_rate_hz: 8000, 12000, 16000, 24000 or 48000.
+        channels: 1 or 2.
+        application: What to optimise for: speech (the one that sends LBRR), fidelity, or delay.
+        bitrate_bps: 500 to 512000.
+        complexity: 0 to 10; CPU for quality.
+        inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
+        dtx: Send next to nothing while nobody speaks.
+        expected_loss_percent: 0 to 100: how much of the bitrate LBRR and DRED are worth.
+        dred_duration_ms: How much of the past each packet repeats as DRED, 0 (off) to 1040. LBRR
+            goes first: with `inband_fec` DRED gets next to nothing up to 32 kbit/s.
+
+    Raises:
+        CodecError: A setting is outside its range.
+    """
+
+    def __new__(
+        cls,
+        *,
+        sample_rate_hz: int = 48_000,
+        channels: int = 1,
+        application: Literal["voip", "audio", "low-delay"] = "voip",
+        bitrate_bps: int = 32_000,
+        complexity: int = 9,
+        inband_fec: bool = True,
+        dtx: bool = False,
+        expected_loss_percent: int = 10,
+        dred_duration_ms: int = 0,
+    ) -> OpusEncoder: ...
+    def encode(self, pcm: NDArray[np.int16]) -> bytes:
+        """Encode one frame: all of `pcm`, 2.5, 5, 10, 20, 40, 60, 80, 100 or 120 ms.
+
+        Raises:
+            CodecError: `pcm` has another length.
+        """
+
+    def set_bitrate_bps(self, bitrate_bps: int) -> None: ...
+    def set_complexity(self, complexity: int) -> None: ...
+    def set_inband_fec(self, on: bool) -> None: ...
+    def set_dtx(self, on: bool) -> None: ...
+    def set_expected_loss_percent(self, percent: int) -> None: ...
+    def set_dred_duration_ms(self, duration_ms: int) -> None: ...
+    def reset(self) -> None:
+        """Forget the signal and keep the settings."""
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def lookahead_samples(self) -> int:
+        """How many samples of a channel the decoded signal lags behind the encoded one."""
+
+    @property
+    def in_dtx(self) -> bool:
+        """Whether the last packet was DTX, which need not be sent."""
+
+    @property
+    def final_range(self) -> int:
+        """The range coder's state after the last packet; equal to the decoder's (RFC 6716 §6)."""
+
+@final
+class OpusDecoder:
+    """One stream of Opus packets turned into PCM.
+
+    What is decoded, recovered and concealed is fed in the stream's order. Arrays that come back
+    are new, or views of the beginning of `out`.
+
+    Args:
+        sample_rate_hz: 8000, 12000, 16000, 24000 or 48000, whatever was encoded.
+        channels: 1 or 2, whatever was encoded.
+        complexity: 0 to 10: from 5 concealment is neural, for several times the CPU.
+
+    Raises:
+        CodecError: A setting is outside its range.
+    """
+
+    def __new__(
+        cls, *, sample_rate_hz: int = 48_000, channels: int = 1, complexity: int = 0
+    ) -> OpusDecoder: ...
+    def decode(self, packet: bytes, *, out: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
+        """Decode a packet.
+
+        Raises:
+            CodecError: The packet is malformed, or `out` shorter than its audio. The stream goes
+                on as if it had not come.
+        """
+
+    def decode_lbrr(self, next_packet: bytes, samples: int) -> NDArray[np.int16]:
+        """Fill a gap with what the packet after it repeats of it; conceal what it does not.
+
+        `next_packet` is still to be decoded afterwards.
+
+        Args:
+            next_packet: The packet after the gap.
+            samples: The gap, in samples of a channel: a multiple of 2.5 ms up to 120.
+
+        Raises:
+            CodecError: The packet is malformed, or the gap none that Opus fills.
+        """
+
+    def conceal(self, samples: int) -> NDArray[np.int16]:
+        """Continue what was heard, fading out (PLC).
+
+        Args:
+            samples: The gap, in samples of a channel: a multiple of 2.5 ms up to 120.
+
+        Raises:
+            CodecError: The gap is none that Opus fills.
+        """
+
+    def set_complexity(self, complexity: int) -> None: ...
+    def reset(self) -> None:
+        """Forget the stream and keep the settings."""
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def final_range(self) -> int:
+        """The range coder's state after the last packet; equal to the encoder's (RFC 6716 §6)."""
+
+@final
+class OpusPacket:
+    """How a packet is laid out (RFC 6716 §3)."""
+
+    @property
+    def config(self) -> int:
+        """The TOC's configuration number, 0 to 31."""
+
+    @property
+    def mode(self) -> Literal["silk", "hybrid", "celt"]: ...
+    @property
+    def bandwidth(
+        self,
+    ) -> Literal["narrowband", "mediumband", "wideband", "superwideband", "fullband"]: ...
+    @property
+    def is_stereo(self) -> bool:
+        """Whether the frames are coded in stereo."""
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of a channel in one frame at 48 kHz, Opus' RTP clock."""
+
+    @property
+    def duration_samples(self) -> int:
+        """Samples of a channel in the packet at 48 kHz, Opus' RTP clock."""
+
+    @property
+    def frame_lengths(self) -> list[int]:
+        """Bytes of each frame; 0 is DTX."""
+
+    @property
+    def padding_length(self) -> int:
+        """Bytes of padding, where extensions such as DRED travel."""
+
+    @property
+    def has_lbrr(self) -> bool:
+        """Whether the packet repeats the frame before its first."""
+
+def parse_opus_packet(packet: bytes) -> OpusPacket:
+    """Take a packet apart without decoding it.
+
+    Raises:
+        CodecError: It breaks a rule of RFC 6716 §3.4.
+    """
+
+@final
+class Resampler:
+    """One stream of mono PCM on its way from one rate to another.
+
+    A polyphase FIR: the same samples on every machine and however the input is cut.
+
+    Args:
+        from_hz: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 96000 or 192000.
+        to_hz: One of the same.
+        quality: At most 2 ms of delay, or 3 ms and flat to 0.45 of 8 kHz too.
+
+    Raises:
+        MediaError: No such rate.
+    """
+
+    def __new__(
+        cls, from_hz: int, to_hz: int, *, quality: Literal["standard", "high"] = "standard"
+    ) -> Resampler: ...
+    def process(
+        self, pcm: NDArray[np.int16], *, out: NDArray[np.int16] | None = None
+    ) -> NDArray[np.int16]:
+        """Convert what can be told so far.
+
+        Args:
+            pcm: The next samples.
+            out: Where to write, instead of a new array; the answer is a view of its beginning.
+                At least `max_output_samples(len(pcm))` long.
+
+        Raises:
+            ValueError: `out` is too short. The stream has not moved on.
+        """
+
+    def convert(self, recording: NDArray[np.int16]) -> NDArray[np.int16]:
+        """A whole recording: as long as it was and in its place to within half a sample.
+
+        Begins anew before and after.
+        """
+
+    def flush(self) -> NDArray[np.int16]:
+        """What the delay still holds back, as if silence followed; then begin anew."""
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+
+    def max_output_samples(self, input_samples: int) -> int:
+        """The most that `process` gives for so many samples."""
+
+    @property
+    def delay_ns(self) -> int:
+        """How far the output lags behind the input."""
+
+@final
+class SpeechStarted:
+    """Someone began to speak."""
+
+    __match_args__: tuple[Literal["at_samples"]]
+    def __new__(cls, at_samples: int) -> SpeechStarted: ...
+    def __hash__(self) -> int: ...
+    @property
+    def at_samples(self) -> int:
+        """Media time of the first sample of speech, at 16 kHz."""
+
+@final
+class SpeechEnded:
+    """Someone ceased to speak."""
+
+    __match_args__: tuple[Literal["at_samples"]]
+    def __new__(cls, at_samples: int) -> SpeechEnded: ...
+    def __hash__(self) -> int: ...
+    @property
+    def at_samples(self) -> int:
+        """Media time one past the last sample of speech, at 16 kHz."""
+
+@final
+class VoiceDetector:
+    """Scores frame after frame of a stream at 16 kHz: 0 (no voice) to 1 (voice).
+
+    Args:
+        vad: `earshot` (frames of 16 ms) or `silero` (32 ms; a tenth dearer, and less often fooled
+            by noise and other voices).
+
+    Raises:
+        UsageError: There is no such detector.
+    """
+
+    def __new__(cls, vad: Literal["earshot", "silero"] = "earshot") -> VoiceDetector: ...
+    def score(self, frame: NDArray[np.int16]) -> float:
+        """The next frame's score.
+
+        Args:
+            frame: Mono, `frame_samples` of them.
+
+        Raises:
+            ValueError: It is of another length.
+        """
+
+    def reset(self) -> None:
+        """Forget the stream."""
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of a frame."""
+
+@final
+class SpeechGate:
+    """Hears PCM at 16 kHz and tells when speech begins and ends.
+
+    Args:
+        vad: Which detector scores the frames.
+        start_threshold: A frame from this score (0 to 1) on is speech.
+        stop_threshold: In speech, a frame from this score on still is.
+        min_speech_ms: This much speech starts an utterance.
+        hangover_ms: This much of anything else ends it.
+
+    Raises:
+        UsageError: There is no such detector, or the thresholds are out of order or outside 0 to
+            1.
+    """
+
+    def __new__(
+        cls,
+        *,
+        vad: Literal["earshot", "silero"] = "earshot",
+        start_threshold: float = 0.55,
+        stop_threshold: float = 0.4,
+        min_speech_ms: int = 32,
+        hangover_ms: int = 200,
+    ) -> SpeechGate: ...
+    def process(
+        self, pcm: NDArray[np.int16], first_sample: int, *, concealed: bool = False
+    ) -> list[SpeechStarted | SpeechEnded]:
+        """What became certain by `pcm`, dated back to where it happened.
+
+        Args:
+            pcm: Mono at 16 kHz.
+            first_sample: Its media time at 16 kHz. Missing media counts as silence up to a second;
+                a longer break, or time going back, ends speech and begins anew.
+            concealed: The playout made it up: it neither starts speech nor, for 200 ms in a row,
+                ends it.
+        """
+
+    def reset(self) -> list[SpeechStarted | SpeechEnded]:
+        """End speech where it was last heard and begin anew."""
+
+    @property
+    def in_speech(self) -> bool:
+        """Whether speech has started and not ended."""
+
+@final
+class EngineSettings:
+    """How one end of a call treats its audio.
+
+    Args:
+        sink: Whom the received audio is for. `playout`, an ear: 10 ms of PCM at each tick, the
+            network's jitter taken out. `eager`, a machine: frames as soon as they are in order.
+        output_rate_hz: Rate of the PCM in events: 8000, 11025, 12000, 16000, 22050, 24000, 32000,
+            44100, 48000 and up.
+        strategy: How `playout` trades delay for concealment, from the shortest delay on.
+        vad: Tell when speech starts and ends in the received audio, by this detector.
+        tap_sent: Give what was sent as `AudioSent`.
+        bitrate_bps: 500 to 512000.
+        complexity: 0 to 10; CPU for quality.
+        inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
+        expected_loss_percent: 0 to 100: how much of the bitrate LBRR is worth.
+        dtx: Send next to nothing while nothing is queued.
+        frame_ms: Audio in one packet: 10, 20, 40 or 60.
+        report_interval_ms: Mean interval between RTCP reports, 100 to 60000.
+        wall_clock_offset_ns: Unix time less the clock of `now_ns`, for sender reports.
+
+    Raises:
+        UsageError: There is no such sink, strategy or vad.
+    """
+
+    def __new__(
+        cls,
+        *,
+        sink: Literal["playout", "eager"] = "playout",
+        output_rate_hz: int = 48_000,
+        strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
+        vad: Literal["earshot", "silero"] | None = None,
+        tap_sent: bool = False,
+        bitrate_bps: int = 32_000,
+        complexity: int = 9,
+        inband_fec: bool = True,
+        expected_loss_percent: int = 10,
+        dtx: bool = False,
+        frame_ms: int = 20,
+        report_interval_ms: int = 1000,
+        wall_clock_offset_ns: int = 0,
+    ) -> EngineSettings: ...
+    @property
+    def sink(self) -> Literal["playout", "eager"]: ...
+    @property
+    def output_rate_hz(self) -> int: ...
+    @property
+    def strategy(self) -> Literal["conservative", "balanced", "aggressive"]: ...
+    @property
+    def vad(self) -> Literal["earshot", "silero"] | None: ...
+    @property
+    def tap_sent(self) -> bool: ...
+    @property
+    def bitrate_bps(self) -> int: ...
+    @property
+    def complexity(self) -> int: ...
+    @property
+    def inband_fec(self) -> bool: ...
+    @property
+    def expected_loss_percent(self) -> int: ...
+    @property
+    def dtx(self) -> bool: ...
+    @property
+    def frame_ms(self) -> int: ...
+    @property
+    def report_interval_ms(self) -> int: ...
+    @property
+    def wall_clock_offset_ns(self) -> int: ...
+
+@final
+class Engine:
+    """One end of one call's audio: packets and `now_ns` in, batched events and packets out.
+
+    Sans-IO: no clock, no sockets, no threads. `now_ns` is any monotonic scale in nanoseconds.
+    From creation a grid counts: tick `n` (from 1 on) is at `created + n * 10 ms`. Every call with
+    a time first runs, in order, what was due before that time: a late driver gets the same audio,
+    packets and events as a punctual one. Only RTCP reports are stamped with the time of the call
+    that sends them, or the round trip would hold the driver's lateness. A call more than five
+    seconds late finds the backlog passed over and counted (`EngineDrops.skipped_ticks`).
+
+    After every call, take `poll_transmit` and `poll_events`, and call `handle_timeout` no later
+    than `next_timeout`. Everything is bounded: 10 s of audio each way and 4096 events, 512
+    packets, 60 s of queued audio; `EngineDrops` counts what was dropped.
+
+    Bytes from the peer never raise; they are counted.
+
+    Args:
+        settings: How to treat the audio.
+        now_ns: When the grid begins.
+        seed: Initial sequence number and timestamp, and the times of reports, are drawn from it
+            (0 to 2^64 - 1).
+
+    Raises:
+        CodecError: An encoder setting is outside its range.
+        MediaError: There is no resampling to the output rate.
+        UsageError: A frame length or report interval is outside its range.
+    """
+
+    def __new__(cls, settings: EngineSettings, *, now_ns: int, seed: int) -> Engine: ...
+    def configure_receive(self, payload_types: dict[int, str]) -> None:
+        """Say which payload types are received, such as `{111: "opus"}`; others are dropped.
+
+        Raises:
+            UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
+                RTCP cannot have (64 to 95).
+        """
+
+    def handle_rtp(self, packet: bytes, now_ns: int) -> None:
+        """Take a decrypted RTP packet."""
+
+    def handle_rtcp(self, packet: bytes, now_ns: int) -> None:
+        """Take a decrypted RTCP compound packet."""
+
+    def handle_timeout(self, now_ns: int) -> None:
+        """Run what is due at `now_ns` and before."""
+
+    def next_timeout(self) -> int | None:
+        """When to call `handle_timeout` next; the past means at once."""
+
+    def poll_transmit(self) -> list[bytes]:
+        """The packets to protect and send, in order: RTP and RTCP (told apart per RFC 5761)."""
+
+    def poll_events(self) -> list[EngineEvent]:
+        """What happened since the last call.
+
+        In order, except that audio of one kind which goes on without a gap is one event, at the
+        place of its first block.
+        """
+
+    def queue_audio(self, pcm: NDArray[np.int16], sample_rate_hz: int) -> int:
+        """Queue mono PCM to be sent, shape (samples,), behind what is queued.
+
+        Audio of an utterance that is not finished goes out in whole frames only: what is too
+        little for one waits for more.
+
+        Args:
+            pcm: Any length.
+            sample_rate_hz: 8000, 16000, 24000, 32000, 44100 or 48000.
+
+        Returns:
+            How many samples there was room for. The queue holds 60 s; offer the rest again.
+
+        Raises:
+            MediaError: Another rate.
+        """
+
+    def finish_audio(self) -> None:
+        """End an utterance with what is queued.
+
+        Its last frame is padded with silence, and `AudioDrained` tells when its last sample has
+        gone; at once if nothing is queued.
+        """
+
+    def clear_audio(self, now_ns: int) -> ClearedAudio:
+        """Drop what is queued and fade out what is being said (barge-in).
+
+        What went into the encoder until now has gone: up to one frame ahead of `now_ns`. 5 ms
+        fading to silence follow at the beginning of the next frame. No `AudioDrained` comes for
+        what was cleared.
+        """
+
+    def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
+        """Begin to send Opus, silence while nothing is queued, and RTCP reports under `cname`.
+
+        It begins at the first tick of the next call that has a time; `next_timeout` asks for that
+        at once.
+
+        Raises:
+            UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
+        """
+
+    def stop(self, now_ns: int) -> None:
+        """End the outgoing stream with a last report and a BYE."""
+
+    def stats(self) -> EngineStats:
+        """The counters of this moment."""
+
+@final
+class AudioReceived:
+    """Audio that came out of the jitter buffer.
+
+    Media time is the sender's own time: 0 is the first sample of the stream's first frame, and a
+    second of it is a second of the sender's audio, whatever the network did.
+
+    With the sink `eager` sample `i` of `pcm` has media time `media_time_samples + i` exactly, and
+    `at_ns` says when it came out: no earlier than it was sent, and with no rhythm of its own. A
+    gap, where the sender sent nothing, begins a new event.
+
+    With the sink `playout` sample `i` is due at `at_ns + i / output_rate_hz`, and events follow
+    each other without gap or overlap (unless ticks were skipped), silence included.
+    `media_time_samples` tells which part of the stream is heard at the first sample. As playout
+    stretches, `pcm` can run ahead of media time; where that happens, a new event begins. Before
+    the stream's first frame it stands at 0. The resampler's delay, at most 2 ms, is in `pcm` and
+    taken into account in `media_time_samples`.
+    """
+
+    def __new__(
+        cls,
+        pcm: NDArray[np.int16],
+        at_ns: int,
+        media_time_samples: int,
+        concealed: list[tuple[int, int]],
+    ) -> AudioReceived: ...
+    @property
+    def pcm(self) -> NDArray[np.int16]:
+        """Mono at the output rate, shape (samples,)."""
+
+    @property
+    def at_ns(self) -> int:
+        """When the first sample is due (`playout`) or came out (`eager`)."""
+
+    @property
+    def media_time_samples(self) -> int:
+        """Media time of the first sample, in samples at the output rate."""
+
+    @property
+    def concealed(self) -> list[tuple[int, int]]:
+        """Where `pcm` was made up for audio that never came: ranges of its indices.
+
+        With the sink `playout` in whole ticks.
+        """
+
+@final
+class AudioSent:
+    """What went into the encoder, or silence while nothing was being sent.
+
+    It lies on the same grid as `AudioReceived` of the sink `playout`, from the first tick on: the
+    two, each strung together, are the two channels of a recording on one clock. A frame lies where
+    a mouth would have spoken it, in the time before the tick that sends it, so that a latency
+    measured on the recording has the time that it takes to fill a frame. It comes that much later.
+    """
+
+    def __new__(cls, pcm: NDArray[np.int16], at_ns: int) -> AudioSent: ...
+    @property
+    def pcm(self) -> NDArray[np.int16]:
+        """Mono at the output rate, shape (samples,)."""
+
+    @property
+    def at_ns(self) -> int:
+        """The tick at which the first sample would have been spoken."""
+
+@final
+class AudioDrained:
+    """A finished utterance has gone out to its last sample."""
+
+    def __new__(cls, at_ns: int) -> AudioDrained: ...
+    @property
+    def at_ns(self) -> int:
+        """When its last sample ends, on the grid."""
+
+@final
+class StreamStarted:
+    """A source was taken; media time begins anew.
+
+    It is the peer's first source, or another one that followed it, or the same one after ticks
+    were skipped.
+    """
+
+    def __new__(cls, ssrc: int) -> StreamStarted: ...
+    @property
+    def ssrc(self) -> int: ...
+
+@final
+class StreamEnded:
+    """The source said goodbye (RTCP BYE), and what it had sent has come out."""
+
+    def __new__(cls, ssrc: int) -> StreamEnded: ...
+    @property
+    def ssrc(self) -> int: ...
+
+EngineEvent: TypeAlias = (
+    AudioReceived
+    | AudioSent
+    | AudioDrained
+    | SpeechStarted
+    | SpeechEnded
+    | StreamStarted
+    | StreamEnded
+)
+"""What `Engine.poll_events` gives."""
+
+@final
+class ClearedAudio:
+    """What became of the queued audio: together, all of it since the utterance began."""
+
+    def __new__(cls, sent_samples: int, dropped_samples: int) -> ClearedAudio: ...
+    @property
+    def sent_samples(self) -> int:
+        """At 48 kHz: what of the utterance was sent, the fade-out included."""
+
+    @property
+    def dropped_samples(self) -> int:
+        """At 48 kHz: what of it, and of the utterances behind it, never will be."""
+
+    @property
+    def sent_ms(self) -> float: ...
+    @property
+    def dropped_ms(self) -> float: ...
+
+@final
+class EngineStats:
+    """A call's counters at one moment, by the names of W3C webrtc-stats in snake case.
+
+    What W3C counts in seconds is in milliseconds here, and says so.
+    """
+
+    @property
+    def inbound(self) -> InboundRtpStats | None:
+        """The stream received, once there is one."""
+
+    @property
+    def outbound(self) -> OutboundRtpStats | None:
+        """The stream sent, while there is one."""
+
+    @property
+    def remote_inbound(self) -> RemoteInboundRtpStats | None:
+        """What the peer reports on our stream, once it has."""
+
+    @property
+    def remote_outbound(self) -> RemoteOutboundRtpStats | None:
+        """What the peer reports on its own stream, once it has."""
+
+    @property
+    def drops(self) -> EngineDrops:
+        """What was not used."""
+
+    @property
+    def queued_audio_ms(self) -> float:
+        """How long the queued audio will take to send."""
+
+@final
+class InboundRtpStats:
+    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with `StreamStarted`."""
+
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def packets_received(self) -> int:
+        """Repeated and late ones included."""
+
+    @property
+    def packets_lost(self) -> int:
+        """Expected less received (RFC 3550 §6.4.1): late packets are not lost."""
+
+    @property
+    def jitter_ms(self) -> float:
+        """Interarrival jitter (RFC 3550 §6.4.1)."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Payload only."""
+
+    @property
+    def header_bytes_received(self) -> int: ...
+    @property
+    def last_packet_received_ns(self) -> int: ...
+    @property
+    def packets_discarded(self) -> int:
+        """Came too late or too early to be played."""
+
+    @property
+    def late_packets(self) -> int:
+        """Came after their place was played or concealed; part of the discarded ones."""
+
+    @property
+    def duplicate_packets(self) -> int: ...
+    @property
+    def malformed_packets(self) -> int:
+        """Their payload is not Opus."""
+
+    @property
+    def fec_packets_received(self) -> int:
+        """Carried redundancy for an earlier frame."""
+
+    @property
+    def repaired_frames(self) -> int:
+        """Played from redundancy."""
+
+    @property
+    def jitter_buffer_delay_ms(self) -> float:
+        """Sum over emitted samples; divide by `jitter_buffer_emitted_count`."""
+
+    @property
+    def jitter_buffer_target_delay_ms(self) -> float:
+        """Sum over emitted samples, as above."""
+
+    @property
+    def jitter_buffer_minimum_delay_ms(self) -> float:
+        """Sum over emitted samples, as above."""
+
+    @property
+    def jitter_buffer_emitted_count(self) -> int:
+        """Samples that came from a packet. Samples here are at 48 kHz."""
+
+    @property
+    def total_samples_received(self) -> int:
+        """Samples given out, of whatever kind."""
+
+    @property
+    def concealed_samples(self) -> int: ...
+    @property
+    def silent_concealed_samples(self) -> int: ...
+    @property
+    def concealment_events(self) -> int: ...
+    @property
+    def inserted_samples_for_deceleration(self) -> int: ...
+    @property
+    def removed_samples_for_acceleration(self) -> int: ...
+    @property
+    def skipped_samples(self) -> int:
+        """Passed over to catch up, neither played nor concealed."""
+
+@final
+class OutboundRtpStats:
+    """W3C `outbound-rtp`. Counters begin anew with each `Engine.start_sending`."""
+
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int:
+        """Payload only."""
+
+    @property
+    def header_bytes_sent(self) -> int: ...
+    @property
+    def nack_count(self) -> int: ...
+
+@final
+class RemoteInboundRtpStats:
+    """W3C `remote-inbound-rtp`, from the peer's report blocks."""
+
+    @property
+    def packets_lost(self) -> int: ...
+    @property
+    def fraction_lost(self) -> float:
+        """Of the last report's interval, 0 to 1."""
+
+    @property
+    def jitter_ms(self) -> float: ...
+    @property
+    def round_trip_time_ms(self) -> float | None:
+        """The last one measured (RFC 3550 §6.4.1)."""
+
+    @property
+    def total_round_trip_time_ms(self) -> float: ...
+    @property
+    def round_trip_time_measurements(self) -> int: ...
+    @property
+    def reports_received(self) -> int: ...
+
+@final
+class RemoteOutboundRtpStats:
+    """W3C `remote-outbound-rtp`, from the peer's sender reports."""
+
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def reports_sent(self) -> int: ...
+
+@final
+class EngineDrops:
+    """What an engine did not use, by reason."""
+
+    @property
+    def malformed_rtp_packets(self) -> int: ...
+    @property
+    def malformed_rtcp_packets(self) -> int: ...
+    @property
+    def unknown_payload_type_packets(self) -> int: ...
+    @property
+    def other_source_packets(self) -> int:
+        """Of another SSRC than the one listened to."""
+
+    @property
+    def skipped_ticks(self) -> int:
+        """Passed over because a call came more than five seconds late."""
+
+    @property
+    def dropped_events(self) -> int:
+        """Beyond what `poll_events` keeps."""
+
+    @property
+    def dropped_packets(self) -> int:
+        """Beyond what `poll_transmit` keeps."""
+
+    @property
+    def starved_frames(self) -> int:
+        """Sent as silence because an unfinished utterance had too little audio queued."""
+
+    @property
+    def failed_frames(self) -> int:
+        """Refused by the encoder."""
+
+def border_call() -> None:
+    """Do nothing: what a call into the extension costs, for `voicectl bench`."""
+
+def border_in(pcm: NDArray[np.int16]) -> int:
+    """Take PCM, release and take back the GIL, and tell how many samples it was."""
+
+def border_out(samples: int) -> NDArray[np.int16]:
+    """Give a new array of silence, shape (samples,)."""

@@ -1,1 +1,73 @@
-"""The commands: parse, call, render."""
+"""The commands: parse, call, render. `main` turns what they raise into an exit status."""
+
+import os
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+import voicectl
+from voicectl.cli import bench, devices, doctor, talk
+from voicectl.cli.exit_status import ExitStatus
+from voicectl.cli.output import Printer
+from voicectl.errors import VoicectlError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="voicectl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Printer().answer(f"voicectl {voicectl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Talk to, serve, probe, replay and bench voice AI over WebRTC."""
+
+
+app.command(help=talk.HELP)(talk.talk)
+app.add_typer(bench.app, name="bench")
+app.command(help=devices.HELP)(devices.devices)
+app.command(help=doctor.HELP)(doctor.doctor)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a status of `ExitStatus`."""
+    try:
+        app()
+    except VoicectlError as error:
+        Printer().error(error)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(ExitStatus.INTERRUPTED)
+    except Exception as error:  # the one broad except: whatever comes here is our bug
+        _report_bug(error)
+        sys.exit(ExitStatus.BUG)
+    sys.exit(ExitStatus.YES)
+
+
+def _report_bug(error: Exception) -> None:
+    bug = VoicectlError(
+        f"voicectl failed in a way it should not: {type(error).__name__}: {error}",
+        hint="this is a bug; run it again with VOICECTL_TRACEBACK=1 and report what it prints",
+    )
+    if os.environ.get("VOICECTL_TRACEBACK"):
+        bug.detail = traceback.format_exc()
+    Printer().error(bug)

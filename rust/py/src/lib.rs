@@ -1,9 +1,44 @@
 //! `voicectl._native`: converts values, releases the GIL around codec work and maps errors.
+//!
+//! `voicectl/_native.pyi` documents every name; the classes here only say where they live.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "pyo3 hands arguments over by value and `self` by reference"
+)]
+
+mod border;
+mod engine;
+mod error;
+mod events;
+mod opus;
+mod pcm;
+mod resample;
+mod stats;
+mod vad;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::border::{border_call, border_in, border_out};
+    #[pymodule_export]
+    use super::engine::{ClearedAudio, Engine, EngineSettings};
+    #[pymodule_export]
+    use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    #[pymodule_export]
+    use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::resample::Resampler;
+    #[pymodule_export]
+    use super::stats::{
+        EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
+        RemoteOutboundRtpStats,
+    };
+    #[pymodule_export]
+    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};
+
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Tells which build this is, so that a bench can refuse a debug build.
@@ -15,6 +50,8 @@ mod _native {
             "release"
         };
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("BUILD_PROFILE", profile)
+        module.add("BUILD_PROFILE", profile)?;
+        module.add("OPUS_VERSION", voicectl_media::opus::version())?;
+        module.add("EngineEvent", super::events::engine_event(module.py())?)
     }
 }

@@ -1,1 +1,393 @@
-//! One call: packets and `now_ns` in, batched events and packets to send out.
+//! One end of one call's audio: packets and `now_ns` in, events and packets to send out.
+//!
+//! [`Engine`] owns the whole path: RTP and RTCP, the jitter buffer, Opus both ways, resampling,
+//! speech detection and the pacing of what is sent. It has no clock, no sockets and no threads.
+//! What protects packets and moves them comes around it: it takes plain RTP and RTCP.
+//!
+//! # Time
+//!
+//! `now_ns` is any monotonic scale. From the instant of creation a grid of 10 ms ticks counts:
+//! tick `n` (from 1 on) is at `created + n * 10 ms`. The sink `playout`, the sent tap and the
+//! frames that are sent all lie on it.
+//!
+//! Every call with a time first runs, in order, what was due before that time: a late driver gets
+//! the same audio, packets and events as a punctual one. Only RTCP reports are stamped with the
+//! time of the call that sends them, or the round trip would hold the driver's lateness. Time that
+//! goes back counts as standing still. A driver that is more than five seconds late finds the
+//! backlog passed over and counted.
+//!
+//! # Media time
+//!
+//! A stream's media time is its RTP clock: 0 is the first sample of the first frame that came out
+//! of the jitter buffer, and one second of it is one second of the sender's audio, whatever the
+//! network did. Events give it in samples at the output rate. With the sink `eager` sample `i` of
+//! an [`Event::AudioReceived`] has media time `media_time_samples + i` exactly: the resampler's
+//! delay is taken out, and a gap (silence that was not sent) begins a new event. `at_ns` is then
+//! only when the audio came out. With the sink `playout` sample `i` is due at
+//! `at_ns + i / output_rate`, without gaps or overlaps between events; `media_time_samples` says
+//! which part of the stream is heard at the event's first sample. It stands at 0, less the
+//! resampler's delay, until the first frame.
+
+mod audio_output;
+mod event;
+mod media_resampler;
+mod receiver;
+mod reports;
+mod send_queue;
+mod sender;
+mod sent_tap;
+mod settings;
+mod source_lock;
+mod stats;
+mod transmit;
+
+pub use event::Event;
+pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
+pub use settings::{EngineError, Settings};
+pub use stats::{
+    Drops, InboundStats, OutboundStats, ReceiveErrors, RemoteInboundStats, RemoteOutboundStats,
+    Stats,
+};
+
+use crate::playout::{SAMPLE_RATE_HZ, Sink, TICK_NS};
+use crate::resample::UnsupportedRate;
+use crate::rtp::SplitMix64;
+use crate::rtp::rtcp::Compound;
+
+use event::EventQueue;
+use receiver::Receiver;
+use reports::Reports;
+use sender::Sender;
+use sent_tap::SentTap;
+use transmit::TransmitQueue;
+
+const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
+/// A backlog up to this is caught up tick by tick.
+const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
+
+/// Samples at `rate_hz` in `span_ns`, rounded to the nearest.
+fn ns_to_samples(span_ns: u64, rate_hz: u32) -> u64 {
+    let scaled = u128::from(span_ns) * u128::from(rate_hz) + u128::from(NS_PER_S / 2);
+    (scaled / u128::from(NS_PER_S)) as u64
+}
+
+/// One end of one call's audio.
+///
+/// After every call, poll [`Engine::poll_transmit`] and [`Engine::poll_event`] until they give
+/// `None`, and call [`Engine::handle_timeout`] no later than [`Engine::next_timeout`]. All queues
+/// are bounded; [`Stats`] counts what they dropped.
+pub struct Engine {
+    now_ns: u64,
+    next_tick_ns: u64,
+    skipped_ticks: u64,
+    random: SplitMix64,
+    receiver: Receiver,
+    sender: Sender,
+    reports: Reports,
+    tap: Option<SentTap>,
+    events: EventQueue,
+    transmit: TransmitQueue,
+    ticks_always: bool,
+    /// A stream to begin as soon as the time is known.
+    start: Option<Start>,
+    /// When the utterance whose end has been encoded ends on the grid.
+    drained_ns: Option<u64>,
+}
+
+/// What [`Engine::start_sending`] asked for.
+struct Start {
+    ssrc: u32,
+    payload_type: u8,
+    cname: String,
+}
+
+impl Engine {
+    /// An engine that neither receives (see [`Engine::configure_receive`]) nor sends (see
+    /// [`Engine::start_sending`]) yet. Initial sequence number and timestamp and the times of
+    /// reports are drawn from `seed`.
+    ///
+    /// # Errors
+    /// A rate, frame length or encoder setting that cannot be.
+    pub fn new(settings: &Settings, now_ns: u64, seed: u64) -> Result<Self, EngineError> {
+        settings.check()?;
+        let mut random = SplitMix64::new(seed);
+        let tap = if settings.tap_sent {
+            let frame_ns = u64::from(settings.frame_ms) * NS_PER_MS;
+            let first_ns = now_ns + TICK_NS;
+            Some(SentTap::new(settings.output_rate_hz, frame_ns, first_ns)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            now_ns,
+            next_tick_ns: now_ns + TICK_NS,
+            skipped_ticks: 0,
+            receiver: Receiver::new(settings, now_ns)?,
+            sender: Sender::new(&settings.encoder, settings.frame_ms, random.next_u64())?,
+            reports: Reports::new(settings.report_interval_ms, settings.wall_clock_offset_ns),
+            random,
+            tap,
+            events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
+            transmit: TransmitQueue::default(),
+            ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
+            start: None,
+            drained_ns: None,
+        })
+    }
+
+    /// Says which payload types are Opus; packets of any other are counted and dropped.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; the
+    /// ones before stay.
+    pub fn configure_receive(&mut self, opus_payload_types: &[u8]) -> Result<(), EngineError> {
+        for payload_type in opus_payload_types {
+            check_payload_type(*payload_type)?;
+        }
+        self.receiver.configure(opus_payload_types);
+        Ok(())
+    }
+
+    /// Takes one RTP packet.
+    pub fn handle_rtp(&mut self, datagram: &[u8], now_ns: u64) {
+        let now_ns = self.advance(now_ns);
+        let tick_ns = self.next_tick_ns - TICK_NS;
+        let ssrc = self.source_ssrc();
+        self.receiver
+            .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
+        if ssrc.is_some() && self.source_ssrc() != ssrc {
+            self.reports.forget_source();
+        }
+    }
+
+    /// Takes one RTCP compound packet.
+    pub fn handle_rtcp(&mut self, datagram: &[u8], now_ns: u64) {
+        let now_ns = self.advance(now_ns);
+        let Ok(compound) = Compound::parse(datagram) else {
+            self.receiver.errors.malformed_rtcp_packets += 1;
+            return;
+        };
+        let own_ssrc = self.sender.stream.map(|stream| stream.ssrc);
+        let source_ssrc = self.source_ssrc();
+        let (receiver, events) = (&mut self.receiver, &mut self.events);
+        self.reports
+            .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
+                receiver.handle_goodbye(ssrc, now_ns, events);
+            });
+    }
+
+    /// Runs what is due at `now_ns` and before.
+    pub fn handle_timeout(&mut self, now_ns: u64) {
+        let now_ns = self.advance(now_ns);
+        self.run_due(now_ns);
+        self.keep_grid(now_ns + 1);
+    }
+
+    /// When [`Engine::handle_timeout`] is to be called, if nothing else is called before.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        if self.start.is_some() {
+            return Some(self.now_ns);
+        }
+        self.next_due()
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        [
+            self.next_tick(),
+            self.receiver.next_timeout(),
+            self.reports.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next packet to protect and send, RTP or RTCP (told apart by
+    /// [`crate::rtp::is_rtcp`]).
+    pub fn poll_transmit(&mut self) -> Option<&[u8]> {
+        self.transmit.pop()
+    }
+
+    /// The next event. Its PCM is borrowed until the next call.
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        self.events.pop()
+    }
+
+    /// Queues mono PCM to be sent, and tells how many of the samples there was room for: the
+    /// queue holds 60 s.
+    ///
+    /// # Errors
+    /// A rate that is none of [`QUEUE_RATES_HZ`].
+    pub fn queue_audio(&mut self, pcm: &[i16], rate_hz: u32) -> Result<usize, UnsupportedRate> {
+        self.sender.queue.queue(pcm, rate_hz)
+    }
+
+    /// Ends an utterance with what is queued: its last frame is padded with silence, and
+    /// [`Event::AudioDrained`] tells when its last sample has gone.
+    pub fn finish_audio(&mut self) {
+        self.sender.queue.finish();
+    }
+
+    /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms.
+    pub fn clear_audio(&mut self, now_ns: u64) -> ClearedAudio {
+        self.advance(now_ns);
+        self.sender.queue.clear()
+    }
+
+    /// Begins to send at the next call that has a time, which [`Engine::next_timeout`] then asks
+    /// for at once: a frame each frame length, silence while nothing is queued, and reports under
+    /// `cname`. A stream that was on before ends without a BYE.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have.
+    pub fn start_sending(
+        &mut self,
+        ssrc: u32,
+        payload_type: u8,
+        cname: &str,
+    ) -> Result<(), EngineError> {
+        check_payload_type(payload_type)?;
+        self.start = Some(Start {
+            ssrc,
+            payload_type,
+            cname: cname.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Ends the stream with a last report and a BYE. What is queued stays queued.
+    pub fn stop_sending(&mut self, now_ns: u64) {
+        let now_ns = self.advance(now_ns);
+        self.drained_ns = None;
+        if let Some(stream) = self.sender.stream.take() {
+            let source = self.receiver.source.as_mut();
+            self.reports
+                .stop(now_ns, &stream, source, &mut self.transmit);
+        }
+    }
+
+    /// The counters of this moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            inbound: self.receiver.source.as_ref().map(receiver::Source::stats),
+            playout: self.receiver.playout_stats(),
+            outbound: self.sender.stream.map(|stream| OutboundStats {
+                nack_count: self.reports.nacks_received,
+                ..stream.stats()
+            }),
+            remote_inbound: self.reports.remote_inbound,
+            remote_outbound: self.reports.remote_outbound,
+            errors: self.receiver.errors,
+            drops: Drops {
+                skipped_ticks: self.skipped_ticks,
+                dropped_events: self.events.dropped,
+                dropped_packets: self.transmit.dropped,
+                starved_frames: self.sender.frames_starved,
+                failed_frames: self.sender.frames_failed,
+            },
+            queued_ns: self.sender.queue.queued_ns(),
+        }
+    }
+
+    fn source_ssrc(&self) -> Option<u32> {
+        self.receiver.source.as_ref().map(|source| source.ssrc)
+    }
+
+    /// Every tick counts while a grid is heard or recorded, otherwise only those with a frame.
+    fn next_tick(&self) -> Option<u64> {
+        if self.ticks_always {
+            Some(self.next_tick_ns)
+        } else {
+            self.sender.next_frame_ns()
+        }
+    }
+
+    /// Moves time on to `now_ns` and runs what was due before it. Gives the time it is now.
+    fn advance(&mut self, now_ns: u64) -> u64 {
+        self.now_ns = self.now_ns.max(now_ns);
+        self.skip_backlog();
+        while let Some(due_ns) = self.next_due().filter(|due_ns| *due_ns < self.now_ns) {
+            self.run_due(due_ns);
+        }
+        self.keep_grid(self.now_ns);
+        if let Some(start) = self.start.take() {
+            self.sender
+                .start(start.ssrc, start.payload_type, self.next_tick_ns);
+            self.reports
+                .start(start.cname, self.now_ns, self.random.next_u64());
+        }
+        self.now_ns
+    }
+
+    /// Passes over ticks when the driver is too late for all of them.
+    fn skip_backlog(&mut self) {
+        let now_ns = self.now_ns;
+        let is_late = |due_ns: u64| now_ns.saturating_sub(due_ns) > MAX_CATCH_UP_NS;
+        let Some(due_ns) = self.next_tick().filter(|due_ns| is_late(*due_ns)) else {
+            return;
+        };
+        self.skipped_ticks += (now_ns - due_ns) / TICK_NS;
+        self.keep_grid(now_ns);
+        self.sender.skip_to(now_ns);
+        if let Some(tap) = &mut self.tap {
+            tap.skip();
+        }
+        self.receiver
+            .skip_to(now_ns, self.next_tick_ns - TICK_NS, &mut self.events);
+    }
+
+    /// Keeps the next tick on the grid and no earlier than `now_ns`.
+    fn keep_grid(&mut self, now_ns: u64) {
+        let behind_ns = now_ns.saturating_sub(self.next_tick_ns);
+        self.next_tick_ns += behind_ns.div_ceil(TICK_NS) * TICK_NS;
+    }
+
+    /// Runs what is due at `now_ns`: what is received first, so that it is on time for the tick.
+    fn run_due(&mut self, now_ns: u64) {
+        self.receiver.give_out(now_ns, &mut self.events);
+        if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
+            self.run_tick(tick_ns);
+        }
+        if self.reports.next_timeout().is_some_and(|due| due <= now_ns)
+            && let Some(stream) = &self.sender.stream
+        {
+            let source = self.receiver.source.as_mut();
+            self.reports
+                .send(self.now_ns, stream, source, &mut self.transmit);
+        }
+    }
+
+    fn run_tick(&mut self, tick_ns: u64) {
+        self.next_tick_ns = tick_ns + TICK_NS;
+        if self.sender.next_frame_ns() == Some(tick_ns) {
+            let (pcm, filled) = self.sender.send_frame(&mut self.transmit);
+            if let Some(tap) = &mut self.tap {
+                tap.push_frame(pcm);
+            }
+            if filled.drained {
+                let sent_ns = filled.samples as u64 * NS_PER_S / u64::from(SAMPLE_RATE_HZ);
+                self.drained_ns = Some(tick_ns + sent_ns);
+            }
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.run_tick(tick_ns, &mut self.events);
+        }
+        // Told once the tick with the last sample has run: after that sample, if it is tapped.
+        if let Some(at_ns) = self.drained_ns
+            && (at_ns <= self.next_tick_ns || !self.ticks_always)
+        {
+            self.drained_ns = None;
+            self.events.push(&Event::AudioDrained { at_ns });
+        }
+    }
+}
+
+fn check_payload_type(payload_type: u8) -> Result<(), EngineError> {
+    match payload_type {
+        0..=63 | 96..=127 => Ok(()),
+        other => Err(EngineError::PayloadType(other)),
+    }
+}

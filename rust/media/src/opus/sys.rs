@@ -3,7 +3,7 @@
 //! Invariants:
 //! - `state` comes from `opus_*_create`, is never null and never shared, and is destroyed once, on
 //!   drop. libopus keeps no thread-local or global mutable state, so a codec may move between
-//!   threads (`Send`); every call takes `&mut self`, so it is never used from two at once.
+//!   threads (`Send`); every call takes `&mut self`, so it is never used from two at once (`Sync`).
 //! - Each buffer's length is checked against what libopus is told before the call.
 //! - `*_ctl` is variadic: [`Set`] names only requests that take one `opus_int32`, `final_range`
 //!   passes the `opus_uint32 *` that its request writes, `reset` passes nothing.
@@ -51,6 +51,8 @@ pub(super) struct RawEncoder {
 
 // SAFETY: see the module's first invariant.
 unsafe impl Send for RawEncoder {}
+// SAFETY: as above; nothing can be done through a shared reference.
+unsafe impl Sync for RawEncoder {}
 
 impl RawEncoder {
     pub(super) fn new(
@@ -136,6 +138,8 @@ pub(super) struct RawDecoder {
 
 // SAFETY: see the module's first invariant.
 unsafe impl Send for RawDecoder {}
+// SAFETY: as above; nothing can be done through a shared reference.
+unsafe impl Sync for RawDecoder {}
 
 impl RawDecoder {
     pub(super) fn new(sample_rate_hz: u32, channels: Channels) -> Result<Self, OpusError> {

@@ -1,0 +1,235 @@
+//! RTCP: what is told to the peer about both streams, and what it tells.
+
+use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye};
+use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
+
+use super::NS_PER_MS;
+use super::receiver::Source;
+use super::sender::OutgoingStream;
+use super::transmit::TransmitQueue;
+
+/// What the peer reports on our stream (W3C `remote-inbound-rtp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoteInboundStats {
+    /// Packets that it missed, less those that came twice.
+    pub packets_lost: i64,
+    /// Of the last interval, in 1/256.
+    pub fraction_lost_q8: u8,
+    /// Interarrival jitter in samples at 48 kHz.
+    pub jitter_samples: u32,
+    /// The last round trip measured.
+    pub round_trip_time_ns: Option<u64>,
+    /// Sum of all round trips measured.
+    pub total_round_trip_time_ns: u64,
+    /// How many that were.
+    pub round_trip_time_measurements: u64,
+    /// Reports received.
+    pub reports_received: u64,
+}
+
+/// What the peer reports on its own stream (W3C `remote-outbound-rtp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoteOutboundStats {
+    /// Packets that it sent, modulo 2^32.
+    pub packets_sent: u32,
+    /// Payload octets that it sent, modulo 2^32.
+    pub bytes_sent: u32,
+    /// Sender reports received.
+    pub reports_sent: u64,
+}
+
+/// The last sender report of the source listened to.
+#[derive(Clone, Copy, Debug)]
+struct LastSenderReport {
+    compact_ntp: u32,
+    arrived_ns: u64,
+}
+
+/// Writes our reports on a schedule and reads the peer's.
+pub(super) struct Reports {
+    mean_interval_ns: u64,
+    wall_clock_offset_ns: i64,
+    cname: String,
+    schedule: Option<ReportSchedule>,
+    last_sender_report: Option<LastSenderReport>,
+    packets_at_last_report: u64,
+    pub(super) remote_inbound: Option<RemoteInboundStats>,
+    pub(super) remote_outbound: Option<RemoteOutboundStats>,
+    /// Generic NACK messages received. None is answered yet: audio has nothing to send again.
+    pub(super) nacks_received: u64,
+}
+
+impl Reports {
+    pub(super) fn new(mean_interval_ms: u32, wall_clock_offset_ns: i64) -> Self {
+        Self {
+            mean_interval_ns: u64::from(mean_interval_ms) * NS_PER_MS,
+            wall_clock_offset_ns,
+            cname: String::new(),
+            schedule: None,
+            last_sender_report: None,
+            packets_at_last_report: 0,
+            remote_inbound: None,
+            remote_outbound: None,
+            nacks_received: 0,
+        }
+    }
+
+    pub(super) fn start(&mut self, cname: String, now_ns: u64, seed: u64) {
+        self.cname = cname;
+        self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
+        self.packets_at_last_report = 0;
+        self.remote_inbound = None;
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<u64> {
+        self.schedule.as_ref().map(ReportSchedule::next_ns)
+    }
+
+    /// Sends a report and draws the time of the next.
+    pub(super) fn send(
+        &mut self,
+        now_ns: u64,
+        stream: &OutgoingStream,
+        source: Option<&mut Source>,
+        transmit: &mut TransmitQueue,
+    ) {
+        self.write(now_ns, stream, source, transmit, false);
+        if let Some(schedule) = &mut self.schedule {
+            schedule.sent(now_ns);
+        }
+    }
+
+    /// Sends a last report with a BYE and no more after it.
+    pub(super) fn stop(
+        &mut self,
+        now_ns: u64,
+        stream: &OutgoingStream,
+        source: Option<&mut Source>,
+        transmit: &mut TransmitQueue,
+    ) {
+        self.write(now_ns, stream, source, transmit, true);
+        self.schedule = None;
+    }
+
+    fn write(
+        &mut self,
+        now_ns: u64,
+        stream: &OutgoingStream,
+        source: Option<&mut Source>,
+        transmit: &mut TransmitQueue,
+        leaves: bool,
+    ) {
+        let block = source.map(|source| self.report_block(source, now_ns));
+        let blocks = block.as_slice();
+        // Who has sent nothing since the last report is a receiver (RFC 3550 §6.4).
+        let is_sender = stream.packets_sent > self.packets_at_last_report;
+        self.packets_at_last_report = stream.packets_sent;
+        let info = SenderInfo {
+            ntp_time: self.ntp_time(now_ns),
+            rtp_timestamp: stream.rtp_timestamp(now_ns),
+            packet_count: stream.packets_sent as u32,
+            octet_count: stream.payload_bytes_sent as u32,
+        };
+        transmit.push(|datagram| {
+            if is_sender {
+                info.write(datagram, stream.ssrc, blocks);
+            } else {
+                ReportBlock::write_receiver_report(datagram, stream.ssrc, blocks);
+            }
+            write_cname(datagram, stream.ssrc, &self.cname);
+            if leaves {
+                write_goodbye(datagram, stream.ssrc);
+            }
+        });
+    }
+
+    fn report_block(&self, source: &mut Source, now_ns: u64) -> ReportBlock {
+        let mut block = source.reception.report(source.ssrc);
+        if let Some(last) = self.last_sender_report {
+            block.last_sender_report = last.compact_ntp;
+            block.delay_since_last_sender_report =
+                ns_to_compact(now_ns.saturating_sub(last.arrived_ns));
+        }
+        block
+    }
+
+    fn ntp_time(&self, now_ns: u64) -> NtpTime {
+        NtpTime::from_unix_ns(i128::from(now_ns) + i128::from(self.wall_clock_offset_ns))
+    }
+
+    /// Forgets the source that was listened to.
+    pub(super) fn forget_source(&mut self) {
+        self.last_sender_report = None;
+        self.remote_outbound = None;
+    }
+
+    /// Reads a compound packet; calls `on_goodbye` with each source that leaves.
+    pub(super) fn handle(
+        &mut self,
+        compound: &Compound<'_>,
+        now_ns: u64,
+        own_ssrc: Option<u32>,
+        source_ssrc: Option<u32>,
+        mut on_goodbye: impl FnMut(u32),
+    ) {
+        for packet in compound.packets() {
+            match packet {
+                RtcpPacket::SenderReport(report) => {
+                    if source_ssrc == Some(report.ssrc) {
+                        self.note_sender_report(&report.info, now_ns);
+                    }
+                    self.note_blocks(report.blocks(), own_ssrc, now_ns);
+                }
+                RtcpPacket::ReceiverReport(report) => {
+                    self.note_blocks(report.blocks(), own_ssrc, now_ns);
+                }
+                RtcpPacket::Goodbye(goodbye) => {
+                    goodbye.ssrcs().for_each(&mut on_goodbye);
+                }
+                RtcpPacket::TransportFeedback(feedback) => {
+                    let is_nack =
+                        own_ssrc == Some(feedback.media_ssrc) && feedback.nacks().next().is_some();
+                    self.nacks_received += u64::from(is_nack);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_sender_report(&mut self, info: &SenderInfo, now_ns: u64) {
+        self.last_sender_report = Some(LastSenderReport {
+            compact_ntp: info.ntp_time.compact(),
+            arrived_ns: now_ns,
+        });
+        let remote = self.remote_outbound.get_or_insert_default();
+        remote.packets_sent = info.packet_count;
+        remote.bytes_sent = info.octet_count;
+        remote.reports_sent += 1;
+    }
+
+    fn note_blocks(
+        &mut self,
+        blocks: impl Iterator<Item = ReportBlock>,
+        own_ssrc: Option<u32>,
+        now_ns: u64,
+    ) {
+        let now = self.ntp_time(now_ns).compact();
+        for block in blocks.filter(|block| own_ssrc == Some(block.ssrc)) {
+            let remote = self.remote_inbound.get_or_insert_default();
+            remote.packets_lost = i64::from(block.cumulative_lost);
+            remote.fraction_lost_q8 = block.fraction_lost;
+            remote.jitter_samples = block.jitter;
+            remote.reports_received += 1;
+            let round_trip_ns = round_trip_time_ns(
+                now,
+                block.last_sender_report,
+                block.delay_since_last_sender_report,
+            );
+            if let Some(round_trip_ns) = round_trip_ns {
+                remote.round_trip_time_ns = Some(round_trip_ns);
+                remote.total_round_trip_time_ns += round_trip_ns;
+                remote.round_trip_time_measurements += 1;
+            }
+        }
+    }
+}

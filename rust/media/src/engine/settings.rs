@@ -1,0 +1,81 @@
+//! How an engine is set up, and why it cannot be.
+
+use crate::opus::{EncoderSettings, OpusError};
+use crate::playout::{Sink, Strategy};
+use crate::resample::UnsupportedRate;
+use crate::vad::{DetectorKind, InvalidGateSettings};
+
+/// What cannot be set up or queued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The codec refuses a setting.
+    #[error(transparent)]
+    Opus(#[from] OpusError),
+    /// There is no conversion to or from a sample rate.
+    #[error(transparent)]
+    Resample(#[from] UnsupportedRate),
+    /// The speech gate refuses a setting.
+    #[error(transparent)]
+    SpeechGate(#[from] InvalidGateSettings),
+    /// A frame is 10, 20, 40 or 60 ms long.
+    #[error("a frame is 10, 20, 40 or 60 ms long, not {0}")]
+    FrameDuration(u32),
+    /// Reports come every 100 ms to 60 s.
+    #[error("reports come every 100 to 60000 ms, not {0}")]
+    ReportInterval(u32),
+    /// A payload type has seven bits, and those of RTCP are left out (RFC 5761 §4).
+    #[error("payload type {0} is not in 0..=63 or 96..=127")]
+    PayloadType(u8),
+}
+
+/// One call's audio, both ways.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whom the received audio is for.
+    pub sink: Sink,
+    /// How the jitter buffer trades delay for concealment.
+    pub strategy: Strategy,
+    /// Rate of the PCM in events.
+    pub output_rate_hz: u32,
+    /// Tell when speech starts and ends, by this detector.
+    pub vad: Option<DetectorKind>,
+    /// Give what was sent as events too.
+    pub tap_sent: bool,
+    /// How to encode; rate and channels are the engine's own (48 kHz mono).
+    pub encoder: EncoderSettings,
+    /// Audio in one packet: 10, 20, 40 or 60 ms.
+    pub frame_ms: u32,
+    /// Mean interval between RTCP reports.
+    pub report_interval_ms: u32,
+    /// Unix time less the engine's clock: what makes `now_ns` a wall clock for sender reports.
+    pub wall_clock_offset_ns: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sink: Sink::Playout,
+            strategy: Strategy::Balanced,
+            output_rate_hz: 48_000,
+            vad: None,
+            tap_sent: false,
+            encoder: EncoderSettings::default(),
+            frame_ms: 20,
+            report_interval_ms: 1000,
+            wall_clock_offset_ns: 0,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        if !matches!(self.frame_ms, 10 | 20 | 40 | 60) {
+            return Err(EngineError::FrameDuration(self.frame_ms));
+        }
+        if !(100..=60_000).contains(&self.report_interval_ms) {
+            return Err(EngineError::ReportInterval(self.report_interval_ms));
+        }
+        Ok(())
+    }
+}

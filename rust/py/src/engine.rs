@@ -1,0 +1,288 @@
+//! One end of a call's audio.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use voicectl_media::engine::{self, Settings};
+use voicectl_media::opus::EncoderSettings;
+use voicectl_media::playout::{Sink, Strategy};
+
+use crate::error::Error;
+use crate::events::{EngineEvent, OwnedEvent};
+use crate::pcm::Pcm;
+use crate::stats::EngineStats;
+use crate::vad::kind_of;
+
+/// Samples at 48 kHz in a millisecond.
+const SAMPLES_PER_MS: f64 = 48.0;
+
+#[pyclass(module = "voicectl._native", frozen, get_all)]
+pub(crate) struct EngineSettings {
+    sink: String,
+    output_rate_hz: u32,
+    strategy: String,
+    vad: Option<String>,
+    tap_sent: bool,
+    bitrate_bps: i32,
+    complexity: u8,
+    inband_fec: bool,
+    expected_loss_percent: u8,
+    dtx: bool,
+    frame_ms: u32,
+    report_interval_ms: u32,
+    wall_clock_offset_ns: i64,
+}
+
+#[pymethods]
+impl EngineSettings {
+    #[new]
+    #[pyo3(signature = (
+        *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
+        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
+        frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
+    fn new(
+        sink: &str,
+        output_rate_hz: u32,
+        strategy: &str,
+        vad: Option<&str>,
+        tap_sent: bool,
+        bitrate_bps: i32,
+        complexity: u8,
+        inband_fec: bool,
+        expected_loss_percent: u8,
+        dtx: bool,
+        frame_ms: u32,
+        report_interval_ms: u32,
+        wall_clock_offset_ns: i64,
+    ) -> Result<Self, Error> {
+        sink_of(sink)?;
+        strategy_of(strategy)?;
+        Ok(Self {
+            sink: sink.to_owned(),
+            output_rate_hz,
+            strategy: strategy.to_owned(),
+            vad: vad.map(str::to_owned),
+            tap_sent,
+            bitrate_bps,
+            complexity,
+            inband_fec,
+            expected_loss_percent,
+            dtx,
+            frame_ms,
+            report_interval_ms,
+            wall_clock_offset_ns,
+        })
+    }
+}
+
+impl EngineSettings {
+    fn settings(&self) -> Result<Settings, Error> {
+        Ok(Settings {
+            sink: sink_of(&self.sink)?,
+            strategy: strategy_of(&self.strategy)?,
+            output_rate_hz: self.output_rate_hz,
+            vad: self.vad.as_deref().map(kind_of).transpose()?,
+            tap_sent: self.tap_sent,
+            encoder: EncoderSettings {
+                bitrate_bps: self.bitrate_bps,
+                complexity: self.complexity,
+                inband_fec: self.inband_fec,
+                expected_loss_percent: self.expected_loss_percent,
+                dtx: self.dtx,
+                ..EncoderSettings::default()
+            },
+            frame_ms: self.frame_ms,
+            report_interval_ms: self.report_interval_ms,
+            wall_clock_offset_ns: self.wall_clock_offset_ns,
+        })
+    }
+}
+
+fn sink_of(name: &str) -> Result<Sink, Error> {
+    match name {
+        "playout" => Ok(Sink::Playout),
+        "eager" => Ok(Sink::Eager),
+        _ => Err(Error::setting(format!(
+            "sink {name:?} is neither playout nor eager"
+        ))),
+    }
+}
+
+fn strategy_of(name: &str) -> Result<Strategy, Error> {
+    match name {
+        "conservative" => Ok(Strategy::Conservative),
+        "balanced" => Ok(Strategy::Balanced),
+        "aggressive" => Ok(Strategy::Aggressive),
+        _ => Err(Error::setting(format!(
+            "strategy {name:?} is none of conservative, balanced, aggressive"
+        ))),
+    }
+}
+
+#[pyclass(module = "voicectl._native", frozen, get_all)]
+pub(crate) struct ClearedAudio {
+    sent_samples: u64,
+    dropped_samples: u64,
+}
+
+#[pymethods]
+impl ClearedAudio {
+    #[new]
+    fn new(sent_samples: u64, dropped_samples: u64) -> Self {
+        Self {
+            sent_samples,
+            dropped_samples,
+        }
+    }
+
+    #[getter]
+    fn sent_ms(&self) -> f64 {
+        self.sent_samples as f64 / SAMPLES_PER_MS
+    }
+
+    #[getter]
+    fn dropped_ms(&self) -> f64 {
+        self.dropped_samples as f64 / SAMPLES_PER_MS
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "ClearedAudio(sent_samples={}, dropped_samples={})",
+            self.sent_samples, self.dropped_samples
+        )
+    }
+}
+
+/// Any thread may call; calls follow one another.
+#[pyclass(module = "voicectl._native", frozen)]
+pub(crate) struct Engine {
+    engine: Mutex<engine::Engine>,
+}
+
+impl Engine {
+    /// Runs `work` on the engine without the GIL. The lock is taken and given back while the GIL
+    /// is not held, so that the two never wait for each other.
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut engine::Engine) -> T + Send,
+    ) -> T {
+        py.detach(|| work(&mut self.lock()))
+    }
+
+    /// A panic inside the engine has reached Python already; what it left is no less safe.
+    fn lock(&self) -> MutexGuard<'_, engine::Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (settings, *, now_ns, seed))]
+    fn new(settings: &EngineSettings, now_ns: u64, seed: u64) -> Result<Self, Error> {
+        let engine = engine::Engine::new(&settings.settings()?, now_ns, seed)?;
+        Ok(Self {
+            engine: Mutex::new(engine),
+        })
+    }
+
+    fn configure_receive(
+        &self,
+        py: Python<'_>,
+        payload_types: BTreeMap<u8, String>,
+    ) -> Result<(), Error> {
+        if let Some(codec) = payload_types.values().find(|codec| *codec != "opus") {
+            return Err(Error::setting(format!("codec {codec:?} is not opus")));
+        }
+        let payload_types: Vec<u8> = payload_types.into_keys().collect();
+        Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    fn handle_rtp(&self, py: Python<'_>, packet: &[u8], now_ns: u64) {
+        self.run(py, |engine| engine.handle_rtp(packet, now_ns));
+    }
+
+    fn handle_rtcp(&self, py: Python<'_>, packet: &[u8], now_ns: u64) {
+        self.run(py, |engine| engine.handle_rtcp(packet, now_ns));
+    }
+
+    fn handle_timeout(&self, py: Python<'_>, now_ns: u64) {
+        self.run(py, |engine| engine.handle_timeout(now_ns));
+    }
+
+    fn next_timeout(&self, py: Python<'_>) -> Option<u64> {
+        self.run(py, |engine| engine.next_timeout())
+    }
+
+    fn poll_transmit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let packets = self.run(py, |engine| {
+            let mut packets = Vec::new();
+            while let Some(packet) = engine.poll_transmit() {
+                packets.push(packet.to_vec());
+            }
+            packets
+        });
+        PyList::new(py, packets.iter().map(|packet| PyBytes::new(py, packet)))
+    }
+
+    fn poll_events(&self, py: Python<'_>) -> Vec<EngineEvent> {
+        let events = self.run(py, |engine| {
+            let mut events = Vec::new();
+            while let Some(event) = engine.poll_event() {
+                events.push(OwnedEvent::from(event));
+            }
+            events
+        });
+        events
+            .into_iter()
+            .map(|event| event.into_event(py))
+            .collect()
+    }
+
+    fn queue_audio(
+        &self,
+        py: Python<'_>,
+        pcm: Pcm<'_>,
+        sample_rate_hz: u32,
+    ) -> Result<usize, Error> {
+        let samples = pcm.as_slice()?;
+        Ok(self.run(py, |engine| engine.queue_audio(samples, sample_rate_hz))?)
+    }
+
+    fn finish_audio(&self, py: Python<'_>) {
+        self.run(py, engine::Engine::finish_audio);
+    }
+
+    fn clear_audio(&self, py: Python<'_>, now_ns: u64) -> ClearedAudio {
+        let cleared = self.run(py, |engine| engine.clear_audio(now_ns));
+        ClearedAudio {
+            sent_samples: cleared.sent_samples,
+            dropped_samples: cleared.dropped_samples,
+        }
+    }
+
+    #[pyo3(signature = (*, ssrc, payload_type, cname))]
+    fn start_sending(
+        &self,
+        py: Python<'_>,
+        ssrc: u32,
+        payload_type: u8,
+        cname: &str,
+    ) -> Result<(), Error> {
+        Ok(self.run(py, |engine| engine.start_sending(ssrc, payload_type, cname))?)
+    }
+
+    fn stop(&self, py: Python<'_>, now_ns: u64) {
+        self.run(py, |engine| engine.stop_sending(now_ns));
+    }
+
+    fn stats(&self, py: Python<'_>) -> PyResult<EngineStats> {
+        let stats = self.run(py, |engine| engine.stats());
+        EngineStats::new(py, &stats)
+    }
+}

@@ -1,0 +1,163 @@
+"""Our descriptions ask for mono Opus; the peer's are checked before anything acts on them."""
+
+import pytest
+
+from voicectl.errors import ConnectError, WireError
+from voicectl.rtc.description import (
+    OpusParameters,
+    RemoteDescription,
+    read_remote,
+    with_opus_parameters,
+)
+
+FINGERPRINT = ":".join(["AB"] * 32)
+SESSION = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=group:BUNDLE 0"]
+AUDIO = [
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111 0",
+    "c=IN IP4 0.0.0.0",
+    "a=sendrecv",
+    "a=mid:0",
+    "a=rtcp-mux",
+    "a=rtpmap:111 opus/48000/2",
+    "a=fmtp:111 minptime=10;useinbandfec=1",
+    "a=rtpmap:0 PCMU/8000",
+    "a=ice-ufrag:abcd",
+    "a=ice-pwd:abcdefghijklmnopqrstuv",
+    f"a=fingerprint:sha-256 {FINGERPRINT}",
+    "a=setup:actpass",
+]
+
+
+def describe(*more: str, without: str = "\0", audio: list[str] = AUDIO) -> str:
+    lines = [*SESSION, *audio, *more]
+    return "\r\n".join(line for line in lines if not line.startswith(without)) + "\r\n"
+
+
+def candidate(host: str, kind: str = "host") -> str:
+    return f"a=candidate:1 1 udp 2130706431 {host} 5000 typ {kind}"
+
+
+def read(sdp: str, *, allow_loopback: bool = False) -> RemoteDescription:
+    return read_remote(sdp, "offer", allow_loopback=allow_loopback)
+
+
+def test_our_opus_asks_for_mono_voice_with_fec() -> None:
+    sdp = with_opus_parameters("a=rtpmap:96 opus/48000/2\r\n", OpusParameters())
+    assert (
+        "a=fmtp:96 minptime=10;useinbandfec=1;usedtx=0;stereo=0;sprop-stereo=0;"
+        "maxaveragebitrate=32000\r\n"
+    ) in sdp
+
+
+def test_no_header_extension_is_promised() -> None:
+    sdp = with_opus_parameters("a=mid:0\r\na=extmap:1 urn:ietf:params:x\r\n", OpusParameters())
+    assert sdp == "a=mid:0\r\n"
+
+
+def test_a_peer_that_asks_for_nothing_gets_the_defaults_of_the_rfc() -> None:
+    opus = read(describe(without="a=fmtp")).opus
+    assert opus == OpusParameters(use_inband_fec=False, max_average_bitrate_bps=None)
+
+
+def test_what_a_peer_asks_for_is_read() -> None:
+    sdp = describe(
+        "a=fmtp:111 usedtx=1;stereo=1;maxptime=60;maxplaybackrate=16000;maxaveragebitrate=1",
+        without="a=fmtp:111 minptime",
+    )
+    assert read(sdp).opus == OpusParameters(
+        use_inband_fec=False,
+        use_dtx=True,
+        stereo=True,
+        max_average_bitrate_bps=6000,  # the least of RFC 7587 §6.1
+        max_playback_rate_hz=16000,
+        max_ptime_ms=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        "",
+        "hello",
+        "\0" * 100,
+        "v=0\r\nm=audio\r\n",
+        describe(audio=[line.replace("9 UDP", "port UDP") for line in AUDIO]),
+        describe("a=fmtp:7 x=1"),
+        describe("a=fmtp:111 maxaveragebitrate=lots"),
+        describe("a=fmtp:111 stereo=lots"),
+        describe("a=candidate:1"),
+        describe("a=candidate:1 1 udp lots 192.0.2.1 5000 typ host"),
+        describe("a=setup:sideways"),
+        describe("a=ssrc:x"),
+        describe(without="a=ice-ufrag"),
+        describe(without="a=ice-pwd"),
+        describe(without="a=fingerprint"),
+        describe(without="a=setup"),
+        describe(*AUDIO * 4),
+        describe(*AUDIO),  # the same a=mid twice
+        describe(without="a=mid"),
+        describe("a=mid:elsewhere"),
+        describe(audio=[line.replace("m=audio", "m=text") for line in AUDIO]),
+        describe("a=x:" + "y" * 70_000),
+    ],
+)
+def test_a_malformed_description_is_a_wire_error(sdp: str) -> None:
+    with pytest.raises(WireError):
+        read(sdp)
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        describe(without="a=rtpmap:111"),
+        describe(audio=[line.replace("audio 9", "video 9") for line in AUDIO]),
+        describe(audio=[line.replace("audio 9", "audio 0") for line in AUDIO]),
+    ],
+)
+def test_a_sound_description_without_opus_is_refused(sdp: str) -> None:
+    with pytest.raises((ConnectError, WireError)):
+        read(sdp)
+
+
+def test_the_error_names_what_the_peer_has_instead_of_opus() -> None:
+    with pytest.raises(ConnectError) as error:
+        read(describe(without="a=fmtp").replace("opus", "speex"))
+    assert "PCMU" in (error.value.detail or "")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "224.0.0.1", "ff02::1"]
+    + ["169.254.1.1", "fe80::1", "255.255.255.255", "::ffff:224.0.0.1", "example.org", "1.2.3"],
+)
+def test_an_address_that_no_peer_can_have_is_not_tried(host: str) -> None:
+    remote = read(describe(candidate(host), candidate("192.0.2.7")))
+    assert remote.refused_candidates == 1
+    assert [line for line in remote.sdp.splitlines() if "a=candidate" in line] == [
+        candidate("192.0.2.7")
+    ]
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_a_port_that_does_not_exist_is_not_tried(port: int) -> None:
+    remote = read(describe(candidate("192.0.2.7").replace("5000", str(port))))
+    assert remote.refused_candidates == 1
+
+
+@pytest.mark.parametrize("host", ["192.168.1.2", "2001:db8::1", "f00d.local"])
+def test_private_addresses_and_mdns_names_are_tried(host: str) -> None:
+    assert read(describe(candidate(host))).refused_candidates == 0
+
+
+def test_loopback_is_tried_where_ours_is_gathered() -> None:
+    assert read(describe(candidate("127.0.0.1")), allow_loopback=True).refused_candidates == 0
+
+
+def test_an_offer_cannot_make_us_check_more_than_32_addresses() -> None:
+    remote = read(describe(*(candidate(f"192.0.2.{n}") for n in range(100))))
+    assert remote.sdp.count("a=candidate") == 32
+    assert remote.refused_candidates == 68
+
+
+def test_a_section_without_a_direction_is_sendrecv() -> None:
+    assert "a=sendrecv" in read(describe(without="a=sendrecv")).sdp

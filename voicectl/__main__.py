@@ -1,0 +1,5 @@
+"""`python -m voicectl` is `voicectl`."""
+
+from voicectl.cli import main
+
+main()

@@ -1,0 +1,74 @@
+"""JSON, schema `voicectl.bench/1`: what `--save` writes and `--baseline` reads."""
+
+from dataclasses import asdict
+from typing import Any
+
+from voicectl.bench.estimate import Estimate
+from voicectl.bench.report import Calibration, Check, Figure, Report
+
+__all__ = ["SCHEMA", "report_fields"]
+
+SCHEMA = "voicectl.bench/1"
+_DIGITS = 5
+
+
+def report_fields(report: Report) -> dict[str, Any]:
+    """The report as one object."""
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict,
+        "calibration": _calibration(report.calibration),
+        "figures": [_figure(figure) for figure in report.figures],
+        "notes": list(report.notes),
+    }
+
+
+def _calibration(calibration: Calibration) -> dict[str, Any]:
+    fields = asdict(calibration)
+    fields["noise"] = _estimate(calibration.noise)
+    fields["versions"] = dict(calibration.versions)
+    return fields
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    spec, measurement = figure.spec, figure.measurement
+    return {
+        "id": spec.id,
+        "title": spec.title,
+        "kind": spec.kind,
+        "unit": spec.unit,
+        "better": "higher" if spec.higher_is_better else "lower",
+        "value": _rounded(measurement.value) if measurement else None,
+        "rivals": [
+            {"name": rival.name, "value": _rounded(rival.value)}
+            for rival in (measurement.rivals if measurement else ())
+        ],
+        "ratio": _estimate(measurement.ratio) if measurement and measurement.ratio else None,
+        "ratios": [_rounded(ratio) for ratio in (measurement.ratios if measurement else ())],
+        "missing": figure.missing,
+        "verdict": figure.verdict,
+        "checks": [_check(check) for check in figure.checks],
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "by": check.by,
+        "verdict": check.verdict,
+        "limit": check.limit,
+        "reason": check.reason,
+        "change": _estimate(check.change) if check.change else None,
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "value": _rounded(estimate.value),
+        "low": _rounded(estimate.low),
+        "high": _rounded(estimate.high),
+        "n": estimate.n,
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

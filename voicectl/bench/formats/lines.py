@@ -1,0 +1,71 @@
+"""The pieces of a figure that people read, the same in every format for them."""
+
+from voicectl.bench.report import Calibration, Figure, Report, Verdict
+
+__all__ = [
+    "calibration_line",
+    "counts_line",
+    "gate_text",
+    "our_text",
+    "reason_text",
+    "rival_text",
+    "verdict_text",
+]
+
+
+def our_text(figure: Figure) -> str:
+    """What voicectl does: `19.4 us`."""
+    measurement = figure.measurement
+    return _value(measurement.value, figure.spec.unit) if measurement else "-"
+
+
+def rival_text(figure: Figure) -> str:
+    """Beside whom: `0.44x [0.42, 0.46] aiortc` for a cost, `swr -43` for a quality."""
+    measurement = figure.measurement
+    if measurement is None:
+        return ""
+    if (ratio := measurement.ratio) is not None:
+        interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+        return f"{ratio.value:.2f}x {interval} {measurement.rivals[0].name}"
+    return ", ".join(f"{rival.name} {rival.value:.3g}" for rival in measurement.rivals)
+
+
+def verdict_text(figure: Figure) -> str:
+    """`pass`, `fail`, `inconclusive`, or why there is none."""
+    if figure.verdict is not None:
+        return str(figure.verdict)
+    return "" if figure.measurement else "skipped"
+
+
+def gate_text(figure: Figure) -> str:
+    """The gate's limit, of a cost's ratio or a quality's value: `≤ 0.5`."""
+    relation = "≥" if figure.spec.higher_is_better else "≤"
+    limits = [check.limit for check in figure.checks if check.by == "gate"]
+    return f"{relation} {limits[0]:g}" if limits else ""
+
+
+def reason_text(figure: Figure) -> str | None:
+    """What a reader of anything but a pass needs to know."""
+    if figure.missing:
+        return figure.missing
+    if figure.verdict in (None, Verdict.PASS):
+        return None
+    return "; ".join(check.reason for check in figure.checks if check.verdict is figure.verdict)
+
+
+def calibration_line(calibration: Calibration) -> str:
+    """The machine, in a line."""
+    noise = calibration.noise
+    parts = [f"A/A {noise.value:.3f} [{noise.low:.3f}, {noise.high:.3f}]"]
+    if calibration.load_1m is not None:
+        parts.append(f"load {calibration.load_1m:g} on {calibration.cores} cores")
+    return " · ".join([*parts, calibration.cpu_model, f"{calibration.build_profile} build"])
+
+
+def counts_line(report: Report) -> str:
+    """How many figures passed, failed, and could not be judged."""
+    return " · ".join(f"{report.count(verdict)} {verdict}" for verdict in Verdict)
+
+
+def _value(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}".rstrip()

@@ -1,0 +1,48 @@
+"""Markdown, as a CI job's summary takes it."""
+
+from voicectl.bench.formats.lines import (
+    calibration_line,
+    counts_line,
+    gate_text,
+    our_text,
+    reason_text,
+    rival_text,
+    verdict_text,
+)
+from voicectl.bench.report import Figure, Report
+
+__all__ = ["render_markdown"]
+
+
+def render_markdown(report: Report) -> str:
+    """A table a report, then why each figure that did not pass did not."""
+    rows = ["| figure | voicectl | beside | verdict | gate |", "|---|---|---|---|---|"]
+    rows += [_row(figure) for figure in report.figures]
+    reasons = [
+        f"- `{figure.spec.id}`: {_escaped(reason)}"
+        for figure in report.figures
+        if (reason := reason_text(figure)) is not None
+    ]
+    notes = [f"- {_escaped(note)}" for note in report.notes]
+    parts = [
+        f"**{counts_line(report)}**",
+        "\n".join(rows) if report.figures else "",
+        "\n".join(reasons + notes),
+        f"self-test {_escaped(calibration_line(report.calibration))}",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _row(figure: Figure) -> str:
+    cells = [
+        f"`{figure.spec.id}` {figure.spec.title}",
+        our_text(figure),
+        rival_text(figure),
+        verdict_text(figure),
+        gate_text(figure),
+    ]
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

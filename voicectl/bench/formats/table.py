@@ -1,0 +1,61 @@
+"""Aligned lines for a terminal, 80 columns wide."""
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from voicectl.bench.formats.lines import (
+    calibration_line,
+    counts_line,
+    gate_text,
+    our_text,
+    reason_text,
+    rival_text,
+    verdict_text,
+)
+from voicectl.bench.report import Figure, Report, Verdict
+
+__all__ = ["render_table"]
+
+_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def render_table(report: Report) -> RenderableType:
+    """The figures by suite, the reasons under each that did not pass, the machine, the counts."""
+    parts: list[RenderableType] = []
+    for name in dict.fromkeys(figure.spec.suite for figure in report.figures):
+        parts.append(Text(name, style="bold"))
+        parts.extend(_suite([f for f in report.figures if f.spec.suite == name]))
+    parts += [Text(f"  {note}") for note in report.notes]
+    parts += [Text(), Text(f"  {calibration_line(report.calibration)}", style="dim")]
+    if report.figures:
+        parts.append(Text(f"  {counts_line(report)}"))
+    return Group(*parts)
+
+
+def _suite(figures: list[Figure]) -> list[RenderableType]:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for column in range(4):
+        table.add_column(justify="right" if column == 1 else "left", no_wrap=column in (1, 3))
+    for figure in figures:
+        table.add_row(
+            Text(figure.spec.title),
+            Text(our_text(figure)),
+            Text(rival_text(figure)),
+            _verdict(figure),
+        )
+    reasons = [
+        Text(f"  {figure.spec.id}: {reason}")
+        for figure in figures
+        if (reason := reason_text(figure)) is not None
+    ]
+    return [Padding(table, (0, 0, 0, 2)), *reasons]
+
+
+def _verdict(figure: Figure) -> Text:
+    text = Text(verdict_text(figure), style=_STYLES[figure.verdict] if figure.verdict else "")
+    if figure.verdict is not Verdict.INCONCLUSIVE:
+        # The line below tells an inconclusive figure's limit, and the word is long.
+        text.append(f" {gate_text(figure)}", style="default")
+    return text

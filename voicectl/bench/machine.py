@@ -1,0 +1,66 @@
+"""The machine and the build that figures come from."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import voicectl
+from voicectl import _native
+from voicectl.bench.estimate import Estimate
+from voicectl.bench.report import Calibration
+from voicectl.errors import SetupError
+
+__all__ = ["calibrate", "refuse_debug_build"]
+
+_RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy")
+
+
+def refuse_debug_build() -> None:
+    """Raise SetupError unless the extension was compiled with optimisation."""
+    if _native.BUILD_PROFILE != "release":
+        raise SetupError(
+            f"the extension is a {_native.BUILD_PROFILE} build, whose figures mean nothing",
+            hint="install it with `pip install .` or `maturin develop --release`",
+        )
+
+
+def calibrate(noise: Estimate) -> Calibration:
+    """Describe this machine as it is now."""
+    return Calibration(
+        noise=noise,
+        cpu_model=_cpu_model(),
+        cores=os.cpu_count() or 1,
+        load_1m=_load_1m(),
+        build_profile=_native.BUILD_PROFILE,
+        versions={
+            "voicectl": voicectl.__version__,
+            "python": platform.python_version(),
+            **{package: version for package in _RIVALS if (version := _version(package))},
+        },
+    )
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split("\n"):
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _load_1m() -> float | None:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,140 @@
+"""What a bench run came to: figures beside their rivals', verdicts, and the machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from voicectl.bench.estimate import Estimate
+
+__all__ = [
+    "Calibration",
+    "Check",
+    "Figure",
+    "FigureSpec",
+    "Measurement",
+    "Report",
+    "RivalValue",
+    "Verdict",
+]
+
+
+class Verdict(StrEnum):
+    """What a check says of a figure."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure that a suite knows how to measure."""
+
+    suite: str
+    name: str
+    """Kebab case, unique in its suite."""
+    title: str
+    unit: str
+    """Of the value; `us` for a cost."""
+    limit: float | None
+    """Gated at unless a gate file says otherwise: the ratio of a cost, the value of a quality."""
+    kind: Literal["cost", "quality"] = "cost"
+    """A cost is CPU time, judged by its ratio to the rival's; a quality is the same every time."""
+    higher_is_better: bool = False
+    tolerance: float = 0.0
+    """How much worse than in a baseline a quality's value may be."""
+
+    @property
+    def id(self) -> str:
+        """As gates, baselines and reports name it."""
+        return f"{self.suite}.{self.name}"
+
+
+@dataclass(frozen=True)
+class RivalValue:
+    """What another implementation does, in the figure's unit."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was found out about a figure."""
+
+    value: float
+    rivals: tuple[RivalValue, ...]
+    """A cost has the one that its ratio is taken to."""
+    ratios: tuple[float, ...] = ()
+    """Of a cost: ours over the rival's, sample by sample."""
+    ratio: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A figure held against a limit."""
+
+    by: Literal["gate", "baseline"]
+    verdict: Verdict
+    limit: float
+    reason: str
+    """Why it is not a pass, or what passed: one line."""
+    change: Estimate | None = None
+    """Against a baseline's cost: its ratio now over its ratio then."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, measured or not, and judged or not."""
+
+    spec: FigureSpec
+    measurement: Measurement | None
+    missing: str | None = None
+    """Why it was not measured."""
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst of the checks; None without any."""
+        verdicts = {check.verdict for check in self.checks}
+        for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
+            if verdict in verdicts:
+                return verdict
+        return None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the figures were measured on."""
+
+    noise: Estimate
+    """A/A: a workload over itself."""
+    cpu_model: str
+    cores: int
+    load_1m: float | None
+    """The load average at the end; None where the system keeps none."""
+    build_profile: str
+    versions: Mapping[str, str]
+    """Of voicectl, Python and every rival."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run."""
+
+    calibration: Calibration
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    """What a reader should know before comparing."""
+
+    def count(self, verdict: Verdict) -> int:
+        """Figures with this verdict."""
+        return sum(figure.verdict is verdict for figure in self.figures)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Fail if a figure fails, else inconclusive if one is."""
+        if self.count(Verdict.FAIL):
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE if self.count(Verdict.INCONCLUSIVE) else Verdict.PASS

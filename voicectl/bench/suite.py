@@ -1,0 +1,166 @@
+"""What a suite is, and running some of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from voicectl.bench.baseline import Baseline
+from voicectl.bench.estimate import Estimate, estimate_median
+from voicectl.bench.gate import check_gate
+from voicectl.bench.machine import calibrate, refuse_debug_build
+from voicectl.bench.measure import Workload, compare
+from voicectl.bench.report import (
+    Check,
+    Figure,
+    FigureSpec,
+    Measurement,
+    Report,
+    RivalValue,
+)
+from voicectl.bench.self_test import SelfTest
+from voicectl.clock import Clock
+from voicectl.errors import SetupError
+
+__all__ = ["Bench", "Effort", "Stopwatch", "Suite", "run_self_test", "run_suites"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many samples are taken."""
+
+    blocks: int
+    """A figure's, of `measure.compare`; even."""
+    self_test_blocks: int
+    """Of the A/A self-test, before each cost; even."""
+
+    @classmethod
+    def quick(cls) -> "Effort":
+        """Under a minute for all suites, on a machine that is not idle."""
+        return cls(blocks=30, self_test_blocks=6)
+
+    @classmethod
+    def thorough(cls) -> "Effort":
+        """Intervals half as wide."""
+        return cls(blocks=120, self_test_blocks=16)
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Times pairs of workloads, for the benches."""
+
+    clock: Clock
+    """CPU time of this thread."""
+    blocks: int
+
+    def cost(self, ours: Workload, rival_name: str, rival: Workload) -> Measurement:
+        """What a unit of `ours` costs in microseconds, beside a rival's."""
+        comparison = compare(ours, rival, blocks=self.blocks, clock=self.clock)
+        return Measurement(
+            comparison.ours_ns / 1000,
+            (RivalValue(rival_name, comparison.rival_ns / 1000),),
+            comparison.ratios,
+            estimate_median(comparison.ratios),
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A figure and how it is measured."""
+
+    spec: FigureSpec
+    measure: Callable[[Stopwatch], Measurement]
+    """Raises SetupError when a rival's package is not installed."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Benches on one theme."""
+
+    name: str
+    benches: tuple[Bench, ...]
+
+    @property
+    def specs(self) -> list[FigureSpec]:
+        """The figures it measures."""
+        return [bench.spec for bench in self.benches]
+
+
+def run_suites(
+    suites: Sequence[Suite],
+    *,
+    clock: Clock,
+    effort: Effort,
+    limits: dict[str, float] | None = None,
+    baseline: Baseline | None = None,
+    on_bench: Callable[[FigureSpec], None] = lambda spec: None,
+) -> Report:
+    """Measure, then judge.
+
+    Args:
+        suites: What to run.
+        clock: CPU time of this thread.
+        effort: How many samples.
+        limits: Figure id to limit; the figures' own if None.
+        baseline: An earlier run to hold the figures against.
+        on_bench: Told of each figure before it is measured.
+
+    Raises:
+        SetupError: this is a debug build.
+    """
+    refuse_debug_build()
+    self_test = SelfTest(clock)
+    self_test.sample(effort.self_test_blocks)
+    stopwatch = Stopwatch(clock, effort.blocks)
+    figures = []
+    for bench in (bench for suite in suites for bench in suite.benches):
+        on_bench(bench.spec)
+        if bench.spec.kind == "cost":
+            self_test.sample(effort.self_test_blocks)
+        figures.append(_measured(bench, stopwatch))
+    noise = self_test.noise
+    if limits is None:
+        limits = _own_limits(figure.spec for figure in figures)
+    judged = tuple(_judged(figure, limits, baseline, noise) for figure in figures)
+    calibration = calibrate(noise)
+    notes = []
+    if baseline is not None and baseline.cpu_model != calibration.cpu_model:
+        notes.append(
+            f"the baseline was measured on another processor ({baseline.cpu_model}): "
+            "ratios move with the instructions a processor has"
+        )
+    return Report(calibration, judged, tuple(notes))
+
+
+def run_self_test(*, clock: Clock, effort: Effort) -> Report:
+    """Only the A/A self-test.
+
+    Raises:
+        SetupError: this is a debug build.
+    """
+    refuse_debug_build()
+    self_test = SelfTest(clock)
+    self_test.sample(effort.blocks)
+    return Report(calibrate(self_test.noise))
+
+
+def _own_limits(specs: Iterable[FigureSpec]) -> dict[str, float]:
+    return {spec.id: spec.limit for spec in specs if spec.limit is not None}
+
+
+def _measured(bench: Bench, stopwatch: Stopwatch) -> Figure:
+    try:
+        return Figure(bench.spec, bench.measure(stopwatch))
+    except SetupError as error:
+        missing = error.message if error.hint is None else f"{error.message}: {error.hint}"
+        return Figure(bench.spec, None, missing)
+
+
+def _judged(
+    figure: Figure, limits: dict[str, float], baseline: Baseline | None, noise: Estimate
+) -> Figure:
+    spec, measurement = figure.spec, figure.measurement
+    checks: list[Check] = []
+    if (limit := limits.get(spec.id)) is not None:
+        checks.append(check_gate(spec, measurement, limit, noise))
+    if baseline is not None and (check := baseline.check(spec, measurement, noise)):
+        checks.append(check)
+    return Figure(spec, measurement, figure.missing, tuple(checks))

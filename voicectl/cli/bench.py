@@ -1,0 +1,255 @@
+"""`voicectl bench`: figures beside rivals', judged; for a CI job to gate on."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from voicectl.cli.exit_status import ExitStatus
+from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
+from voicectl.cli.output import Printer
+from voicectl.errors import SetupError, UsageError
+
+if TYPE_CHECKING:
+    from voicectl.bench.report import Report
+    from voicectl.bench.suite import Effort, Suite
+
+__all__ = ["app", "exit_status"]
+
+
+class OutputFormat(StrEnum):
+    """How a report is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+
+
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Fewer samples: under a minute, wider intervals.")
+]
+GateOption = Annotated[
+    Path | None,
+    typer.Option("--gate", metavar="TOML", help="Limits to hold figures to, instead of our own."),
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="A saved run; fail where a ratio grew 10 %."),
+]
+SaveOption = Annotated[
+    Path | None, typer.Option("--save", metavar="FILE", help="Keep the run for --baseline.")
+]
+FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How stdout is written.")]
+
+_EXAMPLES = """
+\b
+Examples:
+  voicectl bench --quick
+  voicectl bench dsp --json
+  voicectl bench --save today.json
+  voicectl bench --baseline today.json
+  voicectl bench --quick --gate gate.toml --format junit > bench.xml
+
+\b
+Status:
+  0 every gate passed · 1 one failed · 75 this machine was too busy to say
+"""
+
+app = typer.Typer(
+    help="Measure voicectl beside its rivals and gate on the ratios.",
+    epilog=_EXAMPLES,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@dataclass(frozen=True)
+class _Options:
+    quick: bool
+    gate: Path | None
+    baseline: Path | None
+    save: Path | None
+    output_format: OutputFormat
+    json_output: bool
+    quiet: bool
+    verbose: int
+
+    @property
+    def format(self) -> OutputFormat:
+        return OutputFormat.JSON if self.json_output else self.output_format
+
+    @property
+    def printer(self) -> Printer:
+        return Printer(
+            json_output=self.format is OutputFormat.JSON,
+            quiet=self.quiet,
+            verbosity=self.verbose,
+        )
+
+
+@app.callback(invoke_without_command=True)
+def _all(
+    context: typer.Context,
+    quick: QuickOption = False,
+    gate: GateOption = None,
+    baseline: BaselineOption = None,
+    save: SaveOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    options = _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose)
+    if context.invoked_subcommand is None:
+        from voicectl.bench.suites import SUITES
+
+        _run(SUITES, options)
+    elif options != _Options(False, None, None, None, OutputFormat.TABLE, False, False, 0):
+        suite = context.invoked_subcommand
+        raise UsageError(
+            f"options of `bench` stand before `{suite}`", hint=f"write `voicectl bench {suite} …`"
+        )
+
+
+@app.command("dsp", epilog=_EXAMPLES)
+def _dsp(
+    quick: QuickOption = False,
+    gate: GateOption = None,
+    baseline: BaselineOption = None,
+    save: SaveOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Codec, resampler, detectors and border, beside PyAV, aiortc and others."""
+    from voicectl.bench.dsp import DSP
+
+    _run(
+        [DSP],
+        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
+    )
+
+
+@app.command("self-test")
+def _self_test(
+    quick: QuickOption = False,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Time a workload against itself: can figures be trusted here?"""
+    from voicectl.bench.gate import too_noisy
+    from voicectl.bench.suite import run_self_test
+    from voicectl.clock import ThreadCpuClock
+
+    options = _Options(quick, None, None, None, output_format, json_output, quiet, verbose)
+    report = run_self_test(clock=ThreadCpuClock(), effort=_effort(options))
+    _show(report, options.format, options.printer)
+    if too_noisy(report.calibration.noise):
+        raise typer.Exit(ExitStatus.INCONCLUSIVE)
+
+
+def exit_status(report: "Report") -> ExitStatus:
+    """What a run ends with."""
+    from voicectl.bench.report import Verdict
+
+    return {
+        Verdict.PASS: ExitStatus.YES,
+        Verdict.FAIL: ExitStatus.NO,
+        Verdict.INCONCLUSIVE: ExitStatus.INCONCLUSIVE,
+    }[report.verdict]
+
+
+def _effort(options: _Options) -> "Effort":
+    from voicectl.bench.suite import Effort
+
+    return Effort.quick() if options.quick else Effort.thorough()
+
+
+def _run(suites: "list[Suite]", options: _Options) -> None:
+    from voicectl.bench.baseline import read_baseline
+    from voicectl.bench.gate import read_gate
+    from voicectl.bench.suite import run_suites
+    from voicectl.bench.suites import SUITES
+    from voicectl.clock import ThreadCpuClock
+
+    known = [spec for suite in SUITES for spec in suite.specs]
+    limits = read_gate(options.gate, known) if options.gate else None
+    baseline = read_baseline(options.baseline) if options.baseline else None
+    if options.save:
+        _refuse_unwritable(options.save)
+    printer = options.printer
+    with _progress(printer, sum(len(suite.benches) for suite in suites)) as progress:
+        task = progress.add_task("", total=None)
+        report = run_suites(
+            suites,
+            clock=ThreadCpuClock(),
+            effort=_effort(options),
+            limits=limits,
+            baseline=baseline,
+            on_bench=lambda spec: progress.update(task, description=spec.id),
+        )
+    if options.save:
+        _save(report, options.save)
+    _show(report, options.format, printer)
+    if status := exit_status(report):
+        raise typer.Exit(status)
+
+
+def _progress(printer: Printer, benches: int) -> Progress:
+    if not printer.animates:
+        printer.note(f"measuring {benches} figures")
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=printer.stderr_console,
+        transient=True,
+        disable=not printer.animates,
+        # Its thread would compete with what is measured.
+        refresh_per_second=2,
+    )
+
+
+def _show(report: "Report", output_format: OutputFormat, printer: Printer) -> None:
+    match output_format:
+        case OutputFormat.TABLE:
+            from voicectl.bench.formats.table import render_table
+
+            printer.answer(render_table(report))
+        case OutputFormat.JSON:
+            from voicectl.bench.formats.json import report_fields
+
+            printer.record(report_fields(report))
+        case OutputFormat.JUNIT:
+            from voicectl.bench.formats.junit import render_junit
+
+            printer.raw(render_junit(report))
+        case OutputFormat.MARKDOWN:
+            from voicectl.bench.formats.markdown import render_markdown
+
+            printer.raw(render_markdown(report))
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Say so now, not after a minute of measuring."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(f"{path} cannot be written", hint="choose another --save")
+
+
+def _save(report: "Report", path: Path) -> None:
+    from voicectl.bench.formats.json import report_fields
+
+    try:
+        path.write_text(json.dumps(report_fields(report), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror}", hint="choose another --save"
+        ) from error

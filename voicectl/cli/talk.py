@@ -1,0 +1,136 @@
+"""`voicectl talk`: hold a spoken conversation with an agent."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicectl.cli.exit_status import ExitStatus
+from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
+from voicectl.cli.output import Printer
+
+if TYPE_CHECKING:
+    from voicectl.cli.talk_output import TalkOutput
+    from voicectl.session.talk import Talk
+
+__all__ = ["HELP", "talk"]
+
+HELP = """
+Hold a spoken conversation with a voice agent over WebRTC.
+
+You speak through microphone and speaker, or files do with --input; where there is neither, a
+spoken caller of voicectl's own holds a demo. Each reply's latency is measured on the call's audio:
+from the caller's last sound to the agent's first, as it was heard. Use headphones: the agent hears
+what the microphone hears.
+
+\b
+Examples:
+  voicectl talk
+  voicectl talk --mic jabra --speaker 2
+  voicectl talk --input question.wav --output call.wav
+  voicectl talk --input a.wav --input b.wav@reply+600ms --json
+  voicectl talk --script dialogue.toml --input hello.wav
+"""
+
+
+def talk(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="`local`: the embedded agent.")
+    ] = "local",
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="FILE[@START]",
+            help="Speak this WAV or FLAC file; may be given again. Each starts after the reply to "
+            "the one before, or at START: @reply+600ms into that reply, @12s into the call.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Record the call: WAV, you left, agent right."
+        ),
+    ] = None,
+    microphone: Annotated[
+        str | None,
+        typer.Option("--mic", metavar="NAME|NUMBER", help="See `voicectl devices`."),
+    ] = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option("--speaker", metavar="NAME|NUMBER", help="See `voicectl devices`."),
+    ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option("--script", metavar="FILE", help="The embedded agent's dialogue, in TOML."),
+    ] = None,
+    duration_s: Annotated[
+        float | None,
+        typer.Option("--duration", metavar="SECONDS", min=0.1, help="Hang up after so long."),
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbosity: VerboseOption = 0,
+) -> None:
+    """Hold a spoken conversation."""
+    # aiortc, onnxruntime and the models take a second to import: `voicectl --help` does not wait.
+    from voicectl.session.talk import Talk, TalkOptions
+
+    printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
+    conversation = Talk.plan(
+        TalkOptions(target, inputs or [], output, script, microphone, speaker, duration_s)
+    )
+    for note in conversation.notes:
+        printer.note(note)
+    interrupted = asyncio.run(_hold(conversation, _output(printer, conversation.title)))
+    raise typer.Exit(ExitStatus.INTERRUPTED if interrupted else ExitStatus.YES)
+
+
+def _output(printer: Printer, title: str) -> "TalkOutput":
+    from voicectl.cli.talk_output import JsonTalkOutput, PlainTalkOutput
+    from voicectl.cli.talk_screen import TalkScreen
+
+    if printer.json_output:
+        return JsonTalkOutput(printer)
+    if printer.animates and printer.stdout_console.is_terminal and not printer.verbosity:
+        return TalkScreen(printer, title)
+    return PlainTalkOutput(printer, title)
+
+
+async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
+    """Run the call; whether Ctrl-C ended it."""
+    from voicectl.cli.keys import Keys
+
+    loop = asyncio.get_running_loop()
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        conversation.hang_up("Ctrl-C")
+        # The second Ctrl-C finds the default handler again and ends the process at once.
+        loop.remove_signal_handler(signal.SIGINT)
+
+    def press(key: str) -> None:
+        match key:
+            case "m":
+                output.show_muted(conversation.toggle_mute())
+            case "s":
+                conversation.stop_reply()
+            case "q":
+                conversation.hang_up("you hung up")
+            case "?":
+                output.toggle_help()
+            case _:
+                pass
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
+            await conversation.hold(output.handle_event, output.warn)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return interrupted

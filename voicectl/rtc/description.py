@@ -1,0 +1,225 @@
+"""Session descriptions: Opus is asked for in ours, the peer's is checked before aiortc sees it.
+
+aiortc writes and parses SDP; what it writes has no Opus parameters (RFC 7587 §6.1), and what it
+parses may come from anyone.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+
+from voicectl.errors import ConnectError, WireError
+
+__all__ = [
+    "SDP_FAILURES",
+    "OpusParameters",
+    "RemoteDescription",
+    "read_remote",
+    "with_opus_parameters",
+]
+
+MAX_BYTES = 65536
+MAX_SECTIONS = 4
+MAX_CANDIDATES = 32
+
+SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
+"""What aiortc raises when a description does not parse or does not fit."""
+_OPUS_RTPMAP = re.compile(r"a=rtpmap:(\d+) opus/48000/2", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class OpusParameters:
+    """The media type parameters of Opus (RFC 7587 §6.1): what their author wants to receive.
+
+    The defaults ask for mono voice. Read from a peer, absent parameters have RFC 7587's defaults.
+    """
+
+    use_inband_fec: bool = True
+    use_dtx: bool = False
+    stereo: bool = False
+    max_average_bitrate_bps: int | None = 32000
+    max_playback_rate_hz: int = 48000
+    max_ptime_ms: int = 120
+
+    def to_fmtp(self) -> str:
+        """The parameters as the value of an `a=fmtp` line."""
+        bitrate = self.max_average_bitrate_bps
+        return ";".join(
+            [
+                "minptime=10",
+                f"useinbandfec={self.use_inband_fec:d}",
+                f"usedtx={self.use_dtx:d}",
+                f"stereo={self.stereo:d}",
+                f"sprop-stereo={self.stereo:d}",
+                *([] if bitrate is None else [f"maxaveragebitrate={bitrate}"]),
+            ]
+        )
+
+    @classmethod
+    def from_fmtp(cls, parameters: dict[str, int | str | None]) -> "OpusParameters":
+        """Read them from a peer.
+
+        Raises:
+            ValueError: A parameter that is no number.
+        """
+
+        def number(name: str, default: int) -> int:
+            value = parameters.get(name)
+            return default if value is None else int(value)
+
+        bitrate = number("maxaveragebitrate", 0)
+        return cls(
+            use_inband_fec=number("useinbandfec", 0) == 1,
+            use_dtx=number("usedtx", 0) == 1,
+            stereo=number("stereo", 0) == 1,
+            max_average_bitrate_bps=min(max(bitrate, 6000), 510_000) if bitrate else None,
+            max_playback_rate_hz=number("maxplaybackrate", 48000),
+            max_ptime_ms=number("maxptime", 120),
+        )
+
+
+@dataclass(frozen=True)
+class RemoteDescription:
+    """A peer's description that may be given to aiortc.
+
+    Args:
+        sdp: The description, without the candidates that must not be tried.
+        opus: What the peer asks to receive.
+        refused_candidates: How many candidates were taken out.
+    """
+
+    sdp: str
+    opus: OpusParameters
+    refused_candidates: int
+
+
+def with_opus_parameters(sdp: str, opus: OpusParameters) -> str:
+    """Add the `a=fmtp` line of Opus to a description that aiortc has written.
+
+    The header extensions go: the engine writes none, so none may be promised.
+    """
+    lines: list[str] = []
+    for line in sdp.splitlines():
+        if line.startswith("a=extmap:"):
+            continue
+        lines.append(line)
+        if rtpmap := _OPUS_RTPMAP.fullmatch(line):
+            lines.append(f"a=fmtp:{rtpmap[1]} {opus.to_fmtp()}")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def read_remote(
+    sdp: str, kind: Literal["offer", "answer"], *, allow_loopback: bool
+) -> RemoteDescription:
+    """Check a peer's description.
+
+    An answerer sends checks to every address in an offer, so addresses that no peer can have
+    (loopback unless allowed, link-local, multicast, unspecified, broadcast) are taken out, and of
+    the rest only the first 32 stay.
+
+    Raises:
+        WireError: It does not parse, is too large, or lacks what every WebRTC description has.
+        ConnectError: It is sound, but there is no Opus in it.
+    """
+    if len(sdp) > MAX_BYTES:
+        raise WireError(f"the {kind} is longer than {MAX_BYTES} bytes")
+    try:
+        description = SessionDescription.parse(sdp)
+    except (*SDP_FAILURES, StopIteration) as error:
+        raise WireError(f"the {kind} is not valid SDP", detail=repr(error)) from error
+    if not 1 <= len(description.media) <= MAX_SECTIONS:
+        raise WireError(
+            f"the {kind} has {len(description.media)} media sections, expected 1 to {MAX_SECTIONS}"
+        )
+    for media in description.media:
+        _check_section(media, kind)
+    _check_bundle(description, kind)
+    opus = _opus_of(description, kind)
+    lines, refused = _admit_lines(sdp, description, allow_loopback)
+    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, refused)
+
+
+def _admit_lines(
+    sdp: str, description: SessionDescription, allow_loopback: bool
+) -> tuple[list[str], int]:
+    """The lines without refused candidates, and how many those were."""
+    lines: list[str] = []
+    sections = iter(description.media)
+    admitted = refused = 0
+    for line in sdp.splitlines():
+        if line.startswith("a=candidate:"):
+            if admitted == MAX_CANDIDATES or not _is_allowed(line, allow_loopback):
+                refused += 1
+                continue
+            admitted += 1
+        lines.append(line)
+        if line.startswith("m="):
+            section = next(sections)
+            if section.kind != "application" and section.direction is None:
+                lines.append("a=sendrecv")  # the default of RFC 8866 §6.7, unknown to aiortc
+    return lines, refused
+
+
+def _check_section(media: MediaDescription, kind: str) -> None:
+    if media.kind not in ("audio", "video", "application"):
+        raise WireError(f"the {kind} has a section of unknown kind", detail=media.kind)
+    if not (media.ice and media.ice.usernameFragment and media.ice.password):
+        raise WireError(f"the {kind} has no ICE credentials")
+    if not (media.dtls and media.dtls.fingerprints):
+        raise WireError(f"the {kind} has no DTLS fingerprint or setup attribute")
+
+
+def _check_bundle(description: SessionDescription, kind: str) -> None:
+    """Sections that share a transport are named by their mid (RFC 9143 §7)."""
+    mids = [media.rtp.muxId for media in description.media]
+    bundled = [mid for g in description.group if g.semantic == "BUNDLE" for mid in g.items]
+    if not all(mids) or len(set(mids)) < len(mids) or not set(bundled) <= set(mids):
+        raise WireError(
+            f"the {kind} has missing, repeated or unknown section identifiers",
+            detail=f"a=mid: {mids}, a=group:BUNDLE {bundled}",
+        )
+
+
+def _opus_of(description: SessionDescription, kind: str) -> OpusParameters:
+    audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
+    if audio is None:
+        raise ConnectError(f"the {kind} has no audio section")
+    for codec in audio.rtp.codecs:
+        if codec.name.lower() == "opus" and codec.clockRate == 48000:
+            try:
+                return OpusParameters.from_fmtp(codec.parameters)
+            except ValueError as error:
+                raise WireError(
+                    f"the {kind} has an Opus parameter that is no number", detail=str(error)
+                ) from error
+    raise ConnectError(
+        f"the {kind} has no Opus",
+        detail="codecs: " + (", ".join(codec.name for codec in audio.rtp.codecs) or "none"),
+        hint="let the peer offer Opus (opus/48000/2)",
+    )
+
+
+def _is_allowed(line: str, allow_loopback: bool) -> bool:
+    """Whether a check may be sent to an `a=candidate` (aioice resolves an mDNS name itself)."""
+    candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
+    if not 0 < candidate.port < 65536:
+        return False
+    if candidate.ip.endswith(".local"):
+        return True
+    try:
+        address = ipaddress.ip_address(candidate.ip)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return allow_loopback
+    return not (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address == ipaddress.IPv4Address("255.255.255.255")
+    )

@@ -1,0 +1,322 @@
+"""One end of a call: an asyncio shell around aiortc's connection and a sans-IO engine."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from aiortc import RTCDataChannel, RTCSessionDescription
+from aiortc.exceptions import OperationError
+from numpy.typing import NDArray
+
+from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
+from voicectl.clock import Clock, SystemClock
+from voicectl.errors import ConnectError, WireError
+from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.channel import MessageChannel
+from voicectl.rtc.description import (
+    SDP_FAILURES,
+    OpusParameters,
+    read_remote,
+    with_opus_parameters,
+)
+from voicectl.rtc.driver import EngineDriver
+from voicectl.rtc.settings import PeerSettings, to_configuration
+from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
+
+__all__ = ["Peer"]
+
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Peer:
+    """One end of a call.
+
+    The caller awaits `create_offer` and `accept_answer`, the agent `accept_offer`, both then
+    `connected`. Audio and messages may be queued from the start. Make one on a running event
+    loop and leave it with `close`, or use it as an async context manager.
+
+    Callbacks run on the event loop, one at a time, and must not block it.
+
+    Args:
+        engine: The audio path, made at `clock`'s present; the peer drives it from the offer on.
+        settings: How to connect.
+        on_events: Takes the engine's events in batches.
+        on_message: Takes each text message of the data channel.
+        on_closed: Called once, when the connection has ended.
+        before_tick: Called before the engine takes its next audio.
+        clock: Of the engine and of `timings`.
+
+    Raises:
+        UsageError: An ICE server's URI is malformed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: PeerSettings | None = None,
+        *,
+        on_events: Callable[[list[EngineEvent]], None] | None = None,
+        on_message: Callable[[str], None] | None = None,
+        on_closed: Callable[[CloseReason], None] | None = None,
+        before_tick: Callable[[], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._engine = engine
+        self._settings = settings or PeerSettings()
+        self._on_closed = on_closed
+        self._driver = EngineDriver(
+            engine,
+            clock=self._clock,
+            send=self._send_packet,
+            deliver=on_events or (lambda events: None),
+            before_tick=before_tick,
+        )
+        self._connection = EnginePeerConnection(
+            to_configuration(self._settings), self._driver, self._settings.host_addresses
+        )
+        self._connection.on("connectionstatechange", self._connection_state_changed)
+        self._connection.on("iceconnectionstatechange", self._ice_state_changed)
+        self._connection.on("datachannel", self._channel_offered)
+        self._messages = MessageChannel(self._clock, on_message)
+        self._settled = asyncio.Event()
+        self._close_begun = asyncio.Event()
+        self._close_task: asyncio.Task[None] | None = None
+        self._timings = PeerTimings(created_ns=self._clock.now_ns())
+        self.close_reason: CloseReason | None = None
+        self.remote_opus: OpusParameters | None = None
+        """What the peer asks to receive, once its description is known."""
+
+    # Signaling
+
+    async def create_offer(self) -> str:
+        """The SDP offer of a call with audio both ways, its candidates gathered.
+
+        Raises:
+            ConnectError: There is no candidate to offer, or the peer is closed.
+        """
+        self._start()
+        self._connection.addTransceiver("audio")
+        if (label := self._settings.data_channel) is not None:
+            self._messages.adopt(self._connection.createDataChannel(label, ordered=True))
+        return await self._apply_local(await self._connection.createOffer())
+
+    async def accept_offer(self, sdp: str) -> str:
+        """The SDP answer to an offer, its candidates gathered.
+
+        Raises:
+            WireError: The offer is malformed.
+            ConnectError: There is no Opus in it, no candidate of ours, or the peer is closed.
+        """
+        self._start()
+        await self._apply_remote(sdp, "offer")
+        answer = await self._apply_local(await self._connection.createAnswer())
+        self._timings.signaling_done_ns = self._clock.now_ns()
+        return answer
+
+    async def accept_answer(self, sdp: str) -> None:
+        """Connect to the peer that has answered our offer.
+
+        Raises:
+            WireError: The answer is malformed or does not match the offer.
+            ConnectError: There is no Opus in it, or the peer is closed.
+        """
+        self._require_open()
+        await self._apply_remote(sdp, "answer")
+        self._timings.signaling_done_ns = self._clock.now_ns()
+
+    async def connected(self, timeout_s: float) -> None:
+        """Wait until ICE and DTLS are connected; audio flows from then on.
+
+        Raises:
+            ConnectError: The connection failed, was closed, or took longer than `timeout_s`.
+                A timeout leaves the peer as it is.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+        except TimeoutError:
+            raise self._connect_error(f"no connection after {timeout_s:g} s") from None
+        self._require_open()
+
+    # Audio and messages
+
+    def queue_audio(self, pcm: NDArray[np.int16], sample_rate_hz: int) -> int:
+        """Queue mono PCM to be sent; returns the samples accepted (the queue is bounded)."""
+        accepted = self._engine.queue_audio(pcm, sample_rate_hz)
+        self._driver.drain()
+        return accepted
+
+    def finish_audio(self) -> None:
+        """End an utterance, so that its last partial frame is sent."""
+        self._engine.finish_audio()
+        self._driver.drain()
+
+    def clear_audio(self) -> ClearedAudio:
+        """Drop what is queued, for barge-in; returns what was sent and what was dropped."""
+        cleared = self._engine.clear_audio(self._clock.now_ns())
+        self._driver.drain()
+        return cleared
+
+    def send_message(self, text: str) -> bool:
+        """Send a text message, or keep it until the channel opens; False when it is refused."""
+        return self._messages.send(text)
+
+    # State
+
+    @property
+    def timings(self) -> PeerTimings:
+        """When each step of the connection was reached."""
+        return replace(
+            self._timings,
+            channel_open_ns=self._messages.opened_ns,
+            first_packet_sent_ns=self._driver.first_packet_sent_ns,
+            first_packet_received_ns=self._driver.first_packet_received_ns,
+        )
+
+    def stats(self) -> EngineStats:
+        """The engine's statistics of the audio."""
+        return self._engine.stats()
+
+    def transport_stats(self) -> TransportStats:
+        """Statistics of the connection beneath the audio."""
+        dtls = self._connection.dtls_transport
+        return TransportStats(
+            nominated_pair=dtls.connection.nominated_pair if dtls else None,
+            dropped=replace(dtls.connection.counters) if dtls else DatagramCounters(),
+            messages_dropped=self._messages.dropped,
+            max_lateness_ns=self._driver.max_lateness_ns,
+        )
+
+    # The end
+
+    async def close(self) -> None:
+        """Say goodbye (RTCP BYE, SCTP ABORT, DTLS close_notify) and let go of the sockets.
+
+        Ends within 2 s whatever the network does. May be called again, and by several tasks.
+        """
+        self._begin_close(CloseReason.LOCAL)
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection has ended, from whichever side; see `close_reason`."""
+        await self._close_begun.wait()
+        if self._close_task is not None:
+            await asyncio.shield(self._close_task)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _begin_close(self, reason: CloseReason) -> None:
+        if self._close_task is not None:
+            return
+        self.close_reason = reason
+        self._engine.stop(self._clock.now_ns())
+        self._driver.drain()
+        self._driver.stop()
+        self._messages.close()
+        self._settled.set()
+        self._close_task = asyncio.create_task(self._close_connection(reason))
+        self._close_begun.set()
+
+    async def _close_connection(self, reason: CloseReason) -> None:
+        closing = asyncio.ensure_future(self._connection.close())
+        _, pending = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
+        if pending or closing.exception():
+            self._connection.abort()
+        if pending:
+            closing.cancel()
+        else:
+            closing.result()
+        if self._on_closed is not None:
+            self._on_closed(reason)
+
+    # aiortc's side
+
+    def _start(self) -> None:
+        self._require_open()
+        self._driver.start()
+
+    def _require_open(self) -> None:
+        if self.close_reason is not None:
+            raise self._connect_error(self.close_reason.value)
+
+    async def _apply_local(self, description: RTCSessionDescription) -> str:
+        sdp = with_opus_parameters(description.sdp, self._settings.opus)
+        await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
+        self._require_open()
+        local: str = self._connection.localDescription.sdp
+        if "a=candidate:" not in local:
+            raise ConnectError(
+                "no candidate could be gathered",
+                detail=f"host addresses: {self._settings.host_addresses}"
+                + (", relayed candidates only" if self._settings.relay_only else ""),
+                hint="check the network interfaces, and the TURN server when only relayed "
+                "candidates are wanted (voicectl probe)",
+            )
+        return local
+
+    async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
+        allow_loopback = self._settings.host_addresses != "interfaces"
+        remote = read_remote(sdp, kind, allow_loopback=allow_loopback)
+        self.remote_opus = remote.opus
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
+        except (*SDP_FAILURES, OperationError) as error:
+            raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
+
+    def _send_packet(self, packet: bytes) -> bool:
+        dtls = self._connection.dtls_transport
+        return dtls is not None and dtls.send_now(packet)
+
+    def _channel_offered(self, channel: RTCDataChannel) -> None:
+        if channel.label == self._settings.data_channel:
+            self._messages.adopt(channel)
+        else:
+            channel.close()
+
+    def _ice_state_changed(self) -> None:
+        if self._connection.iceConnectionState == "completed":
+            self._timings.ice_connected_ns = self._clock.now_ns()
+
+    def _connection_state_changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected":
+            self._timings.dtls_connected_ns = self._clock.now_ns()
+            self._settled.set()
+        elif state in ("failed", "closed"):
+            self._begin_close(self._lost_reason())
+
+    def _lost_reason(self) -> CloseReason:
+        """Why aiortc gave the connection up."""
+        dtls = self._connection.dtls_transport
+        if dtls is not None and dtls.connection.consent_expired:
+            return CloseReason.CONSENT_EXPIRED
+        if self._timings.dtls_connected_ns is not None:
+            return CloseReason.REMOTE
+        if self._connection.iceConnectionState == "failed":
+            return CloseReason.ICE_FAILED
+        return CloseReason.DTLS_FAILED
+
+    def _connect_error(self, message: str) -> ConnectError:
+        """An error that says which step was not reached."""
+        if self._timings.signaling_done_ns is None:
+            step, hint = "signaling", "is the peer running, and does it answer offers?"
+        elif self._timings.ice_connected_ns is None:
+            step, hint = "ICE", "a firewall or NAT is in between: try a TURN server, or the probe"
+        elif self._timings.dtls_connected_ns is None:
+            step, hint = "DTLS", "the peer's fingerprint does not match, or a middlebox drops DTLS"
+        else:
+            return ConnectError(message)
+        return ConnectError(message, detail=f"step not done: {step}", hint=hint)

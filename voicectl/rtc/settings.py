@@ -1,0 +1,81 @@
+"""What a peer connection is asked to be."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.rtcicetransport import connection_kwargs
+
+from voicectl.errors import UsageError
+from voicectl.rtc.description import OpusParameters
+
+__all__ = ["HostAddresses", "IceServer", "PeerSettings", "to_configuration"]
+
+HostAddresses = Literal["interfaces", "loopback", "all"]
+"""Where host candidates are gathered: interfaces without loopback, only loopback, or both."""
+
+
+@dataclass(frozen=True)
+class IceServer:
+    """A STUN or TURN server (RFC 7064, RFC 7065).
+
+    Of several servers the first STUN and the first TURN URI are used.
+
+    Args:
+        urls: `stun:`, `turn:` or `turns:` URIs.
+        username: For TURN's long-term credential.
+        credential: Its password; kept out of `repr`.
+    """
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class PeerSettings:
+    """How one end of a call connects.
+
+    Args:
+        ice_servers: None by default: a call waits for no server that nobody asked for.
+        relay_only: Offer and use relayed candidates only.
+        host_addresses: Where host candidates are gathered. Loopback candidates of the peer are
+            accepted only where ours are gathered.
+        opus: What we ask the peer to send.
+        data_channel: Label of the ordered channel that the offerer opens and the answerer
+            accepts; None for a call without one.
+    """
+
+    ice_servers: tuple[IceServer, ...] = ()
+    relay_only: bool = False
+    host_addresses: HostAddresses = "interfaces"
+    opus: OpusParameters = OpusParameters()
+    data_channel: str | None = "oai-events"
+
+
+def to_configuration(settings: PeerSettings) -> RTCConfiguration:
+    """The settings as aiortc takes them.
+
+    Raises:
+        UsageError: A server's URI is malformed.
+    """
+    servers = [
+        RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
+        for s in settings.ice_servers
+    ]
+    try:
+        connection_kwargs(servers)
+    except ValueError as error:
+        urls = ", ".join(url for server in settings.ice_servers for url in server.urls)
+        raise UsageError(
+            f"not a STUN or TURN URI: {urls}",
+            detail=str(error),
+            hint="write stun:HOST[:PORT] or turn[s]:HOST[:PORT][?transport=udp|tcp]",
+        ) from error
+    relay_only = settings.relay_only
+    return RTCConfiguration(
+        iceServers=servers,
+        iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
+        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+    )
