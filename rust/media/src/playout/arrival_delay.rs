@@ -125,7 +125,7 @@ impl ArrivalDelay {
         }
         let scatter_ms = (scatter / count).sqrt();
         let rising = slope_ms > 1.5 && slope_ms * count > 4.0 * scatter_ms;
-        rising.then(|| mean_ms + slope_ms * (middle + 2.0) + scatter_ms)
+        rising.then_some(mean_ms + slope_ms * (middle + 2.0) + scatter_ms)
     }
 
     /// The fastest transit of the last two seconds in which packets came.
