@@ -116,7 +116,7 @@ def main() -> int:
     silence = np.zeros(0, np.int16)
     cases = {
         "receive, eager, 16 kHz, VAD": receiving(
-            settings(sink="eager", output_rate_hz=16_000, vad=True), seconds
+            settings(sink="eager", output_rate_hz=16_000, vad="earshot"), seconds
         ),
         "receive, eager, 16 kHz": receiving(settings(sink="eager", output_rate_hz=16_000), seconds),
         "receive, playout, 48 kHz": receiving(settings(sink="playout"), seconds),

@@ -618,7 +618,10 @@ class AudioReceived:
 
     @property
     def concealed(self) -> list[tuple[int, int]]:
-        """Where `pcm` was made up for audio that never came: ranges of its indices."""
+        """Where `pcm` was made up for audio that never came: ranges of its indices.
+
+        With the sink `playout` in whole ticks.
+        """
 
 @final
 class AudioSent:
@@ -662,7 +665,7 @@ class StreamStarted:
 
 @final
 class StreamEnded:
-    """The source said goodbye (RTCP BYE). What is buffered still comes out."""
+    """The source said goodbye (RTCP BYE), and what it had sent has come out."""
 
     def __new__(cls, ssrc: int) -> StreamEnded: ...
     @property

@@ -34,6 +34,7 @@ def rtp_until(engine: _native.Engine, until_ms: int) -> list[bytes]:
     [
         ({"sink": "speaker"}, UsageError),
         ({"strategy": "bold"}, UsageError),
+        ({"vad": "ears"}, UsageError),
         ({"frame_ms": 15}, UsageError),
         ({"report_interval_ms": 1}, UsageError),
         ({"output_rate_hz": 47_999}, MediaError),
@@ -50,14 +51,14 @@ def test_setting_that_cannot_be_is_refused(
 
 
 def test_settings_tell_what_they_are() -> None:
-    settings = EngineSettings(sink="eager", vad=True, dtx=True, frame_ms=40)
+    settings = EngineSettings(sink="eager", vad="earshot", dtx=True, frame_ms=40)
     assert (settings.sink, settings.strategy, settings.output_rate_hz) == (
         "eager",
         "balanced",
         48_000,
     )
     assert (settings.vad, settings.dtx, settings.tap_sent, settings.frame_ms) == (
-        True,
+        "earshot",
         True,
         False,
         40,
@@ -170,6 +171,14 @@ def test_stop_says_goodbye_once_and_sends_no_more() -> None:
     assert engine.stats().outbound is None
 
 
+def test_end_that_has_sent_nothing_reports_as_a_receiver() -> None:
+    engine = sending_engine()
+    engine.handle_timeout(0)
+    engine.stop(1)
+    (last,) = engine.poll_transmit()
+    assert last[1] == 201
+
+
 def test_engine_that_has_nothing_to_do_asks_for_no_time() -> None:
     engine = _native.Engine(EngineSettings(sink="eager"), now_ns=0, seed=1)
     assert engine.next_timeout() is None
@@ -217,7 +226,7 @@ def test_jitter_is_that_of_the_network() -> None:
 
 def test_speech_is_told_in_media_time_at_the_output_rate() -> None:
     pair = EnginePair(
-        EngineSettings(sink="eager", output_rate_hz=48_000, vad=True),
+        EngineSettings(sink="eager", output_rate_hz=48_000, vad="earshot"),
         EngineSettings(sink="eager"),
     )
     pair.run_ms(1000)

@@ -18,7 +18,7 @@ SINKS: st.SearchStrategy[Sink] = st.sampled_from(["playout", "eager"])
 
 def call(sink: Sink = "eager") -> EnginePair:
     pair = EnginePair(
-        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad=True),
+        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad="earshot"),
         _native.EngineSettings(sink="eager", complexity=0),
     )
     pair.agent.engine.queue_audio(tone(440, 48_000, 48_000), 48_000)
@@ -65,7 +65,7 @@ def test_arbitrary_streams_never_raise_and_stay_bounded(
     sink: Sink, packets: list[tuple[int, int, int, bytes, int]]
 ) -> None:
     engine = _native.Engine(
-        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad=True),
+        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad="earshot"),
         now_ns=0,
         seed=1,
     )

@@ -11,7 +11,7 @@ from voicectl.units import NS_PER_MS, NS_PER_S
 def voice_call(seed: int = 1) -> EnginePair:
     pair = EnginePair(
         _native.EngineSettings(sink="playout", tap_sent=True),
-        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad=True, tap_sent=True),
+        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", tap_sent=True),
         seed=seed,
     )
     pair.agent.engine.queue_audio(voiced(24_000, 24_000), 24_000)

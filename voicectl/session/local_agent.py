@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from voicectl import _native
 from voicectl.agent.embedded import EmbeddedAgent
 from voicectl.agent.script import Script
+from voicectl.agent.stt import SpeechToText
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx
+from voicectl.agent.tts import TextToSpeech
 from voicectl.agent.tts.hibari import Hibari
 from voicectl.clock import Clock
 from voicectl.dialogue.events import DialogueEvent
@@ -24,8 +26,8 @@ _AGENT_RATE_HZ = 16000
 class Models:
     """What the agent hears and speaks with, loaded."""
 
-    stt: Pocketsphinx
-    tts: Hibari
+    stt: SpeechToText
+    tts: TextToSpeech
 
 
 async def load_models(script: Script) -> Models:
@@ -60,7 +62,13 @@ class LocalAgent:
             now_ns=clock.now_ns(),
             seed=seed,
         )
-        self.peer = Peer(engine, settings, on_events=self._handle_engine_events, clock=clock)
+        self.peer = Peer(
+            engine,
+            settings,
+            on_events=self._handle_engine_events,
+            on_message=self._handle_message,
+            clock=clock,
+        )
         self._agent = EmbeddedAgent(
             script.replier(seed=seed),
             models.stt,
@@ -81,6 +89,10 @@ class LocalAgent:
     async def close(self) -> None:
         """Leave the call."""
         await self.peer.close()
+
+    def _handle_message(self, message: str) -> None:
+        if openai.is_stop(message):
+            self._agent.stop_reply()
 
     def _tell(self, event: DialogueEvent) -> None:
         for message in openai.encode(event):

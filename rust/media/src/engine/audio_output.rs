@@ -60,7 +60,7 @@ impl AudioOutput {
         if self.sink == Sink::Eager && !self.resampler.goes_on_at(at_48k) {
             self.flush(block.at_ns, events);
         }
-        let is_concealed = block.kind == BlockKind::Concealed;
+        let is_concealed = block.concealed_samples > 0;
         let heard_48k = self.heard_48k;
         self.heard_48k += block.pcm.len() as i64;
         let heard = self.resampler.to_output(heard_48k);
@@ -75,7 +75,8 @@ impl AudioOutput {
         if media_48k.is_some()
             && let Some(speech) = &mut self.speech
         {
-            speech.hear(block.pcm, at_48k, is_concealed, events);
+            let mostly_concealed = 2 * block.concealed_samples > block.pcm.len();
+            speech.hear(block.pcm, at_48k, mostly_concealed, events);
         }
     }
 

@@ -18,7 +18,7 @@ pub enum Event<'a> {
         /// The source.
         ssrc: u32,
     },
-    /// The source said goodbye. What is buffered still comes out.
+    /// The source said goodbye, and what it had sent has come out.
     StreamEnded {
         /// The source.
         ssrc: u32,
