@@ -35,6 +35,16 @@ Examples:
   voicectl replay --network ge5 --show-netem
 
 \b
+Networks:
+  clean loss2 ge5 gauss20 wifi-spikes lte handover step150 bufferbloat
+  g1050-a to g1050-h (after ITU-T G.1050's severities; not conformance tests)
+  a trace csv: seq,send_ms,arrival_ms, an empty arrival is a loss
+  a text of: loss=2% burst=3 delay=40ms jitter=15ms distribution=normal
+    reorder=yes duplicate=1% rate=64kbit queue=200ms drift=50ppm
+    spike-every=2s spike=30ms..150ms hold-every=20s hold=1s
+    blackout-every=60s blackout=1s flap-every=30s flap=150ms, commas between
+
+\b
 Strategies, from the shortest delay to the fewest gaps:
   eager         for machines (STT, VAD): frames as they arrive, no playout clock
   conservative  for ears: small buffers, the lowest delay, the least resilience
@@ -62,9 +72,7 @@ def replay(
             "--network",
             "-n",
             metavar="PROFILE|TRACE|SPEC",
-            help="A simulated network on the way: clean, loss2, ge5, gauss20, wifi-spikes, lte, "
-            "handover, step150, bufferbloat, g1050-a to g1050-h; a trace csv; or a text such as "
-            "loss=2%,delay=40ms,jitter=15ms,burst=3,rate=64kbit.",
+            help="A simulated network on the way: a profile, a trace csv, or a text (above).",
         ),
     ] = None,
     strategy: Annotated[
@@ -86,7 +94,7 @@ def replay(
         typer.Option("--stream", metavar="SSRC", help="Which stream of a capture."),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Of all that is drawn.")
+        int, typer.Option("--seed", metavar="N", min=0, help="Of all that is drawn.")
     ] = 0,
     output: Annotated[
         Path | None,
@@ -104,7 +112,7 @@ def replay(
     scores: Annotated[
         bool,
         typer.Option(
-            "--scores/--no-scores", help="Compare with the clean speech: STOI, PESQ, words lost."
+            "--scores/--no-scores", help="Compare with the clean speech: STOI, PESQ, words."
         ),
     ] = True,
     show_netem: Annotated[

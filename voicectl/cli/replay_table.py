@@ -21,11 +21,11 @@ def render_report(report: FileReport) -> Iterator[RenderableType]:
     for name, value in _lines(report):
         yield Text(f"  {name:<{_LABEL_WIDTH}} {printable(value)}")
     yield Text()
-    yield Padding(_playout_table(report.runs), (0, 0, 0, 2))
+    yield _indented(_playout_table(report.runs))
     qualities = [(run, run.quality) for run in report.runs if run.quality is not None]
     if qualities:
         yield Text()
-        yield Padding(_quality_table(qualities), (0, 0, 0, 2))
+        yield _indented(_quality_table(qualities))
     for path in report.outputs:
         yield Text(f"  {'written':<{_LABEL_WIDTH}} {printable(path)}", overflow="fold")
 
@@ -85,6 +85,10 @@ def _quality_table(rows: list[tuple[Figures, Quality]]) -> Table:
             str(run.repaired_frames),
         )
     return table
+
+
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _table(first: str, *others: str) -> Table:

@@ -63,19 +63,20 @@ class ImpairedLink:
 
     def _is_lost(self, elapsed_ns: int) -> bool:
         model = self._impairment
-        if model.burst > 1:
+        if model.burst > 1 and model.loss < 1:
             recover = 1 / model.burst
-            enter = min(model.loss * recover / (1 - model.loss), 1.0) if model.loss < 1 else 1.0
-            self._losing = (
-                not self._draw("loss", recover) if self._losing else self._draw("loss", enter)
-            )
+            enter = model.loss * recover / (1 - model.loss)
+            self._losing ^= self._draw("loss", recover if self._losing else enter)
             lost = self._losing
         else:
             lost = self._draw("loss", model.loss)
-        every_ns, during_ns = model.blackout_every_ns, model.blackout_ns
-        return lost or bool(
-            every_ns and elapsed_ns >= every_ns and elapsed_ns % every_ns < during_ns
-        )
+        return lost or self._is_blacked_out(elapsed_ns)
+
+    def _is_blacked_out(self, elapsed_ns: int) -> bool:
+        every_ns = self._impairment.blackout_every_ns
+        if not every_ns or elapsed_ns < every_ns:
+            return False
+        return elapsed_ns % every_ns < self._impairment.blackout_ns
 
     def _leave_queue(self, elapsed_ns: int, datagram_bytes: int) -> int | None:
         model = self._impairment

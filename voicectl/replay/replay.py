@@ -182,7 +182,8 @@ def _with_suffix(path: Path, parts: list[str]) -> Path:
 
 def _write_wav(path: Path, pcm: NDArray[np.int16]) -> None:
     try:
-        with wave.open(str(path), "wb") as file:
+        # Opened here: a `wave.open` that fails leaves a file object that fails again in __del__.
+        with path.open("wb") as raw, wave.open(raw) as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE_HZ)

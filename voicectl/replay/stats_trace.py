@@ -5,7 +5,6 @@ one report to the next. The trace has as many losses in each interval and as muc
 the interval they lie is drawn.
 """
 
-import math
 from statistics import median
 
 import numpy as np
@@ -17,8 +16,6 @@ from voicectl.wire.rtcstats import StatsDump, StatsSample, StatsSeries
 __all__ = ["trace_of_stats"]
 
 _FRAME_MS = FRAME_NS / NS_PER_MS
-_SIGMA_PER_JITTER = math.sqrt(math.pi) / 2
-"""RFC 3550's jitter is the mean difference of two delays: 2/√π of a normal distribution's sigma."""
 _MAX_FRAMES = 24 * 3600 * 50
 
 
@@ -33,8 +30,8 @@ def trace_of_stats(series: StatsSeries, dump: StatsDump, *, seed: int) -> Trace:
         if frames <= 0:
             continue
         lost = _lost_frames(before, after, frames, random)
-        sigma_ms = after.jitter_ms * _SIGMA_PER_JITTER
-        delays = round_trip_ms / 2 + np.abs(sigma_ms * random.standard_normal(frames))
+        # RFC 3550's jitter is the mean difference of two delays: the mean of an exponential one.
+        delays = round_trip_ms / 2 + after.jitter_ms * random.standard_exponential(frames)
         for index in range(frames):
             send_ns = frame * FRAME_NS
             arrival_ns = max(send_ns + round(float(delays[index]) * NS_PER_MS), latest_ns)
