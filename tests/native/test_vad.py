@@ -98,7 +98,8 @@ def test_events_compare_show_and_match() -> None:
         case SpeechStarted(at_samples):
             assert at_samples == 5
     assert SpeechStarted(5) == SpeechStarted(5) != SpeechStarted(6)
-    assert SpeechStarted(5) != SpeechEnded(5)
+    started: object = SpeechStarted(5)
+    assert started != SpeechEnded(5)
     assert repr(SpeechEnded(-7)) == "SpeechEnded(at_samples=-7)"
     assert len({SpeechEnded(1), SpeechEnded(1)}) == 1
 

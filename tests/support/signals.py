@@ -29,7 +29,8 @@ def voiced(samples: int, sample_rate_hz: int) -> NDArray[np.int16]:
         hz = harmonic * pitch_hz
         gain = 1 / (1 + ((hz - 600) / 120) ** 2) + 0.5 / (1 + ((hz - 1500) / 150) ** 2)
         buzz += gain * np.sin(harmonic * phase)
-    return np.round(buzz / np.abs(buzz).max() * 12_000).astype(np.int16)
+    pcm: NDArray[np.int16] = np.round(buzz / np.abs(buzz).max() * 12_000).astype(np.int16)
+    return pcm
 
 
 def snr_db(signal: NDArray[np.int16], other: NDArray[np.int16]) -> float:

@@ -53,6 +53,7 @@ class Printer:
     ) -> None:
         self.json_output = json_output
         self.quiet = quiet
+        self.verbosity = verbosity
         self._stdout = _console(stdout or sys.stdout)
         self._stderr = _console(stderr or sys.stderr)
         self._stdout_closed = False
@@ -92,27 +93,31 @@ class Printer:
     def note(self, message: str) -> None:
         """Say what is going on, on stderr."""
         if not self.quiet:
-            self._stderr.print(Text(message))
+            self._say(Text(message))
 
     def warn(self, message: str, *, hint: str | None = None) -> None:
         """Say what went less well than asked, on stderr."""
-        self._stderr.print(Text("warning: ", style="yellow").append(message, style="default"))
+        self._say(Text("warning: ", style="yellow").append(message, style="default"))
         if hint:
             self._hint(hint)
 
     def error(self, error: VoicectlError) -> None:
         """Say why the command ends, on stderr."""
         head = Text("error: ", style="bold red").append(printable(error.message), style="default")
-        self._stderr.print(head)
+        self._say(head)
         if error.detail:
             for line in printable(error.detail).splitlines():
-                self._stderr.print(Text("  " + line))
+                self._say(Text("  " + line))
         if error.hint:
-            self._stderr.print()
+            self._say(Text())
             self._hint(error.hint)
 
     def _hint(self, hint: str) -> None:
-        self._stderr.print(Text("hint: ", style="cyan").append(printable(hint), style="default"))
+        self._say(Text("hint: ", style="cyan").append(printable(hint), style="default"))
+
+    def _say(self, text: Text) -> None:
+        # A line is a line, for grep and for paste; the terminal wraps it if it has to.
+        self._stderr.print(text, soft_wrap=True)
 
     def _print(self, renderable: RenderableType, *, raw: bool = False) -> None:
         if self._stdout_closed:
@@ -121,7 +126,7 @@ class Printer:
             if raw:
                 self._stdout.file.write(f"{renderable}\n")
             else:
-                self._stdout.print(renderable)
+                self._stdout.print(renderable, soft_wrap=isinstance(renderable, Text))
             self._stdout.file.flush()
         except BrokenPipeError:
             # `voicectl talk | head`: the reader has left. The call goes on, its output does not.
@@ -138,8 +143,15 @@ class Printer:
         logging.getLogger("voicectl").setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
 
 
+class _Stream(Console):
+    """Rich's console, except that a closed pipe is the printer's to handle."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(stream: IO[str]) -> Console:
-    return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Stream(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def _point_at_devnull(stream: IO[str]) -> None:

@@ -96,11 +96,12 @@ class TwoChannelRecording:
 
     def __init__(self, path: Path, sample_rate_hz: int) -> None:
         try:
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 (closed by close)
+            self._disk = path.open("wb")
         except OSError as error:
             raise SetupError(
                 f"{path} cannot be written: {error.strerror}", hint="choose another --output"
             ) from error
+        self._file = wave.open(self._disk, "wb")
         self.path = path
         self._file.setnchannels(2)
         self._file.setsampwidth(2)
@@ -128,6 +129,7 @@ class TwoChannelRecording:
         length = max(len(left), len(right))
         self._write(_padded(left, length), _padded(right, length))
         self._file.close()
+        self._disk.close()
 
     def __enter__(self) -> Self:
         return self

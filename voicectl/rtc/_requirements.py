@@ -25,6 +25,7 @@ CLASS_NAMES = MappingProxyType(
         ),
         "aioice.ice:StunProtocol": "datagram_received send_stun",
         "aioice.turn:TurnTransport": "sendto",
+        "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": "_handle_rtcp_data _handle_rtp_data _setup_srtp stop",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",

@@ -8,7 +8,7 @@ from voicectl.device.wav import Audio, read_audio
 from voicectl.dialogue.latency import speech_spans
 from voicectl.errors import MediaError
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
-from voicectl.session.caller import Utterance
+from voicectl.session.utterance import Utterance
 from voicectl.session.utterance_plan import parse_start
 
 __all__ = ["at_call_rate", "read_utterances"]
@@ -36,7 +36,7 @@ def read_utterances(specifications: Sequence[str]) -> list[Utterance]:
 
 
 def at_call_rate(audio: Audio) -> Audio:
-    """The same audio at 48 kHz, later by the resampler's delay of 2 ms."""
+    """The same audio at 48 kHz."""
     if audio.sample_rate_hz == SAMPLE_RATE_HZ:
         return audio
     resampler = _native.Resampler(audio.sample_rate_hz, SAMPLE_RATE_HZ)

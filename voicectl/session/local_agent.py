@@ -1,11 +1,15 @@
 """The agent's end of a call: the embedded agent behind a peer of its own."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from voicectl import _native
 from voicectl.agent.embedded import EmbeddedAgent
 from voicectl.agent.script import Script
+from voicectl.agent.stt import SpeechToText
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx
+from voicectl.agent.tts import TextToSpeech
 from voicectl.agent.tts.hibari import Hibari
 from voicectl.clock import Clock
 from voicectl.dialogue.events import DialogueEvent
@@ -13,9 +17,28 @@ from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.signaling import openai
 
-__all__ = ["LocalAgent"]
+__all__ = ["LocalAgent", "Models", "load_models"]
 
 _AGENT_RATE_HZ = 16000
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the agent hears and speaks with, loaded."""
+
+    stt: SpeechToText
+    tts: TextToSpeech
+
+
+async def load_models(script: Script) -> Models:
+    """Load both, side by side, before there is a call that would have to wait for them.
+
+    Raises:
+        SetupError: a package or a model is missing.
+    """
+    models = Models(Pocketsphinx(script.jsgf()), Hibari())
+    await asyncio.gather(asyncio.to_thread(models.stt.load), asyncio.to_thread(models.tts.load))
+    return models
 
 
 class LocalAgent:
@@ -25,34 +48,35 @@ class LocalAgent:
 
     Args:
         script: What it can talk about.
+        models: What it hears and speaks with.
         settings: How its peer connects.
         clock: Of its engine and its events.
         seed: Of its engine's identifiers and of the script's choices.
     """
 
-    def __init__(self, script: Script, settings: PeerSettings, *, clock: Clock, seed: int) -> None:
+    def __init__(
+        self, script: Script, models: Models, settings: PeerSettings, *, clock: Clock, seed: int
+    ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=True),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
             now_ns=clock.now_ns(),
             seed=seed,
         )
-        self.peer = Peer(engine, settings, on_events=self._handle_engine_events, clock=clock)
+        self.peer = Peer(
+            engine,
+            settings,
+            on_events=self._handle_engine_events,
+            on_message=self._handle_message,
+            clock=clock,
+        )
         self._agent = EmbeddedAgent(
             script.replier(seed=seed),
-            Pocketsphinx(script.jsgf()),
-            Hibari(),
+            models.stt,
+            models.tts,
             port=self.peer,
             clock=clock,
             on_event=self._tell,
         )
-
-    async def load(self) -> None:
-        """Load the models.
-
-        Raises:
-            SetupError: a package or a model is missing.
-        """
-        await self._agent.load()
 
     async def run(self) -> None:
         """Converse until cancelled.
@@ -65,6 +89,10 @@ class LocalAgent:
     async def close(self) -> None:
         """Leave the call."""
         await self.peer.close()
+
+    def _handle_message(self, message: str) -> None:
+        if openai.is_stop(message):
+            self._agent.stop_reply()
 
     def _tell(self, event: DialogueEvent) -> None:
         for message in openai.encode(event):

@@ -6,23 +6,28 @@ from collections.abc import Callable, Sequence
 
 from voicectl import _native
 from voicectl.agent.script import Script
-from voicectl.clock import Clock, SystemClock
+from voicectl.clock import Clock
 from voicectl.device.wav import TwoChannelRecording
-from voicectl.errors import ConnectError, VoicectlError
+from voicectl.errors import ConnectError, SetupError, VoicectlError
 from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.session import events
 from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_times
-from voicectl.session.caller import Caller, Utterance
-from voicectl.session.local_agent import LocalAgent
+from voicectl.session.caller import Caller
+from voicectl.session.exchanges import Exchanges
+from voicectl.session.local_agent import LocalAgent, Models
+from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
-from voicectl.signaling import memory
+from voicectl.session.sound import SoundCard
+from voicectl.session.utterance import Utterance
+from voicectl.signaling import openai
+from voicectl.signaling.memory import connect_in_memory
 
 __all__ = ["LocalCall"]
 
 _CONNECT_TIMEOUT_S = 10.0
-_FRAME_MS = 20.0
+_HALF_FRAME_MS = 10.0
 _OPUS_LOOK_AHEAD_MS = 6.5
 _SETTINGS = PeerSettings(host_addresses="loopback")
 
@@ -32,33 +37,35 @@ class LocalCall:
 
     Args:
         script: What the agent can talk about.
-        utterances: What the caller says.
+        models: What the agent hears and speaks with.
+        utterances: What the caller says; None for a person at the microphone of `sound`.
+        sound: Running; what is heard goes to its speaker, if it has one.
         recording: Both channels are written to it, if given, and it is closed at the end.
         emit: Told of everything as it happens.
         duration_s: The call is hung up after so long.
-        clock: Of both ends.
+        clock: Of both ends; their engines' ticks begin now.
     """
 
     def __init__(
         self,
         script: Script,
-        utterances: Sequence[Utterance],
+        models: Models,
+        utterances: Sequence[Utterance] | None,
         *,
+        sound: SoundCard,
         recording: TwoChannelRecording | None,
         emit: Callable[[events.SessionEvent], None],
-        duration_s: float | None = None,
-        clock: Clock | None = None,
+        duration_s: float | None,
+        clock: Clock,
     ) -> None:
-        self._utterances = utterances
         self._recording = recording
         self._emit = emit
         self._duration_s = duration_s
-        self._clock = clock or SystemClock()
         self._audio = CallAudio(recording)
-        self._agent = LocalAgent(script, _SETTINGS, clock=self._clock, seed=_seed())
+        self._agent = LocalAgent(script, models, _SETTINGS, clock=clock, seed=_seed())
         engine = _native.Engine(
             _native.EngineSettings(sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True),
-            now_ns=self._clock.now_ns(),
+            now_ns=clock.now_ns(),
             seed=_seed(),
         )
         self._peer = Peer(
@@ -66,15 +73,31 @@ class LocalCall:
             _SETTINGS,
             on_events=self._handle_engine_events,
             on_message=self._handle_message,
-            clock=self._clock,
+            before_tick=self._before_tick,
+            clock=clock,
         )
-        self._caller = Caller(self._peer, utterances, self._audio, emit, self._network_ms)
+        self._exchanges = Exchanges(self._audio, emit, self._network_ms)
+        self._mouth = self._make_mouth(utterances, sound)
+        self._caller = Caller(
+            self._mouth,
+            self._audio,
+            self._exchanges,
+            emit,
+            measure_network=lambda: audio_report(self._peer.stats()),
+            play=None if sound.speaker is None else sound.speaker.write,
+        )
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ended = False
 
     def hang_up(self, reason: str) -> None:
         """End the call; `run` returns its report, which names the reason."""
         if not self._hung_up.done():
             self._hung_up.set_result(reason)
+
+    def stop_reply(self) -> None:
+        """Ask the agent to be silent."""
+        for message in openai.encode_stop():
+            self._peer.send_message(message)
 
     async def run(self) -> CallReport:
         """Hold the call.
@@ -84,28 +107,29 @@ class LocalCall:
                 then is kept, and if the call had been connected its report was emitted.
         """
         try:
-            await self._agent.load()
             await self._connect()
             return await self._converse()
         finally:
+            self._ended = True
             await asyncio.gather(self._peer.close(), self._agent.close())
             self._audio.close()
 
     async def _connect(self) -> None:
-        await memory.connect(self._peer, self._agent.peer)
+        await connect_in_memory(self._peer, self._agent.peer)
         await asyncio.gather(
             self._peer.connected(_CONNECT_TIMEOUT_S), self._agent.peer.connected(_CONNECT_TIMEOUT_S)
         )
         self._emit(events.CallConnected(setup_times(self._peer.timings)))
 
     async def _converse(self) -> CallReport:
-        self._caller.start()
+        self._mouth.start()
         failure: VoicectlError | None = None
         try:
             end = await self._wait_for_end()
         except VoicectlError as error:
             failure, end = error, error.message
-        self._caller.exchanges.close()
+        self._ended = True
+        self._exchanges.close()
         report = self._report(end)
         self._audio.close()
         self._emit(events.CallEnded(report))
@@ -119,55 +143,63 @@ class LocalCall:
         Raises:
             VoicectlError: because something failed.
         """
-        endings = {
-            asyncio.ensure_future(self._caller.wait_until_over()): "the conversation was over",
-            asyncio.ensure_future(self._agent.run()): "the agent left",
-            asyncio.ensure_future(self._peer.wait_closed()): "the far end hung up",
-            asyncio.ensure_future(_hung_up(self._hung_up)): "",
-        }
+        over = asyncio.ensure_future(self._caller.wait_until_over())
+        agent = asyncio.ensure_future(self._agent.run())
+        lost = asyncio.ensure_future(self._peer.wait_closed())
+        hung_up = asyncio.ensure_future(asyncio.shield(self._hung_up))
+        endings: list[asyncio.Future[None] | asyncio.Future[str]] = [over, agent, lost, hung_up]
         done, pending = await asyncio.wait(
             endings, timeout=self._duration_s, return_when=asyncio.FIRST_COMPLETED
         )
-        for task in pending:
-            task.cancel()
+        for future in pending:
+            future.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        if not done:
-            return f"--duration of {self._duration_s:g} s was over"
-        for task in done:
-            task.result()
-        if self._peer.close_reason is not None:
+        for future in done:
+            future.result()
+        if lost in done and self._peer.close_reason is not None:
             raise ConnectError(f"the call was lost: {self._peer.close_reason.value}")
-        if self._hung_up.done():
-            return self._hung_up.result()
-        return endings[done.pop()]
+        if hung_up in done:
+            return hung_up.result()
+        return "the conversation was over" if done else f"{self._duration_s:g} s were over"
 
     def _report(self, end: str) -> CallReport:
         recording = self._recording
         return CallReport(
             setup=setup_times(self._peer.timings),
-            exchanges=self._caller.exchanges.completed,
+            exchanges=self._exchanges.completed,
             audio=audio_report(self._peer.stats()),
             duration_ms=self._audio.said.end * 1000 / SAMPLE_RATE_HZ,
-            unanswered=self._caller.unanswered,
+            unanswered=self._mouth.unanswered,
             recording=None if recording is None else str(recording.path),
             end=end,
         )
 
     def _network_ms(self) -> float:
-        """A frame and the codec's look-ahead each way, and both jitter buffers."""
-        stats = self._peer.stats()
-        buffers_ms = buffer_delay_ms(stats) + buffer_delay_ms(self._agent.peer.stats())
-        return 2 * (_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
+        """What the way there and back adds to a latency, on average.
+
+        Half a frame to fill the caller's last one and half a frame until the agent's next one is
+        due, the codec's look-ahead each way, and both jitter buffers; loopback itself is nothing.
+        """
+        buffers_ms = buffer_delay_ms(self._peer.stats()) + buffer_delay_ms(self._agent.peer.stats())
+        return 2 * (_HALF_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
+
+    def _make_mouth(self, utterances: Sequence[Utterance] | None, sound: SoundCard) -> Mouth:
+        if utterances is not None:
+            return PlannedMouth(utterances, self._peer, self._audio, self._exchanges)
+        if sound.microphone is None:
+            raise SetupError("there is no microphone", hint="speak from a file: --input a.wav")
+        return LiveMouth(sound.microphone, self._peer, self._exchanges)
+
+    def _before_tick(self) -> None:
+        self._mouth.before_tick()
 
     def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:
-        self._caller.handle_engine_events(batch)
+        # Hanging up takes a few ticks more; the recording ends where the conversation did.
+        if not self._ended:
+            self._caller.handle_engine_events(batch)
 
     def _handle_message(self, message: str) -> None:
         self._caller.handle_message(message)
-
-
-async def _hung_up(reason: asyncio.Future[str]) -> None:
-    await asyncio.shield(reason)
 
 
 def _seed() -> int:

@@ -7,12 +7,14 @@
     reason = "pyo3 hands arguments over by value and `self` by reference"
 )]
 
+mod border;
 mod engine;
 mod error;
 mod events;
 mod opus;
 mod pcm;
 mod resample;
+mod rtp;
 mod stats;
 mod vad;
 
@@ -20,6 +22,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::border::{border_call, border_in, border_out};
     #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
@@ -29,12 +33,14 @@ mod _native {
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]
+    use super::rtp::{RtpPacket, is_rtcp_compound, parse_rtp_packet};
+    #[pymodule_export]
     use super::stats::{
         EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
         RemoteOutboundRtpStats,
     };
     #[pymodule_export]
-    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted};
+    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

@@ -49,7 +49,8 @@ def delay_ms(convert: Convert, from_hz: int, to_hz: int) -> float:
 
 def _tone(frequency_hz: float, rate_hz: int) -> NDArray[np.int16]:
     phase = 2 * np.pi * frequency_hz * np.arange(round(_DURATION_S * rate_hz)) / rate_hz
-    return np.rint(_AMPLITUDE * np.sin(phase)).astype(np.int16)
+    tone: NDArray[np.int16] = np.rint(_AMPLITUDE * np.sin(phase)).astype(np.int16)
+    return tone
 
 
 def _tone_power() -> float:
@@ -60,9 +61,7 @@ def _steady(pcm: NDArray[np.int16]) -> NDArray[np.float64]:
     return pcm[int(len(pcm) * _STEADY.start) : int(len(pcm) * _STEADY.stop)].astype(float)
 
 
-def _split(
-    signal: NDArray[np.float64], frequency_hz: float, rate_hz: int
-) -> tuple[float, float]:
+def _split(signal: NDArray[np.float64], frequency_hz: float, rate_hz: int) -> tuple[float, float]:
     """The power of the tone in `signal`, by least squares, and of the rest."""
     phase = 2 * np.pi * frequency_hz * np.arange(len(signal)) / rate_hz
     basis = np.column_stack([np.sin(phase), np.cos(phase), np.ones(len(signal))])

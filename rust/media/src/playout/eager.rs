@@ -22,7 +22,7 @@ const LONGEST_SILENCE_SAMPLES: i64 = SAMPLE_RATE_HZ as i64;
 const SILENCE_SLACK_NS: u64 = 20_000_000;
 
 /// With the repair of a single loss at hand, the original is waited for no longer than this.
-const LBRR_PATIENCE_NS: u64 = 20_000_000;
+const LBRR_PATIENCE_NS: u64 = 40_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
@@ -105,10 +105,7 @@ impl EagerSink {
         if lost <= 0 || packet.place.media <= cursor.media {
             return packet.arrival_ns;
         }
-        let mut patience_ns = inlet
-            .missing
-            .patience_ns(packet.arrival_ns)
-            .min(self.budget_ns);
+        let mut patience_ns = inlet.missing.patience_ns().min(self.budget_ns);
         if lost == 1 && packet.has_lbrr {
             patience_ns = patience_ns.min(LBRR_PATIENCE_NS);
         }

@@ -13,6 +13,7 @@ mod media_clock;
 mod missing;
 mod opus;
 mod packet_store;
+mod playout_delay;
 mod stats;
 mod strategy;
 mod tape;

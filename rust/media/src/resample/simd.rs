@@ -27,14 +27,21 @@ pub(super) fn kernel() -> Option<Kernel> {
 
 fn run(filter: &Filter, history: &[i16], step: Step, position: &mut Position, output: &mut [i16]) {
     // SAFETY: `kernel` gives this function out only where AVX2 is.
-    unsafe { run_avx2(filter, history, step, position, output) }
+    unsafe {
+        if filter.phases() == 1 {
+            run_avx2::<true>(filter, history, step, position, output);
+        } else {
+            run_avx2::<false>(filter, history, step, position, output);
+        }
+    }
 }
 
 /// Taps and the samples under them.
 type Operands<'a> = (&'a [[i16; BLOCK_TAPS]], &'a [[i16; BLOCK_TAPS]]);
 
+/// With `ONE_PHASE` every output sample has the same taps, which are then loaded once for four.
 #[target_feature(enable = "avx2")]
-fn run_avx2(
+fn run_avx2<const ONE_PHASE: bool>(
     filter: &Filter,
     history: &[i16],
     step: Step,
@@ -53,20 +60,21 @@ fn run_avx2(
                 operands[index] = operands[index - 1];
             }
         }
-        let samples = dot(operands, filter.shifts());
+        let samples = dot::<ONE_PHASE>(operands, filter.shifts());
         group.copy_from_slice(&samples[..group.len()]);
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn dot(operands: [Operands<'_>; OUTPUTS], shifts: &[i32]) -> [i16; OUTPUTS] {
+fn dot<const ONE_PHASE: bool>(operands: [Operands<'_>; OUTPUTS], shifts: &[i32]) -> [i16; OUTPUTS] {
     let blocks = shifts.len();
     let operands = operands.map(|(taps, samples)| (&taps[..blocks], &samples[..blocks]));
     let mut sums = [_mm256_setzero_si256(); OUTPUTS];
     for (block, &shift) in shifts.iter().enumerate() {
         let shift = _mm256_set1_epi32(shift);
         for (sum, (taps, samples)) in sums.iter_mut().zip(operands) {
+            let taps = if ONE_PHASE { operands[0].0 } else { taps };
             let products = _mm256_madd_epi16(load(&taps[block]), load(&samples[block]));
             *sum = _mm256_add_epi32(*sum, _mm256_srav_epi32(products, shift));
         }

@@ -1,0 +1,161 @@
+//! Engines under calls in any order and at any time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use proptest::prelude::*;
+use voicectl_media::engine::{Engine, Event, Settings};
+use voicectl_media::opus::EncoderSettings;
+use voicectl_media::playout::Sink;
+use voicectl_media::rtp::{Header, Packet, is_rtcp};
+use voicectl_media::vad::DetectorKind;
+
+const MS: u64 = 1_000_000;
+const OPUS: u8 = 111;
+
+/// One call of the engine's border.
+#[derive(Clone, Debug)]
+enum Call {
+    Rtp { header: Header, payload: Vec<u8> },
+    Rtcp(Vec<u8>),
+    Timeout,
+    Queue { samples: usize, rate: usize },
+    Finish,
+    Clear,
+    Start(u32),
+    Stop,
+    Poll,
+}
+
+fn calls() -> impl Strategy<Value = Call> {
+    let header = (any::<bool>(), any::<u16>(), any::<u32>(), 0..3u32).prop_map(
+        |(marker, sequence_number, timestamp, ssrc)| Header {
+            marker,
+            payload_type: OPUS,
+            sequence_number,
+            timestamp,
+            ssrc,
+        },
+    );
+    let payload = proptest::collection::vec(any::<u8>(), 0..40);
+    prop_oneof![
+        4 => (header, payload).prop_map(|(header, payload)| Call::Rtp { header, payload }),
+        1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Call::Rtcp),
+        4 => Just(Call::Timeout),
+        2 => (0..5000usize, 0..6usize).prop_map(|(samples, rate)| Call::Queue { samples, rate }),
+        1 => Just(Call::Finish),
+        1 => Just(Call::Clear),
+        1 => any::<u32>().prop_map(Call::Start),
+        1 => Just(Call::Stop),
+        2 => Just(Call::Poll),
+    ]
+}
+
+fn engine(sink: Sink, tap_sent: bool) -> Engine {
+    let settings = Settings {
+        sink,
+        tap_sent,
+        vad: Some(DetectorKind::default()),
+        output_rate_hz: 16_000,
+        encoder: EncoderSettings {
+            complexity: 0,
+            ..EncoderSettings::default()
+        },
+        ..Settings::default()
+    };
+    let mut engine = Engine::new(&settings, 0, 7).unwrap();
+    engine.configure_receive(&[OPUS]).unwrap();
+    engine
+}
+
+fn make(engine: &mut Engine, call: &Call, now_ns: u64) {
+    let rates = voicectl_media::engine::QUEUE_RATES_HZ;
+    match call {
+        Call::Rtp { header, payload } => {
+            let mut datagram = Vec::new();
+            Packet::new(*header, payload).write(&mut datagram);
+            engine.handle_rtp(&datagram, now_ns);
+        }
+        Call::Rtcp(datagram) => engine.handle_rtcp(datagram, now_ns),
+        Call::Timeout => engine.handle_timeout(now_ns),
+        Call::Queue { samples, rate } => {
+            let pcm = vec![1000; *samples];
+            assert!(engine.queue_audio(&pcm, rates[*rate]).unwrap() <= *samples);
+        }
+        Call::Finish => engine.finish_audio(),
+        Call::Clear => drop(engine.clear_audio(now_ns)),
+        Call::Start(ssrc) => engine.start_sending(*ssrc, OPUS, "test").unwrap(),
+        Call::Stop => engine.stop_sending(now_ns),
+        Call::Poll => while engine.poll_event().is_some() || engine.poll_transmit().is_some() {},
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_calls_at_any_times_leave_an_engine_that_waits_for_the_future(
+        eager: bool,
+        tap_sent: bool,
+        calls in proptest::collection::vec((calls(), 0..400u64), 0..80),
+        stall_ns: u64,
+    ) {
+        let mut engine = engine(if eager { Sink::Eager } else { Sink::Playout }, tap_sent);
+        let mut now_ns = 0;
+        for (call, wait_ms) in calls {
+            now_ns += wait_ms * MS;
+            make(&mut engine, &call, now_ns);
+        }
+        now_ns = now_ns.max(stall_ns >> 2);
+        engine.handle_timeout(now_ns);
+        prop_assert!(engine.next_timeout().is_none_or(|due_ns| due_ns > now_ns));
+    }
+}
+
+#[test]
+fn tap_and_playout_keep_step_whatever_happens_between() {
+    let mut engine = engine(Sink::Playout, true);
+    engine.start_sending(1, OPUS, "test").unwrap();
+    let (mut heard, mut said) = (Vec::new(), Vec::new());
+    for now_ms in [7, 35, 36, 200, 6000, 6001, 20_000, 20_005, 20_040] {
+        engine.handle_timeout(now_ms * MS);
+        while let Some(event) = engine.poll_event() {
+            match event {
+                Event::AudioReceived { pcm, at_ns, .. } => heard.push((at_ns, pcm.len())),
+                Event::AudioSent { pcm, at_ns } => said.push((at_ns, pcm.len())),
+                _ => {}
+            }
+        }
+    }
+    let ticks = |blocks: &[(u64, usize)]| {
+        let starts = |&(at_ns, samples): &(u64, usize)| {
+            (0..samples as u64 / 160).map(move |tick| at_ns + tick * 10 * MS)
+        };
+        blocks.iter().flat_map(starts).collect::<Vec<u64>>()
+    };
+    // What is said lies in the frame before the tick that sends it, and begins with the first.
+    let said_at: Vec<u64> = ticks(&heard)[2..]
+        .iter()
+        .map(|at_ns| at_ns - 20 * MS)
+        .collect();
+    assert_eq!(ticks(&said), said_at);
+    assert_eq!(said_at.first(), Some(&(10 * MS)));
+    assert_eq!(ticks(&heard).last(), Some(&(20_040 * MS)));
+    assert!(engine.stats().drops.skipped_ticks > 0);
+}
+
+#[test]
+fn reports_of_a_late_driver_carry_the_time_they_are_sent() {
+    let mut near = engine(Sink::Eager, false);
+    near.start_sending(1, OPUS, "test").unwrap();
+    near.handle_timeout(0);
+    let late_ns = 4000 * MS;
+    near.handle_timeout(late_ns);
+    let mut reports = Vec::new();
+    while let Some(packet) = near.poll_transmit() {
+        if is_rtcp(packet) {
+            reports.push(packet.to_vec());
+        }
+    }
+    let ntp = u64::from_be_bytes(*reports[0][8..].first_chunk().unwrap());
+    assert_eq!(reports.len(), 1);
+    assert_eq!(ntp >> 32, 2_208_988_800 + 4);
+}

@@ -1,0 +1,97 @@
+//! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps.
+//! Only Rust's allocator is counted; libopus works on its state and the stack.
+#![expect(unsafe_code, reason = "an allocator that counts")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use voicectl_media::engine::{Engine, Settings};
+use voicectl_media::playout::Sink;
+use voicectl_media::rtp::is_rtcp;
+use voicectl_media::vad::DetectorKind;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is System's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is System's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const MS: u64 = 1_000_000;
+const OPUS: u8 = 111;
+
+fn engine(sink: Sink, seed: u64) -> Engine {
+    let settings = Settings {
+        sink,
+        output_rate_hz: 16_000,
+        vad: Some(DetectorKind::default()),
+        tap_sent: true,
+        ..Settings::default()
+    };
+    let mut engine = Engine::new(&settings, 0, seed).unwrap();
+    engine.configure_receive(&[OPUS]).unwrap();
+    engine.start_sending(seed as u32, OPUS, "test").unwrap();
+    engine
+}
+
+/// Runs `from` up to `now_ns` and hands its packets to `to`.
+fn step(from: &mut Engine, to: &mut Engine, now_ns: u64) {
+    from.handle_timeout(now_ns);
+    while let Some(packet) = from.poll_transmit() {
+        if is_rtcp(packet) {
+            to.handle_rtcp(packet, now_ns);
+        } else {
+            to.handle_rtp(packet, now_ns);
+        }
+    }
+    while from.poll_event().is_some() {}
+}
+
+fn allocations_in_a_running_call(sink: Sink) -> u32 {
+    let mut near = engine(sink, 1);
+    let mut far = engine(Sink::Eager, 2);
+    let tone: Vec<i16> = (0..48_000)
+        .map(|n| (9000.0 * (f64::from(n) * 0.05).sin()) as i16)
+        .collect();
+    for _ in 0..8 {
+        near.queue_audio(&tone, 24_000).unwrap();
+        far.queue_audio(&tone, 48_000).unwrap();
+    }
+    let mut run_ms = |range: std::ops::Range<u64>| {
+        for now_ms in range {
+            step(&mut near, &mut far, now_ms * MS);
+            step(&mut far, &mut near, now_ms * MS);
+        }
+    };
+    run_ms(0..2000);
+    let before = ALLOCATIONS.with(Cell::get);
+    run_ms(2000..6000);
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn call_to_a_machine_does_not_allocate() {
+    assert_eq!(allocations_in_a_running_call(Sink::Eager), 0);
+}
+
+#[test]
+fn call_to_an_ear_does_not_allocate() {
+    assert_eq!(allocations_in_a_running_call(Sink::Playout), 0);
+}
