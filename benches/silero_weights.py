@@ -28,6 +28,7 @@ TARGET = Path(__file__).parents[1] / "rust/media/src/vad/silero"
 
 
 def main() -> None:
+    """Write both, and say what was heard."""
     path = model_path()
     write_weights({t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer})
     pcm = speech_in_noise()
@@ -50,6 +51,7 @@ def speech_in_noise() -> NDArray[np.int16]:
 
 
 def write_weights(tensors: dict[str, NDArray[np.float32]]) -> None:
+    """Lay the layers out as the Rust side reads them."""
     encoder = "model.encoder.{}.reparam_conv.{}".format
     rnn = "model.decoder.rnn.{}".format
     # Rows are outputs; a row's inputs run tap by tap, as frames lie one after the other in memory.

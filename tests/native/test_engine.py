@@ -8,12 +8,14 @@ from support.engine_pair import OPUS, EnginePair, Link, is_rtcp
 from support.signals import noise, tone, voiced
 
 from voicectl import _native
+from voicectl._native import EngineSettings
 from voicectl.errors import CodecError, MediaError, UsageError
 from voicectl.units import NS_PER_MS
 
 
-def sending_engine(**settings: object) -> _native.Engine:
-    engine = _native.Engine(_native.EngineSettings(sink="eager", **settings), now_ns=0, seed=1)
+def sending_engine(settings: EngineSettings | None = None) -> _native.Engine:
+    settings = settings or EngineSettings(sink="eager")
+    engine = _native.Engine(settings, now_ns=0, seed=1)
     engine.start_sending(ssrc=0x01020304, payload_type=OPUS, cname="caller@voicectl")
     return engine
 
@@ -32,6 +34,7 @@ def rtp_until(engine: _native.Engine, until_ms: int) -> list[bytes]:
     [
         ({"sink": "speaker"}, UsageError),
         ({"strategy": "bold"}, UsageError),
+        ({"vad": "ears"}, UsageError),
         ({"frame_ms": 15}, UsageError),
         ({"report_interval_ms": 1}, UsageError),
         ({"output_rate_hz": 47_999}, MediaError),
@@ -40,20 +43,22 @@ def rtp_until(engine: _native.Engine, until_ms: int) -> list[bytes]:
         ({"expected_loss_percent": 101}, CodecError),
     ],
 )
-def test_setting_that_cannot_be_is_refused(settings: object, error: type[Exception]) -> None:
+def test_setting_that_cannot_be_is_refused(
+    settings: dict[str, int | str], error: type[Exception]
+) -> None:
     with pytest.raises(error):
-        _native.Engine(_native.EngineSettings(**settings), now_ns=0, seed=1)
+        _native.Engine(EngineSettings(**settings), now_ns=0, seed=1)  # type: ignore[arg-type]  # refused
 
 
 def test_settings_tell_what_they_are() -> None:
-    settings = _native.EngineSettings(sink="eager", vad=True, dtx=True, frame_ms=40)
+    settings = EngineSettings(sink="eager", vad="earshot", dtx=True, frame_ms=40)
     assert (settings.sink, settings.strategy, settings.output_rate_hz) == (
         "eager",
         "balanced",
         48_000,
     )
     assert (settings.vad, settings.dtx, settings.tap_sent, settings.frame_ms) == (
-        True,
+        "earshot",
         True,
         False,
         40,
@@ -61,7 +66,7 @@ def test_settings_tell_what_they_are() -> None:
 
 
 def test_codec_and_payload_type_that_cannot_be_are_refused() -> None:
-    engine = _native.Engine(_native.EngineSettings(), now_ns=0, seed=1)
+    engine = _native.Engine(EngineSettings(), now_ns=0, seed=1)
     with pytest.raises(UsageError, match="pcmu"):
         engine.configure_receive({0: "pcmu"})
     with pytest.raises(UsageError, match="72"):
@@ -73,7 +78,7 @@ def test_codec_and_payload_type_that_cannot_be_are_refused() -> None:
 @pytest.mark.parametrize("pcm", [np.zeros(10), np.zeros((2, 5), np.int16), [0, 1]])
 def test_pcm_of_another_kind_is_a_type_error(pcm: object) -> None:
     with pytest.raises(TypeError):
-        sending_engine().queue_audio(pcm, 48_000)
+        sending_engine().queue_audio(pcm, 48_000)  # type: ignore[arg-type]  # refused
 
 
 def test_rate_that_cannot_be_queued_is_refused() -> None:
@@ -103,14 +108,14 @@ def test_frames_have_consecutive_numbers_and_only_the_first_is_marked() -> None:
 
 @pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
 def test_frame_length_is_what_was_set(frame_ms: int) -> None:
-    packets = rtp_until(sending_engine(frame_ms=frame_ms), 240)
+    packets = rtp_until(sending_engine(EngineSettings(sink="eager", frame_ms=frame_ms)), 240)
     parsed = _native.parse_opus_packet(packets[0][12:])
     assert parsed.duration_samples == frame_ms * 48
     assert len(packets) == 240 // frame_ms
 
 
 def test_silence_is_left_out_with_dtx_and_speech_after_it_is_marked() -> None:
-    engine = sending_engine(dtx=True, bitrate_bps=24_000)
+    engine = sending_engine(EngineSettings(sink="eager", dtx=True, bitrate_bps=24_000))
     speech = voiced(24_000, 48_000)
     engine.queue_audio(speech, 48_000)
     engine.finish_audio()
@@ -133,16 +138,18 @@ def test_utterance_without_audio_is_drained_at_once() -> None:
 
 
 def test_starved_utterance_is_counted_and_goes_on_whole() -> None:
-    engine = sending_engine(tap_sent=True)
+    engine = sending_engine(EngineSettings(sink="eager", tap_sent=True))
     said = tone(440, 48_000, 4800)
+    rtp_until(engine, 40)
     engine.queue_audio(said[:2000], 48_000)
-    rtp_until(engine, 100)
+    rtp_until(engine, 140)
     engine.queue_audio(said[2000:], 48_000)
     engine.finish_audio()
-    rtp_until(engine, 300)
+    rtp_until(engine, 340)
     assert engine.stats().drops.starved_frames == 3
     taps = [event.pcm for event in engine.poll_events() if isinstance(event, _native.AudioSent)]
-    sent = np.concatenate(taps)
+    # Recorded from 10 ms on; the first frame, sent at 50 ms, was spoken from 30 ms on.
+    sent = np.concatenate(taps)[960:]
     # Two whole frames, three of silence, and the rest without a hole.
     assert np.array_equal(sent[: 2 * 960], said[: 2 * 960])
     assert not sent[2 * 960 : 5 * 960].any()
@@ -164,13 +171,21 @@ def test_stop_says_goodbye_once_and_sends_no_more() -> None:
     assert engine.stats().outbound is None
 
 
+def test_end_that_has_sent_nothing_reports_as_a_receiver() -> None:
+    engine = sending_engine()
+    engine.handle_timeout(0)
+    engine.stop(1)
+    (last,) = engine.poll_transmit()
+    assert last[1] == 201
+
+
 def test_engine_that_has_nothing_to_do_asks_for_no_time() -> None:
-    engine = _native.Engine(_native.EngineSettings(sink="eager"), now_ns=0, seed=1)
+    engine = _native.Engine(EngineSettings(sink="eager"), now_ns=0, seed=1)
     assert engine.next_timeout() is None
 
 
 def test_stream_started_late_begins_on_the_grid_and_catches_nothing_up() -> None:
-    engine = _native.Engine(_native.EngineSettings(sink="eager"), now_ns=0, seed=1)
+    engine = _native.Engine(EngineSettings(sink="eager"), now_ns=0, seed=1)
     engine.start_sending(ssrc=1, payload_type=OPUS, cname="late")
     assert engine.next_timeout() == 0
     engine.handle_timeout(4_003 * NS_PER_MS)
@@ -180,8 +195,8 @@ def test_stream_started_late_begins_on_the_grid_and_catches_nothing_up() -> None
 
 def test_counters_of_both_ends_agree() -> None:
     pair = EnginePair(
-        _native.EngineSettings(),
-        _native.EngineSettings(sink="eager", complexity=0),
+        EngineSettings(),
+        EngineSettings(sink="eager", complexity=0),
         to_caller=Link(carry=lambda index, _: None if index % 10 == 9 else 20 * NS_PER_MS),
     )
     pair.run_ms(3915)
@@ -201,8 +216,8 @@ def test_counters_of_both_ends_agree() -> None:
 
 def test_jitter_is_that_of_the_network() -> None:
     pair = EnginePair(
-        _native.EngineSettings(),
-        _native.EngineSettings(sink="eager", complexity=0),
+        EngineSettings(),
+        EngineSettings(sink="eager", complexity=0),
         to_caller=Link(carry=lambda index, _: (20 + 5 * (index % 2)) * NS_PER_MS),
     )
     pair.run_ms(4000)
@@ -211,8 +226,8 @@ def test_jitter_is_that_of_the_network() -> None:
 
 def test_speech_is_told_in_media_time_at_the_output_rate() -> None:
     pair = EnginePair(
-        _native.EngineSettings(sink="eager", output_rate_hz=48_000, vad=True),
-        _native.EngineSettings(sink="eager"),
+        EngineSettings(sink="eager", output_rate_hz=48_000, vad="earshot"),
+        EngineSettings(sink="eager"),
     )
     pair.run_ms(1000)
     pair.agent.engine.queue_audio(voiced(48_000, 48_000), 48_000)
@@ -225,7 +240,7 @@ def test_speech_is_told_in_media_time_at_the_output_rate() -> None:
 
 
 def test_pcm_of_an_event_belongs_to_who_took_it() -> None:
-    pair = EnginePair(_native.EngineSettings(tap_sent=True), _native.EngineSettings(sink="eager"))
+    pair = EnginePair(EngineSettings(tap_sent=True), EngineSettings(sink="eager"))
     pair.caller.engine.queue_audio(noise(48_000, -20), 48_000)
     pair.run_ms(100)
     taken = pair.caller.all(_native.AudioSent)[-1].pcm
@@ -236,7 +251,7 @@ def test_pcm_of_an_event_belongs_to_who_took_it() -> None:
 
 
 def test_packets_that_nobody_takes_are_bounded_and_counted() -> None:
-    engine = sending_engine(complexity=0)
+    engine = sending_engine(EngineSettings(sink="eager", complexity=0))
     for second in range(1, 20):
         engine.handle_timeout(second * 1000 * NS_PER_MS)
     assert len(engine.poll_transmit()) == 512
@@ -244,7 +259,7 @@ def test_packets_that_nobody_takes_are_bounded_and_counted() -> None:
 
 
 def test_threads_take_turns_on_one_engine() -> None:
-    engine = sending_engine(tap_sent=True, complexity=0)
+    engine = sending_engine(EngineSettings(sink="eager", tap_sent=True, complexity=0))
     packets: list[list[bytes]] = [[], [], []]
     raised: list[BaseException] = []
 

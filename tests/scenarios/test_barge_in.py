@@ -18,6 +18,7 @@ def talking_agent(rate_hz: int = 48_000) -> EnginePair:
         _native.EngineSettings(sink="playout"),
         _native.EngineSettings(sink="eager", tap_sent=True),
     )
+    pair.run_ms(40)
     accepted = pair.agent.engine.queue_audio(tone(440, rate_hz, 5 * rate_hz), rate_hz)
     assert accepted == 5 * rate_hz
     pair.agent.engine.finish_audio()
@@ -57,7 +58,7 @@ def test_account_is_exact_to_the_sample(rate_hz: int) -> None:
     pair.run_ms(500)
     said = pair.agent.sent_pcm()
     begin = int(np.flatnonzero(said)[0])
-    # The frames taken until 1005 ms: those at 10, 30, ... 990.
+    # The frames taken until 1045 ms: those at 50, 70, ... 1030.
     assert cleared.sent_samples == 50 * FRAME_SAMPLES + FADE_SAMPLES
     assert cleared.sent_samples + cleared.dropped_samples == 5 * 48_000
     # The resampler's filter rings for a millisecond before the tone begins.
@@ -83,5 +84,7 @@ def test_what_is_queued_after_the_clear_is_said_whole() -> None:
     pair.run_ms(500)
     assert len(pair.agent.all(_native.AudioDrained)) == 1
     assert np.array_equal(
-        pair.agent.sent_pcm()[50 * FRAME_SAMPLES + FADE_SAMPLES :][:4800], tone(660, 48_000, 4800)
+        # Recorded from 10 ms on; the first frame, sent at 50 ms, was spoken from 30 ms on.
+        pair.agent.sent_pcm()[51 * FRAME_SAMPLES + FADE_SAMPLES :][:4800],
+        tone(660, 48_000, 4800),
     )

@@ -1,5 +1,7 @@
 """A peer sends garbage in every layer; the call goes on."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,12 +12,13 @@ from support.signals import tone
 from voicectl import _native
 from voicectl.units import NS_PER_MS
 
-SINKS = st.sampled_from(["playout", "eager"])
+Sink = Literal["playout", "eager"]
+SINKS: st.SearchStrategy[Sink] = st.sampled_from(["playout", "eager"])
 
 
-def call(sink: str = "eager") -> EnginePair:
+def call(sink: Sink = "eager") -> EnginePair:
     pair = EnginePair(
-        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad=True),
+        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad="earshot"),
         _native.EngineSettings(sink="eager", complexity=0),
     )
     pair.agent.engine.queue_audio(tone(440, 48_000, 48_000), 48_000)
@@ -28,7 +31,7 @@ def call(sink: str = "eager") -> EnginePair:
     datagrams=st.lists(st.tuples(st.booleans(), st.binary(max_size=120)), max_size=40),
 )
 def test_arbitrary_datagrams_are_counted_and_change_nothing(
-    sink: str, datagrams: list[tuple[bool, bytes]]
+    sink: Sink, datagrams: list[tuple[bool, bytes]]
 ) -> None:
     plain, attacked = call(sink), call(sink)
     for pair in (plain, attacked):
@@ -59,10 +62,10 @@ def test_arbitrary_datagrams_are_counted_and_change_nothing(
     ),
 )
 def test_arbitrary_streams_never_raise_and_stay_bounded(
-    sink: str, packets: list[tuple[int, int, int, bytes, int]]
+    sink: Sink, packets: list[tuple[int, int, int, bytes, int]]
 ) -> None:
     engine = _native.Engine(
-        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad=True),
+        _native.EngineSettings(sink=sink, output_rate_hz=16_000, vad="earshot"),
         now_ns=0,
         seed=1,
     )

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 from support.engine_pair import OPUS, EnginePair, Link, rtp_packet
-from support.signals import tone
+from support.signals import tone, voiced
 
 from voicectl import _native
 
@@ -70,6 +70,39 @@ def test_stream_goes_on_when_sequence_number_and_timestamp_wrap() -> None:
     assert np.array_equal(wrapped.caller.received_pcm(), plain.caller.received_pcm())
     assert wrapped.caller.inbound().packets_lost == 0
     assert len(wrapped.caller.all(_native.StreamStarted)) == 1
+
+
+def test_ear_hears_a_departing_source_out_and_counts_nothing_after_it() -> None:
+    pair = EnginePair(_native.EngineSettings(), _native.EngineSettings(sink="eager"))
+    pair.agent.engine.queue_audio(tone(440, 48_000, 48_000), 48_000)
+    pair.run_ms(500)
+    pair.agent.engine.stop(pair.now_ns)
+    pair.run_ms(1000)
+    (ended,) = pair.caller.all(_native.StreamEnded)
+    before = pair.caller.events[: pair.caller.events.index(ended)]
+    played = [event for event in before if isinstance(event, _native.AudioReceived)]
+    last = played[-1]
+    # Everything sent, and the tick in which nothing more was there.
+    end = last.media_time_samples + len(last.pcm)
+    assert end >= 960 * len(pair.agent.sent_rtp())
+    inbound = pair.caller.inbound()
+    assert inbound.concealed_samples == inbound.packets_lost == 0
+    assert len(pair.caller.received_pcm()) == 1500 * 48
+
+
+def test_speech_ends_when_the_source_leaves_in_mid_sentence() -> None:
+    pair = EnginePair(
+        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot"),
+        _native.EngineSettings(sink="eager"),
+    )
+    pair.run_ms(1000)
+    pair.agent.engine.queue_audio(voiced(96_000, 48_000), 48_000)
+    pair.run_ms(800)
+    pair.agent.engine.stop(pair.now_ns)
+    pair.run_ms(100)
+    speech = (_native.SpeechStarted, _native.SpeechEnded, _native.StreamEnded)
+    told = [type(event) for event in pair.caller.events if isinstance(event, speech)]
+    assert told == list(speech)
 
 
 def test_goodbye_ends_the_stream_and_what_comes_after_it_is_not_heard() -> None:

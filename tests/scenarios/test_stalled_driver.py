@@ -11,7 +11,7 @@ from voicectl.units import NS_PER_MS, NS_PER_S
 def voice_call(seed: int = 1) -> EnginePair:
     pair = EnginePair(
         _native.EngineSettings(sink="playout", tap_sent=True),
-        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad=True, tap_sent=True),
+        _native.EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", tap_sent=True),
         seed=seed,
     )
     pair.agent.engine.queue_audio(voiced(24_000, 24_000), 24_000)
@@ -36,7 +36,8 @@ def test_stalled_listener_records_every_tick_of_the_stall() -> None:
     pair.run_ms(400)
     pair.stall(pair.caller, 300)
     pair.run_ms(1100)
-    assert len(pair.caller.received_pcm()) == len(pair.caller.sent_pcm()) == 1500 * 48
+    assert len(pair.caller.received_pcm()) == 1500 * 48
+    assert len(pair.caller.sent_pcm()) == 1480 * 48
 
 
 def test_backlog_of_more_than_five_seconds_is_passed_over_and_counted() -> None:
@@ -52,7 +53,7 @@ def test_backlog_of_more_than_five_seconds_is_passed_over_and_counted() -> None:
     assert len(packets) == 1
     assert engine.stats().drops.skipped_ticks == (late_ns - 20 * NS_PER_MS) // (10 * NS_PER_MS)
     (sent,) = [event for event in engine.poll_events() if isinstance(event, _native.AudioSent)]
-    assert sent.at_ns == late_ns
+    assert sent.at_ns == late_ns - 20 * NS_PER_MS
 
 
 def test_time_that_goes_back_stands_still() -> None:

@@ -23,23 +23,26 @@ def recording_call(rate_hz: int = 48_000) -> EnginePair:
 def test_both_channels_have_one_sample_for_each_of_the_clock(rate_hz: int) -> None:
     pair = recording_call(rate_hz)
     pair.run_ms(2000)
-    for kind in (_native.AudioReceived, _native.AudioSent):
+    # What is said comes a frame of 20 ms later than what is heard in the same tick.
+    heard, said = pair.caller.all(_native.AudioReceived), pair.caller.all(_native.AudioSent)
+    for channel, length_ms in ((heard, 2000), (said, 1980)):
         position = 0
-        for event in pair.caller.all(kind):
+        for event in channel:
             assert event.at_ns == TICK_NS + position * NS_PER_S // rate_hz
             position += len(event.pcm)
-        assert position == 2 * rate_hz
+        assert position == rate_hz * length_ms // 1000
 
 
-def test_what_is_said_is_recorded_sample_for_sample_at_the_tick_that_sends_it() -> None:
+def test_what_is_said_is_recorded_sample_for_sample_in_the_time_before_it_is_sent() -> None:
     pair = recording_call()
     pair.run_ms(1234)
     said = tone(440, 48_000, 4800)
     pair.caller.engine.queue_audio(said, 48_000)
     pair.caller.engine.finish_audio()
     pair.run_ms(500)
-    # Frames go out at 10, 30, ... ms: the next one at 1250. Recordings begin at the first tick.
-    begin = (1250 - 10) * 48
+    # Frames go out at 10, 30, ... ms: the next one at 1250, and its samples were spoken in the
+    # 20 ms before. Recordings begin at the first tick.
+    begin = (1250 - 20 - 10) * 48
     assert np.array_equal(pair.caller.sent_pcm()[begin : begin + 4800], said)
     (drained,) = pair.caller.all(_native.AudioDrained)
     assert drained.at_ns == (1250 + 100) * NS_PER_MS
@@ -53,7 +56,7 @@ def test_end_of_an_utterance_is_told_after_the_audio_that_it_lies_in() -> None:
     (drained,) = pair.caller.all(_native.AudioDrained)
     before = pair.caller.events[: pair.caller.events.index(drained)]
     recorded = sum(len(event.pcm) for event in before if isinstance(event, _native.AudioSent))
-    assert TICK_NS + recorded * NS_PER_S // 48_000 >= drained.at_ns
+    assert TICK_NS + recorded * NS_PER_S // 48_000 >= drained.at_ns - 20 * NS_PER_MS
 
 
 def test_what_is_heard_lies_where_media_time_says() -> None:

@@ -170,6 +170,14 @@ class EmbeddedAgent:
         self._voice.handle_drained()
         self._finish_reply()
 
+    def stop_reply(self) -> None:
+        """The caller wants no more of the reply that is being said."""
+        if self._reply is None or self._floor.state is not FloorState.AGENT:
+            return
+        self._interrupt_reply()
+        self._floor.handle_reply_ended(self._clock.now_ns())
+        self._follow_floor()
+
     def _follow_floor(self) -> None:
         while (event := self._floor.poll_event()) is not None:
             match event:

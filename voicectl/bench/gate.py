@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 
 from voicectl.bench.estimate import Estimate
@@ -44,7 +45,8 @@ def read_gate(path: Path, known: Iterable[FigureSpec]) -> dict[str, float]:
                     f"{path} gates `{figure}`, which is no figure",
                     hint=f"the figures are {', '.join(sorted(ids))}",
                 )
-            if isinstance(limit, bool) or not isinstance(limit, int | float):
+            is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+            if not is_number or not isfinite(limit):
                 raise UsageError(f"{path}: the limit of `{figure}` is not a number")
             limits[figure] = float(limit)
     if not limits:

@@ -47,7 +47,7 @@ def compare(ours: Workload, rival: Workload, *, blocks: int, clock: Clock) -> Co
     Args:
         ours: What the ratio's numerator is.
         rival: What its denominator is.
-        blocks: At least 1.
+        blocks: An even number: as many begin with ours as with the rival.
         clock: CPU time of this thread.
     """
     our_timer, rival_timer = _Timer(ours, clock), _Timer(rival, clock)

@@ -28,19 +28,19 @@ class Effort:
     """How many samples are taken."""
 
     blocks: int
-    """A figure's, of `measure.compare`."""
+    """A figure's, of `measure.compare`; even."""
     self_test_blocks: int
-    """Of the A/A self-test, before each figure."""
+    """Of the A/A self-test, before each cost; even."""
 
     @classmethod
     def quick(cls) -> "Effort":
         """Under a minute for all suites, on a machine that is not idle."""
-        return cls(blocks=31, self_test_blocks=5)
+        return cls(blocks=30, self_test_blocks=6)
 
     @classmethod
     def thorough(cls) -> "Effort":
         """Intervals half as wide."""
-        return cls(blocks=121, self_test_blocks=15)
+        return cls(blocks=120, self_test_blocks=16)
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,13 @@ def run_suites(
     """
     refuse_debug_build()
     self_test = SelfTest(clock)
+    self_test.sample(effort.self_test_blocks)
     stopwatch = Stopwatch(clock, effort.blocks)
     figures = []
     for bench in (bench for suite in suites for bench in suite.benches):
         on_bench(bench.spec)
-        self_test.sample(effort.self_test_blocks)
+        if bench.spec.kind == "cost":
+            self_test.sample(effort.self_test_blocks)
         figures.append(_measured(bench, stopwatch))
     noise = self_test.noise
     if limits is None:

@@ -46,19 +46,25 @@ SaveOption = Annotated[
 ]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How stdout is written.")]
 
-_EXAMPLES = """Examples:
-
+_EXAMPLES = """
+\b
+Examples:
   voicectl bench --quick
-
   voicectl bench dsp --json
-
+  voicectl bench --save today.json
+  voicectl bench --baseline today.json
   voicectl bench --quick --gate gate.toml --format junit > bench.xml
 
-Status: 0 all gates passed, 1 one failed, 75 this machine was too noisy to say.
+\b
+Status:
+  0 every gate passed · 1 one failed · 75 this machine was too busy to say
 """
 
 app = typer.Typer(
-    help="Measure voicectl beside its rivals and gate on the ratios.", epilog=_EXAMPLES
+    help="Measure voicectl beside its rivals and gate on the ratios.",
+    epilog=_EXAMPLES,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -121,7 +127,7 @@ def _dsp(
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Codec, resampler, voice detectors and the border, beside PyAV, aiortc, soxr and others."""
+    """Codec, resampler, detectors and border, beside PyAV, aiortc and others."""
     from voicectl.bench.dsp import DSP
 
     _run(
@@ -138,7 +144,7 @@ def _self_test(
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Time a workload against itself: whether this machine can be judged on."""
+    """Time a workload against itself: can figures be trusted here?"""
     from voicectl.bench.gate import too_noisy
     from voicectl.bench.suite import run_self_test
     from voicectl.clock import ThreadCpuClock
@@ -177,6 +183,8 @@ def _run(suites: "list[Suite]", options: _Options) -> None:
     known = [spec for suite in SUITES for spec in suite.specs]
     limits = read_gate(options.gate, known) if options.gate else None
     baseline = read_baseline(options.baseline) if options.baseline else None
+    if options.save:
+        _refuse_unwritable(options.save)
     printer = options.printer
     with _progress(printer, sum(len(suite.benches) for suite in suites)) as progress:
         task = progress.add_task("", total=None)
@@ -228,6 +236,12 @@ def _show(report: "Report", output_format: OutputFormat, printer: Printer) -> No
             from voicectl.bench.formats.markdown import render_markdown
 
             printer.raw(render_markdown(report))
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Say so now, not after a minute of measuring."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(f"{path} cannot be written", hint="choose another --save")
 
 
 def _save(report: "Report", path: Path) -> None:

@@ -53,6 +53,7 @@ class Printer:
     ) -> None:
         self.json_output = json_output
         self.quiet = quiet
+        self.verbosity = verbosity
         self._stdout = _console(stdout or sys.stdout)
         self._stderr = _console(stderr or sys.stderr)
         self._stdout_closed = False
@@ -142,8 +143,15 @@ class Printer:
         logging.getLogger("voicectl").setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
 
 
+class _Stream(Console):
+    """Rich's console, except that a closed pipe is the printer's to handle."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(stream: IO[str]) -> Console:
-    return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Stream(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def _point_at_devnull(stream: IO[str]) -> None:

@@ -1,8 +1,8 @@
 """`voicectl talk`: hold a spoken conversation with an agent."""
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
 
 if TYPE_CHECKING:
-    from voicectl.session.events import SessionEvent
+    from voicectl.cli.talk_output import TalkOutput
     from voicectl.session.talk import Talk
 
 __all__ = ["HELP", "talk"]
@@ -21,12 +21,15 @@ __all__ = ["HELP", "talk"]
 HELP = """
 Hold a spoken conversation with a voice agent over WebRTC.
 
-Without --input the caller is a spoken demo of voicectl's own. Each reply's latency is measured
-on the call's audio: from the caller's last sound to the agent's first, as it was heard.
+You speak through microphone and speaker, or files do with --input; where there is neither, a
+spoken caller of voicectl's own holds a demo. Each reply's latency is measured on the call's audio:
+from the caller's last sound to the agent's first, as it was heard. Use headphones: the agent hears
+what the microphone hears.
 
 \b
 Examples:
-  voicectl talk                                        the demo conversation
+  voicectl talk
+  voicectl talk --mic jabra --speaker 2
   voicectl talk --input question.wav --output call.wav
   voicectl talk --input a.wav --input b.wav@reply+600ms --json
   voicectl talk --script dialogue.toml --input hello.wav
@@ -52,6 +55,14 @@ def talk(
             "--output", "-o", metavar="FILE", help="Record the call: WAV, you left, agent right."
         ),
     ] = None,
+    microphone: Annotated[
+        str | None,
+        typer.Option("--mic", metavar="NAME|NUMBER", help="See `voicectl devices`."),
+    ] = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option("--speaker", metavar="NAME|NUMBER", help="See `voicectl devices`."),
+    ] = None,
     script: Annotated[
         Path | None,
         typer.Option("--script", metavar="FILE", help="The embedded agent's dialogue, in TOML."),
@@ -66,11 +77,11 @@ def talk(
 ) -> None:
     """Hold a spoken conversation."""
     # aiortc, onnxruntime and the models take a second to import: `voicectl --help` does not wait.
-    from voicectl.session.talk import Talk
+    from voicectl.session.talk import Talk, TalkOptions
 
     printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
     conversation = Talk.plan(
-        target, inputs=inputs or [], output=output, script=script, duration_s=duration_s
+        TalkOptions(target, inputs or [], output, script, microphone, speaker, duration_s)
     )
     for note in conversation.notes:
         printer.note(note)
@@ -78,16 +89,21 @@ def talk(
     raise typer.Exit(ExitStatus.INTERRUPTED if interrupted else ExitStatus.YES)
 
 
-def _output(printer: Printer, title: str) -> "Callable[[SessionEvent], None]":
+def _output(printer: Printer, title: str) -> "TalkOutput":
     from voicectl.cli.talk_output import JsonTalkOutput, PlainTalkOutput
+    from voicectl.cli.talk_screen import TalkScreen
 
     if printer.json_output:
-        return JsonTalkOutput(printer).handle_event
-    return PlainTalkOutput(printer, title).handle_event
+        return JsonTalkOutput(printer)
+    if printer.animates and printer.stdout_console.is_terminal and not printer.verbosity:
+        return TalkScreen(printer, title)
+    return PlainTalkOutput(printer, title)
 
 
-async def _hold(conversation: "Talk", handle_event: "Callable[[SessionEvent], None]") -> bool:
+async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
     """Run the call; whether Ctrl-C ended it."""
+    from voicectl.cli.keys import Keys
+
     loop = asyncio.get_running_loop()
     interrupted = False
 
@@ -98,9 +114,23 @@ async def _hold(conversation: "Talk", handle_event: "Callable[[SessionEvent], No
         # The second Ctrl-C finds the default handler again and ends the process at once.
         loop.remove_signal_handler(signal.SIGINT)
 
+    def press(key: str) -> None:
+        match key:
+            case "m":
+                output.show_muted(conversation.toggle_mute())
+            case "s":
+                conversation.stop_reply()
+            case "q":
+                conversation.hang_up("you hung up")
+            case "?":
+                output.toggle_help()
+            case _:
+                pass
+
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        await conversation.hold(handle_event)
+        with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
+            await conversation.hold(output.handle_event, output.warn)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
     return interrupted

@@ -1,7 +1,9 @@
 """How a call is shown: JSON Lines for programs, plain lines and a closing summary for people."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from rich.text import Text
 
@@ -18,16 +20,55 @@ from voicectl.session.report import (
     percentile,
 )
 
-__all__ = ["SCHEMA", "JsonTalkOutput", "PlainTalkOutput", "setup_total_ms"]
+__all__ = [
+    "SCHEMA",
+    "JsonTalkOutput",
+    "PlainTalkOutput",
+    "TalkOutput",
+    "print_summary",
+    "setup_total_ms",
+]
 
 SCHEMA = "voicectl.talk/1"
 
 
-class JsonTalkOutput:
-    """One object a line; the last one is the summary (docs/json.md)."""
+class TalkOutput(ABC):
+    """Shows a call while it goes on; a context manager that lasts as long as the call."""
+
+    takes_keys = False
+    """Whether single keys have a meaning while it shows."""
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(  # noqa: B027 (nothing was taken, by default)
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give back what was taken."""
+
+    @abstractmethod
+    def handle_event(self, event: events.SessionEvent) -> None:
+        """Show what happened."""
+
+    def warn(self, message: str) -> None:
+        """Show trouble with a device."""
+        self._printer.warn(message)
+
+    def show_muted(self, muted: bool) -> None:  # noqa: B027 (only a screen shows it)
+        """Show whether the microphone is muted."""
+
+    def toggle_help(self) -> None:  # noqa: B027 (only a screen shows them)
+        """Show the keys, or hide them again."""
+
+
+class JsonTalkOutput(TalkOutput):
+    """One object a line; the last one is the summary (docs/json.md)."""
 
     def handle_event(self, event: events.SessionEvent) -> None:
         """Print what happened."""
@@ -90,11 +131,11 @@ def _stage_percentiles(exchanges: list[Exchange], share: float) -> dict[str, flo
     return {name: round(percentile([row[name] for row in rows], share), 1) for name in rows[0]}
 
 
-class PlainTalkOutput:
+class PlainTalkOutput(TalkOutput):
     """Lines as things are said, then the summary."""
 
     def __init__(self, printer: Printer, title: str) -> None:
-        self._printer = printer
+        super().__init__(printer)
         self._title = title
 
     def handle_event(self, event: events.SessionEvent) -> None:
@@ -111,10 +152,15 @@ class PlainTalkOutput:
             case events.ExchangeCompleted(exchange=exchange):
                 self._printer.answer(Text(f"      {exchange_line(exchange)}", style="dim"))
             case events.CallEnded(report=report):
-                for line in summary_lines(report):
-                    self._printer.answer(Text(line))
+                print_summary(self._printer, report)
             case _:
                 pass
+
+
+def print_summary(printer: Printer, report: CallReport) -> None:
+    """Print the closing summary."""
+    for line in summary_lines(report):
+        printer.answer(Text(line))
 
 
 def exchange_line(exchange: Exchange) -> str:

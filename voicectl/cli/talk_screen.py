@@ -3,15 +3,17 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from voicectl.cli.output import printable
-from voicectl.cli.talk_output import setup_total_ms
+from voicectl.cli.output import Printer, printable
+from voicectl.cli.talk_output import TalkOutput, print_summary, setup_total_ms
 from voicectl.session import events
-from voicectl.session.report import AudioReport, Exchange
+from voicectl.session.report import AudioReport, CallReport, Exchange
 
 __all__ = ["ScreenState", "TalkScreen", "screen_lines"]
 
@@ -114,6 +116,8 @@ def _bars(levels_dbfs: Sequence[float]) -> str:
 def _conversation(state: ScreenState, width: int, room: int) -> list[Text]:
     if state.helping:
         lines = [f"  {line}" for line in _HELP]
+    elif state.setup_ms is None:
+        lines = ["  loading the models and connecting"]
     else:
         lines = []
         for said in list(state.words)[-room:]:
@@ -171,31 +175,63 @@ def _network(state: ScreenState) -> Text:
     )
 
 
-class TalkScreen:
-    """Draws a `ScreenState` when it changes, at most ten times a second: the levels' own rhythm."""
+class TalkScreen(TalkOutput):
+    """The live screen; when the call is over, what was said and the summary stay on the terminal.
 
-    def __init__(self, console: Console, state: ScreenState) -> None:
-        self._state = state
+    Drawn when something changes, at most ten times a second: the levels' own rhythm.
+    """
+
+    takes_keys = True
+
+    def __init__(self, printer: Printer, title: str) -> None:
+        super().__init__(printer)
+        self._state = ScreenState(title)
+        self._report: CallReport | None = None
         self._live = Live(
-            _Screen(state), console=console, screen=True, auto_refresh=False, transient=True
+            _Screen(self._state),
+            console=printer.stdout_console,
+            screen=True,
+            auto_refresh=False,
         )
 
-    def start(self) -> None:
-        """Take the terminal's alternate screen."""
+    def __enter__(self) -> Self:
         self._live.start(refresh=True)
+        return self
 
-    def stop(self) -> None:
-        """Give the terminal back as it was."""
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the terminal back as it was, with the summary."""
         self._live.stop()
+        if self._report is not None:
+            for said in self._state.words:
+                self._printer.answer(Text(f"  {said}"))
+            print_summary(self._printer, self._report)
 
     def handle_event(self, event: events.SessionEvent) -> None:
         """Take what happened; the levels come ten times a second and carry the rest along."""
+        if isinstance(event, events.CallEnded):
+            self._report = event.report
         self._state.handle_event(event)
         if isinstance(event, events.LevelsMeasured | events.CallConnected):
             self._live.refresh()
 
-    def redraw(self) -> None:
-        """Show a change that no event told of."""
+    def warn(self, message: str) -> None:
+        """Show trouble with a device where the keys are told."""
+        self._state.notice = message
+        self._live.refresh()
+
+    def show_muted(self, muted: bool) -> None:
+        """Show whether the microphone is muted."""
+        self._state.muted = muted
+        self._live.refresh()
+
+    def toggle_help(self) -> None:
+        """Show the keys in the place of the words, or hide them again."""
+        self._state.helping = not self._state.helping
         self._live.refresh()
 
 

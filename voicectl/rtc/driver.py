@@ -67,6 +67,8 @@ class EngineDriver:
         clock: Of the `now` that the engine sees.
         send: Takes one RTP or RTCP packet; False when it was dropped.
         deliver: Takes each batch of events; never an empty one.
+        before_tick: Called before the engine's time moves on to a tick: the moment to queue what a
+            microphone has.
     """
 
     def __init__(
@@ -76,11 +78,13 @@ class EngineDriver:
         clock: Clock,
         send: Callable[[bytes], bool],
         deliver: Callable[[list[EngineEvent]], None],
+        before_tick: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._send = send
         self._deliver = deliver
+        self._before_tick = before_tick
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns: int | None = None
@@ -162,6 +166,8 @@ class EngineDriver:
             self.max_lateness_ns = max(self.max_lateness_ns, now_ns - self._due_ns)
         self._timer = None
         self._due_ns = None
+        if self._before_tick is not None:
+            self._before_tick()
         self._engine.handle_timeout(now_ns)
         self.drain()
 

@@ -46,6 +46,7 @@ class Peer:
         on_events: Takes the engine's events in batches.
         on_message: Takes each text message of the data channel.
         on_closed: Called once, when the connection has ended.
+        before_tick: Called before the engine takes its next audio.
         clock: Of the engine and of `timings`.
 
     Raises:
@@ -60,6 +61,7 @@ class Peer:
         on_events: Callable[[list[EngineEvent]], None] | None = None,
         on_message: Callable[[str], None] | None = None,
         on_closed: Callable[[CloseReason], None] | None = None,
+        before_tick: Callable[[], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
@@ -71,6 +73,7 @@ class Peer:
             clock=self._clock,
             send=self._send_packet,
             deliver=on_events or (lambda events: None),
+            before_tick=before_tick,
         )
         self._connection = EnginePeerConnection(
             to_configuration(self._settings), self._driver, self._settings.host_addresses

@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicectl.device.wav import TwoChannelRecording
+from voicectl.units import NS_PER_S
 
-__all__ = ["SAMPLE_RATE_HZ", "CallAudio", "Channel"]
+__all__ = ["SAMPLE_RATE_HZ", "CallAudio", "Channel", "level_dbfs", "to_ns"]
 
 SAMPLE_RATE_HZ = 48000
 _KEPT_SAMPLES = 180 * SAMPLE_RATE_HZ
+_SILENCE_DBFS = -100.0
 
 
 class Channel:
@@ -41,6 +43,10 @@ class Channel:
             block_first += len(block)
         return np.concatenate(kept) if kept else np.zeros(0, np.int16)
 
+    def level_dbfs(self, samples: int) -> float:
+        """The level of the last so many samples."""
+        return level_dbfs(self.cut(self.end - samples, self.end))
+
 
 class CallAudio:
     """What was said (left) and heard (right), at 48 kHz; written to `recording` if there is one."""
@@ -66,3 +72,16 @@ class CallAudio:
         """Finish the recording."""
         if self._recording is not None:
             self._recording.close()
+
+
+def to_ns(samples: int) -> int:
+    """A position in the call as a time."""
+    return samples * NS_PER_S // SAMPLE_RATE_HZ
+
+
+def level_dbfs(pcm: NDArray[np.int16]) -> float:
+    """The mean level of samples relative to full scale; -100 for none and for silence."""
+    if not len(pcm):
+        return _SILENCE_DBFS
+    mean_square = float(np.mean(np.square(pcm.astype(np.float64))))
+    return 10 * float(np.log10(mean_square / 32768.0**2)) if mean_square else _SILENCE_DBFS

@@ -1,80 +1,62 @@
-"""The caller's end of a call: speaks the planned utterances, hears the replies, keeps the book."""
+"""The caller's end of a call: a mouth that speaks, an ear, and the book of what was heard."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voicectl import _native
-from voicectl.device.wav import Audio
 from voicectl.errors import ServiceError, WireError
-from voicectl.rtc.peer import Peer
 from voicectl.session import events
 from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.exchanges import Exchanges
-from voicectl.session.hearing import Hearing, ReplyEnded, ReplyStarted
-from voicectl.session.utterance_plan import Start, UtterancePlan
+from voicectl.session.hearing import Hearing, VoiceEnded, VoiceStarted
+from voicectl.session.mouth import Mouth
+from voicectl.session.report import AudioReport
 from voicectl.signaling import openai
-from voicectl.units import NS_PER_S
 
-__all__ = ["Caller", "Utterance"]
+__all__ = ["Caller"]
 
-
-@dataclass(frozen=True)
-class Utterance:
-    """What the caller is to say, and when."""
-
-    source: str
-    """The file or the words, for people."""
-    audio: Audio
-    """At 48 kHz."""
-    start: Start
+_LEVELS_EVERY_SAMPLES = SAMPLE_RATE_HZ // 10
+_NETWORK_EVERY_SAMPLES = SAMPLE_RATE_HZ
 
 
 class Caller:
     """Steers one call by what is heard in it.
 
-    Audio comes in batches from the engine, and each batch moves the plan on: no timer of its own
+    Audio comes in batches from the engine, and each batch moves the call on: no timer of its own
     runs beside the engine's 10 ms ticks.
 
     Args:
-        peer: Connected, or about to be.
-        utterances: In the order in which they are spoken.
+        mouth: Speaks.
         audio: Both channels are written to it.
+        exchanges: The book that is kept.
         emit: Told of everything as it happens.
-        network_ms: What network and buffers account for of a latency, as known at that time.
+        measure_network: How the inbound audio does.
+        play: Takes what is heard, for a speaker.
     """
 
     def __init__(
         self,
-        peer: Peer,
-        utterances: Sequence[Utterance],
+        mouth: Mouth,
         audio: CallAudio,
+        exchanges: Exchanges,
         emit: Callable[[events.SessionEvent], None],
-        network_ms: Callable[[], float],
+        *,
+        measure_network: Callable[[], AudioReport],
+        play: Callable[[NDArray[np.int16]], None] | None = None,
     ) -> None:
-        self._peer = peer
-        self._utterances = utterances
+        self._mouth = mouth
         self._audio = audio
+        self._exchanges = exchanges
+        self._emit = emit
+        self._measure_network = measure_network
+        self._play = play
         self._hearing = Hearing(SAMPLE_RATE_HZ)
-        self._exchanges = Exchanges(audio, emit, network_ms)
-        self._plan: UtterancePlan | None = None
-        self._unanswered_seen = 0
+        self._levels_due = _LEVELS_EVERY_SAMPLES
+        self._network_due = _NETWORK_EVERY_SAMPLES
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def exchanges(self) -> Exchanges:
-        """The book of what was said and heard."""
-        return self._exchanges
-
-    @property
-    def unanswered(self) -> list[int]:
-        """Indices of the utterances that no reply came to."""
-        return [] if self._plan is None else self._plan.unanswered
-
-    def start(self) -> None:
-        """The call is connected: begin with the plan."""
-        starts = [utterance.start for utterance in self._utterances]
-        self._plan = UtterancePlan(starts, now_ns=self._position_ns())
 
     async def wait_until_over(self) -> None:
         """Return when everything was said and answered.
@@ -90,14 +72,16 @@ class Caller:
             match event:
                 case _native.AudioSent():
                     self._audio.handle_said(event.pcm)
+                    self._mouth.handle_said(event.pcm)
                 case _native.AudioReceived():
-                    self._audio.handle_heard(event.pcm)
-                    self._handle_heard(event)
+                    self._handle_heard(event.pcm)
                 case _native.AudioDrained():
-                    self._handle_drained()
+                    self._mouth.handle_drained()
                 case _:
                     pass
-        self._advance()
+        self._measure()
+        if self._mouth.advance() and not self._over.done():
+            self._over.set_result(None)
 
     def handle_message(self, message: str) -> None:
         """Take one message of the data channel; what is malformed is dropped."""
@@ -111,54 +95,33 @@ class Caller:
         match report:
             case openai.ReplyEndReported():
                 self._hearing.expect_end()
-            case openai.AgentErrorReported(message=text):
-                self._fail(ServiceError(f"the agent failed: {text}"))
+            case openai.AgentErrorReported(message=text) if not self._over.done():
+                self._over.set_exception(ServiceError(f"the agent failed: {text}"))
             case _:
                 pass
 
-    def _handle_heard(self, event: _native.AudioReceived) -> None:
-        for heard in self._hearing.handle_audio(event.pcm):
-            match heard:
-                case ReplyStarted(onset_samples=onset):
+    def _handle_heard(self, pcm: NDArray[np.int16]) -> None:
+        self._audio.handle_heard(pcm)
+        if self._play is not None:
+            self._play(pcm)
+        for voice in self._hearing.handle_audio(pcm):
+            match voice:
+                case VoiceStarted(onset_samples=onset):
                     self._exchanges.handle_reply_started(onset)
-                    if self._plan is not None:
-                        self._plan.handle_reply_started(_ns(onset))
-                case ReplyEnded(end_samples=end):
+                    self._mouth.handle_reply_started(onset)
+                case VoiceEnded(end_samples=end):
                     self._exchanges.handle_reply_ended(end)
-                    if self._plan is not None:
-                        self._plan.handle_reply_ended(self._position_ns())
+                    self._mouth.handle_reply_ended()
 
-    def _handle_drained(self) -> None:
-        self._exchanges.handle_utterance_ended(self._audio.said.end)
-        if self._plan is not None:
-            self._plan.handle_utterance_ended(self._position_ns())
-
-    def _advance(self) -> None:
-        if self._plan is None or self._over.done():
-            return
-        now_ns = self._position_ns()
-        while (index := self._plan.poll_due(now_ns)) is not None:
-            self._speak(index)
-        for unanswered in self._plan.unanswered[self._unanswered_seen :]:
-            self._exchanges.handle_unanswered(unanswered)
-        self._unanswered_seen = len(self._plan.unanswered)
-        if self._plan.finished:
-            self._over.set_result(None)
-
-    def _speak(self, index: int) -> None:
-        utterance = self._utterances[index]
-        self._exchanges.handle_utterance_started(index, utterance.source, self._audio.said.end)
-        self._peer.queue_audio(utterance.audio.pcm, utterance.audio.sample_rate_hz)
-        self._peer.finish_audio()
-
-    def _fail(self, error: ServiceError) -> None:
-        if not self._over.done():
-            self._over.set_exception(error)
-
-    def _position_ns(self) -> int:
-        """The call's time: how far the recording has come."""
-        return _ns(self._audio.said.end)
-
-
-def _ns(samples: int) -> int:
-    return samples * NS_PER_S // SAMPLE_RATE_HZ
+    def _measure(self) -> None:
+        end = self._audio.said.end
+        if end >= self._levels_due:
+            self._levels_due = end + _LEVELS_EVERY_SAMPLES
+            said, heard = (
+                channel.level_dbfs(_LEVELS_EVERY_SAMPLES)
+                for channel in (self._audio.said, self._audio.heard)
+            )
+            self._emit(events.LevelsMeasured(end * 1000 / SAMPLE_RATE_HZ, said, heard))
+        if end >= self._network_due:
+            self._network_due = end + _NETWORK_EVERY_SAMPLES
+            self._emit(events.NetworkMeasured(self._measure_network()))

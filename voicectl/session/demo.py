@@ -6,7 +6,7 @@ from voicectl import _native
 from voicectl.agent.tts.hibari import Hibari
 from voicectl.device.wav import Audio
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
-from voicectl.session.caller import Utterance
+from voicectl.session.utterance import Utterance
 from voicectl.session.utterance_plan import AfterReply, IntoReply, Start
 from voicectl.units import NS_PER_MS
 

@@ -58,6 +58,13 @@ class Exchanges:
         over_reply = self._replying is not None
         self._emit(events.UtteranceStarted(index, source, exchange.started_ms, over_reply))
 
+    def resume_utterance(self) -> bool:
+        """Go on with the utterance before, if it was not answered yet; whether it goes on."""
+        if not self._open or self._open[-1].reply_onset_ms is not None:
+            return False
+        self._spoken_until.pop(self._open[-1].index, None)
+        return True
+
     def handle_utterance_ended(self, at_samples: int) -> None:
         """The last sample of the current utterance went out at this position."""
         if self._open:

@@ -1,4 +1,4 @@
-"""Whether the agent is speaking, told from what the caller hears as it arrives, sans-IO."""
+"""Whether somebody is speaking, told from a channel of the call as it comes, sans-IO."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Hearing", "ReplyEnded", "ReplyStarted"]
+from voicectl.session.call_audio import level_dbfs
+
+__all__ = ["Hearing", "VoiceEnded", "VoiceStarted"]
 
 _HOP_MS = 10
 _FLOOR_HOPS = 100
@@ -15,33 +17,32 @@ _QUIETEST_SPEECH_DBFS = -50.0
 _EXPECTED_END_SILENCE_HOPS = 15
 _ONSET_HOPS = 6
 _ONSET_WINDOW_HOPS = 8
-_SILENCE_DBFS = -100.0
 
 
 @dataclass(frozen=True)
-class ReplyStarted:
-    """The agent's speech set in at this sample of the heard channel."""
+class VoiceStarted:
+    """Speech set in at this sample of the channel."""
 
     onset_samples: int
 
 
 @dataclass(frozen=True)
-class ReplyEnded:
-    """The agent's speech ended at this sample; told once the silence has lasted."""
+class VoiceEnded:
+    """Speech ended at this sample; told once the silence has lasted."""
 
     end_samples: int
 
 
 class Hearing:
-    """Finds the beginnings and ends of the agent's replies in the heard channel.
+    """Finds the beginnings and ends of speech in one channel.
 
     It steers the call (when may the caller speak?). Latencies are measured afterwards, on the
     recording, by `voicectl.dialogue.latency`.
 
     Args:
         sample_rate_hz: Of the PCM that is handed in.
-        end_silence_ms: A reply has ended when nothing was heard for so long; pauses between
-            sentences are shorter.
+        end_silence_ms: Speech has ended when nothing was heard for so long; the pauses between an
+            agent's sentences are shorter than the default.
     """
 
     def __init__(self, sample_rate_hz: int, *, end_silence_ms: int = 700) -> None:
@@ -56,26 +57,26 @@ class Hearing:
 
     @property
     def speaking(self) -> bool:
-        """Whether a reply has started and not yet ended."""
+        """Whether speech has started and not yet ended."""
         return self._speaking
 
     def expect_end(self) -> None:
         """The far end says that its reply is over: a short silence is then the end."""
         self._end_expected = self._speaking
 
-    def handle_audio(self, pcm: NDArray[np.int16]) -> list[ReplyStarted | ReplyEnded]:
-        """Take the next samples of the heard channel, shape (samples,), any number."""
+    def handle_audio(self, pcm: NDArray[np.int16]) -> list[VoiceStarted | VoiceEnded]:
+        """Take the next samples of the channel, shape (samples,), any number."""
         samples = np.concatenate((self._rest, pcm))
         hops = len(samples) // self._hop_samples
         self._rest = samples[hops * self._hop_samples :]
-        events: list[ReplyStarted | ReplyEnded] = []
+        events: list[VoiceStarted | VoiceEnded] = []
         for hop in samples[: hops * self._hop_samples].reshape(hops, self._hop_samples):
-            event = self._handle_hop(_level_dbfs(hop))
+            event = self._handle_hop(level_dbfs(hop))
             if event is not None:
                 events.append(event)
         return events
 
-    def _handle_hop(self, level_dbfs: float) -> ReplyStarted | ReplyEnded | None:
+    def _handle_hop(self, level_dbfs: float) -> VoiceStarted | VoiceEnded | None:
         self._levels.append(level_dbfs)
         threshold = max(_QUIETEST_SPEECH_DBFS, min(self._levels) + _ABOVE_FLOOR_DB)
         hop = self._hops_seen
@@ -85,16 +86,11 @@ class Hearing:
             sustained = len(self._loud) == _ONSET_HOPS and hop - self._loud[0] < _ONSET_WINDOW_HOPS
             if sustained and not self._speaking:
                 self._speaking = True
-                return ReplyStarted(self._loud[0] * self._hop_samples)
+                return VoiceStarted(self._loud[0] * self._hop_samples)
         elif self._speaking and hop - self._loud[-1] >= self._end_silence():
             self._speaking = self._end_expected = False
-            return ReplyEnded((self._loud[-1] + 1) * self._hop_samples)
+            return VoiceEnded((self._loud[-1] + 1) * self._hop_samples)
         return None
 
     def _end_silence(self) -> int:
         return _EXPECTED_END_SILENCE_HOPS if self._end_expected else self._end_silence_hops
-
-
-def _level_dbfs(pcm: NDArray[np.int16]) -> float:
-    mean_square = float(np.mean(np.square(pcm.astype(np.float64))))
-    return 10 * np.log10(mean_square / 32768.0**2) if mean_square else _SILENCE_DBFS

@@ -8,7 +8,7 @@ from voicectl.device.wav import Audio, read_audio
 from voicectl.dialogue.latency import speech_spans
 from voicectl.errors import MediaError
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
-from voicectl.session.caller import Utterance
+from voicectl.session.utterance import Utterance
 from voicectl.session.utterance_plan import parse_start
 
 __all__ = ["at_call_rate", "read_utterances"]

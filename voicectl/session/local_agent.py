@@ -56,11 +56,17 @@ class LocalAgent:
         self, script: Script, models: Models, settings: PeerSettings, *, clock: Clock, seed: int
     ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=True),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
             now_ns=clock.now_ns(),
             seed=seed,
         )
-        self.peer = Peer(engine, settings, on_events=self._handle_engine_events, clock=clock)
+        self.peer = Peer(
+            engine,
+            settings,
+            on_events=self._handle_engine_events,
+            on_message=self._handle_message,
+            clock=clock,
+        )
         self._agent = EmbeddedAgent(
             script.replier(seed=seed),
             models.stt,
@@ -81,6 +87,10 @@ class LocalAgent:
     async def close(self) -> None:
         """Leave the call."""
         await self.peer.close()
+
+    def _handle_message(self, message: str) -> None:
+        if openai.is_stop(message):
+            self._agent.stop_reply()
 
     def _tell(self, event: DialogueEvent) -> None:
         for message in openai.encode(event):

@@ -8,15 +8,20 @@ from voicectl import _native
 from voicectl.agent.script import Script
 from voicectl.clock import Clock
 from voicectl.device.wav import TwoChannelRecording
-from voicectl.errors import ConnectError, VoicectlError
+from voicectl.errors import ConnectError, SetupError, VoicectlError
 from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.session import events
 from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_times
-from voicectl.session.caller import Caller, Utterance
+from voicectl.session.caller import Caller
+from voicectl.session.exchanges import Exchanges
 from voicectl.session.local_agent import LocalAgent, Models
+from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
+from voicectl.session.sound import SoundCard
+from voicectl.session.utterance import Utterance
+from voicectl.signaling import openai
 from voicectl.signaling.memory import connect_in_memory
 
 __all__ = ["LocalCall"]
@@ -33,7 +38,8 @@ class LocalCall:
     Args:
         script: What the agent can talk about.
         models: What the agent hears and speaks with.
-        utterances: What the caller says.
+        utterances: What the caller says; None for a person at the microphone of `sound`.
+        sound: Running; what is heard goes to its speaker, if it has one.
         recording: Both channels are written to it, if given, and it is closed at the end.
         emit: Told of everything as it happens.
         duration_s: The call is hung up after so long.
@@ -44,8 +50,9 @@ class LocalCall:
         self,
         script: Script,
         models: Models,
-        utterances: Sequence[Utterance],
+        utterances: Sequence[Utterance] | None,
         *,
+        sound: SoundCard,
         recording: TwoChannelRecording | None,
         emit: Callable[[events.SessionEvent], None],
         duration_s: float | None,
@@ -66,9 +73,19 @@ class LocalCall:
             _SETTINGS,
             on_events=self._handle_engine_events,
             on_message=self._handle_message,
+            before_tick=self._before_tick,
             clock=clock,
         )
-        self._caller = Caller(self._peer, utterances, self._audio, emit, self._network_ms)
+        self._exchanges = Exchanges(self._audio, emit, self._network_ms)
+        self._mouth = self._make_mouth(utterances, sound)
+        self._caller = Caller(
+            self._mouth,
+            self._audio,
+            self._exchanges,
+            emit,
+            measure_network=lambda: audio_report(self._peer.stats()),
+            play=None if sound.speaker is None else sound.speaker.write,
+        )
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ended = False
 
@@ -76,6 +93,11 @@ class LocalCall:
         """End the call; `run` returns its report, which names the reason."""
         if not self._hung_up.done():
             self._hung_up.set_result(reason)
+
+    def stop_reply(self) -> None:
+        """Ask the agent to be silent."""
+        for message in openai.encode_stop():
+            self._peer.send_message(message)
 
     async def run(self) -> CallReport:
         """Hold the call.
@@ -100,14 +122,14 @@ class LocalCall:
         self._emit(events.CallConnected(setup_times(self._peer.timings)))
 
     async def _converse(self) -> CallReport:
-        self._caller.start()
+        self._mouth.start()
         failure: VoicectlError | None = None
         try:
             end = await self._wait_for_end()
         except VoicectlError as error:
             failure, end = error, error.message
         self._ended = True
-        self._caller.exchanges.close()
+        self._exchanges.close()
         report = self._report(end)
         self._audio.close()
         self._emit(events.CallEnded(report))
@@ -144,10 +166,10 @@ class LocalCall:
         recording = self._recording
         return CallReport(
             setup=setup_times(self._peer.timings),
-            exchanges=self._caller.exchanges.completed,
+            exchanges=self._exchanges.completed,
             audio=audio_report(self._peer.stats()),
             duration_ms=self._audio.said.end * 1000 / SAMPLE_RATE_HZ,
-            unanswered=self._caller.unanswered,
+            unanswered=self._mouth.unanswered,
             recording=None if recording is None else str(recording.path),
             end=end,
         )
@@ -160,6 +182,16 @@ class LocalCall:
         """
         buffers_ms = buffer_delay_ms(self._peer.stats()) + buffer_delay_ms(self._agent.peer.stats())
         return 2 * (_HALF_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
+
+    def _make_mouth(self, utterances: Sequence[Utterance] | None, sound: SoundCard) -> Mouth:
+        if utterances is not None:
+            return PlannedMouth(utterances, self._peer, self._audio, self._exchanges)
+        if sound.microphone is None:
+            raise SetupError("there is no microphone", hint="speak from a file: --input a.wav")
+        return LiveMouth(sound.microphone, self._peer, self._exchanges)
+
+    def _before_tick(self) -> None:
+        self._mouth.before_tick()
 
     def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:
         # Hanging up takes a few ticks more; the recording ends where the conversation did.

@@ -4,77 +4,105 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
-from typing import Self
 
 from voicectl.agent.script import Script
 from voicectl.agent.script_file import default_script, load_script
 from voicectl.agent.stt.pocketsphinx import unknown_words
 from voicectl.clock import SystemClock
+from voicectl.device.catalog import Catalog, list_devices
 from voicectl.device.wav import TwoChannelRecording
+from voicectl.errors import SetupError, UsageError
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
-from voicectl.session.caller import Utterance
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
 from voicectl.session.local_agent import load_models
 from voicectl.session.local_call import LocalCall
 from voicectl.session.report import CallReport
+from voicectl.session.sound import SoundCard, SoundChoice
 from voicectl.session.target import parse_target
+from voicectl.session.utterance import Utterance
 
-__all__ = ["Talk"]
+__all__ = ["CallerKind", "Talk", "TalkOptions"]
+
+
+@dataclass(frozen=True)
+class TalkOptions:
+    """What the command line asks for."""
+
+    target: str = "local"
+    inputs: Sequence[str] = ()
+    output: Path | None = None
+    script: Path | None = None
+    microphone: str | None = None
+    speaker: str | None = None
+    duration_s: float | None = None
+
+
+class CallerKind(Enum):
+    """Who speaks on the caller's side."""
+
+    FILES = auto()
+    PERSON = auto()
+    DEMO = auto()
 
 
 @dataclass
 class Talk:
-    """A conversation as it was asked for; `hold` holds it."""
+    """A conversation that can be held: `plan` makes one, `hold` holds it, once."""
 
     script: Script
-    utterances: Sequence[Utterance] | None
-    """None: the demo conversation, whose utterances are spoken when it is held."""
+    caller: CallerKind
+    utterances: Sequence[Utterance]
+    """Of the files; the demo's are spoken when it is held, and a person speaks for themselves."""
+    sound: SoundChoice
     recording: Path | None
     duration_s: float | None
     title: str
     notes: list[str] = field(default_factory=list)
     """What to tell the user before the call."""
     _call: LocalCall | None = None
+    _card: SoundCard | None = None
+    _hung_up: str | None = None
 
     @classmethod
-    def plan(
-        cls,
-        target: str,
-        *,
-        inputs: Sequence[str],
-        output: Path | None,
-        script: Path | None,
-        duration_s: float | None,
-    ) -> Self:
+    def plan(cls, options: TalkOptions) -> "Talk":
         """Check everything that can be checked before a call.
 
         Raises:
-            UsageError: the target, a file or the script is not what it should be.
+            UsageError: the target, a file, a device or the script is not what it should be.
+            SetupError: a device was named and there is none.
             MediaError: an input is no audio or has no speech in it.
         """
-        parse_target(target)
+        parse_target(options.target)
+        script = default_script()
+        if options.script is not None:
+            script = load_script(options.script, unknown_words=unknown_words)
+        utterances = read_utterances(options.inputs)
         talk = cls(
-            script=default_script()
-            if script is None
-            else load_script(script, unknown_words=unknown_words),
-            utterances=read_utterances(inputs) if inputs else None,
-            recording=output,
-            duration_s=duration_s,
+            script=script,
+            caller=CallerKind.FILES,
+            utterances=utterances,
+            sound=SoundChoice(),
+            recording=options.output,
+            duration_s=options.duration_s,
             title="voicectl talk · local agent",
         )
-        if talk.utterances is None:
-            talk.notes.append(
-                "no microphone is used by this version: a spoken caller holds a demo conversation"
-            )
-            if output is None:
-                talk.recording = Path(f"call-{datetime.now():%Y-%m-%d-%H%M%S}.wav")
+        if not utterances:
+            talk._choose_caller(options)
+        elif options.microphone is not None or options.speaker is not None:
+            raise UsageError("--mic and --speaker do not go with --input")
         return talk
 
-    async def hold(self, emit: Callable[[SessionEvent], None]) -> CallReport:
-        """Hold the call and tell `emit` of everything in it.
+    async def hold(
+        self, emit: Callable[[SessionEvent], None], warn: Callable[[str], None]
+    ) -> CallReport | None:
+        """Hold the call, tell `emit` of everything in it and `warn` of trouble with the devices.
+
+        Returns:
+            None when it was hung up before it began.
 
         Raises:
             VoicectlError: it could not be held to its end; what was recorded is kept.
@@ -83,21 +111,70 @@ class Talk:
         if self.recording is not None:
             recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
         models = await load_models(self.script)
-        utterances = self.utterances
-        if utterances is None:
+        utterances: Sequence[Utterance] | None = self.utterances
+        if self.caller is CallerKind.DEMO:
             utterances = await asyncio.to_thread(demo_utterances)
-        self._call = LocalCall(
-            self.script,
-            models,
-            utterances,
-            recording=recording,
-            emit=emit,
-            duration_s=self.duration_s,
-            clock=SystemClock(),
-        )
-        return await self._call.run()
+        elif self.caller is CallerKind.PERSON:
+            utterances = None
+        if self._hung_up is not None:
+            return None
+        self._card = SoundCard(self.sound, warn)
+        try:
+            await self._card.start()
+            self._call = LocalCall(
+                self.script,
+                models,
+                utterances,
+                sound=self._card,
+                recording=recording,
+                emit=emit,
+                duration_s=self.duration_s,
+                clock=SystemClock(),
+            )
+            return await self._call.run()
+        finally:
+            await self._card.close()
 
     def hang_up(self, reason: str) -> None:
-        """End the call early, with its summary; before the call there is nothing to end."""
+        """End the call early, with its summary."""
+        self._hung_up = reason
         if self._call is not None:
             self._call.hang_up(reason)
+
+    def stop_reply(self) -> None:
+        """Ask the agent to be silent."""
+        if self._call is not None:
+            self._call.stop_reply()
+
+    def toggle_mute(self) -> bool:
+        """Mute or unmute the microphone; whether it is muted now."""
+        if self._card is None or self._card.microphone is None:
+            return False
+        self._card.microphone.muted = not self._card.microphone.muted
+        return self._card.microphone.muted
+
+    def _choose_caller(self, options: TalkOptions) -> None:
+        """A person if there is a microphone and a speaker, else the demo."""
+        catalog, trouble = _devices()
+        named = options.microphone is not None or options.speaker is not None
+        if named or (catalog is not None and catalog.inputs and catalog.outputs):
+            if catalog is None:
+                raise SetupError(trouble, hint="speak from a file: --input a.wav")
+            self.caller = CallerKind.PERSON
+            self.sound = SoundChoice.of(catalog, options.microphone, options.speaker)
+            return
+        self.caller = CallerKind.DEMO
+        self.notes.append(f"{trouble}: a spoken caller holds a demo conversation")
+        if self.recording is None:
+            self.recording = Path(f"call-{datetime.now():%Y-%m-%d-%H%M%S}.wav")
+
+
+def _devices() -> tuple[Catalog | None, str]:
+    """The sound devices, and what is missing of them in words."""
+    try:
+        catalog = list_devices()
+    except SetupError as error:
+        return None, error.message
+    if catalog.inputs:
+        return catalog, "no speaker was found"
+    return catalog, "no microphone was found"

@@ -23,6 +23,8 @@ __all__ = [
     "TranscriptReported",
     "decode",
     "encode",
+    "encode_stop",
+    "is_stop",
 ]
 
 _MAX_MESSAGE_CHARACTERS = 65536
@@ -126,6 +128,20 @@ def _messages(event: dialogue.DialogueEvent) -> list[dict[str, Any]]:
             return [{"type": "error", "error": {"type": "server_error", "message": text}}]
         case _:
             return []
+
+
+def encode_stop() -> list[str]:
+    """The client events that stop the reply that is being said."""
+    return [json.dumps({"type": kind}) for kind in ("response.cancel", "output_audio_buffer.clear")]
+
+
+def is_stop(message: str) -> bool:
+    """Whether a client's message asks to stop what is being said."""
+    try:
+        fields = json.loads(message)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and fields.get("type") == "output_audio_buffer.clear"
 
 
 def decode(message: str) -> AgentReport | None:

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use voicectl_media::engine::{Engine, Settings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
+use voicectl_media::vad::DetectorKind;
 
 thread_local! {
     static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
@@ -40,7 +41,7 @@ fn engine(sink: Sink, seed: u64) -> Engine {
     let settings = Settings {
         sink,
         output_rate_hz: 16_000,
-        vad: true,
+        vad: Some(DetectorKind::default()),
         tap_sent: true,
         ..Settings::default()
     };

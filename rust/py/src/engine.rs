@@ -13,20 +13,17 @@ use crate::error::Error;
 use crate::events::{EngineEvent, OwnedEvent};
 use crate::pcm::Pcm;
 use crate::stats::EngineStats;
+use crate::vad::kind_of;
 
 /// Samples at 48 kHz in a millisecond.
 const SAMPLES_PER_MS: f64 = 48.0;
 
 #[pyclass(module = "voicectl._native", frozen, get_all)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "settings that do not exclude each other"
-)]
 pub(crate) struct EngineSettings {
     sink: String,
     output_rate_hz: u32,
     strategy: String,
-    vad: bool,
+    vad: Option<String>,
     tap_sent: bool,
     bitrate_bps: i32,
     complexity: u8,
@@ -42,20 +39,16 @@ pub(crate) struct EngineSettings {
 impl EngineSettings {
     #[new]
     #[pyo3(signature = (
-        *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=false, tap_sent=false,
+        *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
         bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
         frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
-    #[expect(
-        clippy::fn_params_excessive_bools,
-        reason = "keywords of one constructor"
-    )]
     fn new(
         sink: &str,
         output_rate_hz: u32,
         strategy: &str,
-        vad: bool,
+        vad: Option<&str>,
         tap_sent: bool,
         bitrate_bps: i32,
         complexity: u8,
@@ -72,7 +65,7 @@ impl EngineSettings {
             sink: sink.to_owned(),
             output_rate_hz,
             strategy: strategy.to_owned(),
-            vad,
+            vad: vad.map(str::to_owned),
             tap_sent,
             bitrate_bps,
             complexity,
@@ -92,7 +85,7 @@ impl EngineSettings {
             sink: sink_of(&self.sink)?,
             strategy: strategy_of(&self.strategy)?,
             output_rate_hz: self.output_rate_hz,
-            vad: self.vad,
+            vad: self.vad.as_deref().map(kind_of).transpose()?,
             tap_sent: self.tap_sent,
             encoder: EncoderSettings {
                 bitrate_bps: self.bitrate_bps,

@@ -7,6 +7,7 @@
     reason = "pyo3 hands arguments over by value and `self` by reference"
 )]
 
+mod border;
 mod engine;
 mod error;
 mod events;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use super::border::{border_call, border_in, border_out};
+    #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
@@ -34,7 +37,7 @@ mod _native {
         RemoteOutboundRtpStats,
     };
     #[pymodule_export]
-    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted};
+    use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

@@ -1,7 +1,10 @@
 //! Voice activity detection.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use voicectl_media::vad::{Earshot, GateSettings, SpeechEvent, SpeechGate as MediaGate};
+use voicectl_media::vad::{
+    BoxedDetector, Detector, DetectorKind, GateSettings, SpeechEvent, SpeechGate as MediaGate,
+};
 
 use crate::error::Error;
 use crate::pcm::Pcm;
@@ -70,18 +73,66 @@ impl From<SpeechEvent> for SpeechChange {
     }
 }
 
+/// The detector that Python names `vad`.
+pub(crate) fn kind_of(name: &str) -> Result<DetectorKind, Error> {
+    match name {
+        "earshot" => Ok(DetectorKind::Earshot),
+        "silero" => Ok(DetectorKind::Silero),
+        _ => Err(Error::setting(format!(
+            "vad {name:?} is neither earshot nor silero"
+        ))),
+    }
+}
+
+#[pyclass(module = "voicectl._native")]
+pub(crate) struct VoiceDetector {
+    detector: BoxedDetector,
+}
+
+#[pymethods]
+impl VoiceDetector {
+    #[new]
+    #[pyo3(signature = (vad="earshot"))]
+    fn new(vad: &str) -> Result<Self, Error> {
+        Ok(Self {
+            detector: kind_of(vad)?.detector(),
+        })
+    }
+
+    fn score(&mut self, py: Python<'_>, frame: Pcm<'_>) -> PyResult<f32> {
+        let samples = frame.as_slice()?;
+        let wanted = self.detector.frame_samples();
+        if samples.len() != wanted {
+            let message = format!("a frame is {wanted} samples, not {}", samples.len());
+            return Err(PyValueError::new_err(message));
+        }
+        let detector = &mut self.detector;
+        Ok(py.detach(|| detector.score(samples)))
+    }
+
+    fn reset(&mut self) {
+        self.detector.reset();
+    }
+
+    #[getter]
+    fn frame_samples(&self) -> usize {
+        self.detector.frame_samples()
+    }
+}
+
 #[pyclass(module = "voicectl._native")]
 pub(crate) struct SpeechGate {
-    gate: MediaGate<Earshot>,
+    gate: MediaGate<BoxedDetector>,
 }
 
 #[pymethods]
 impl SpeechGate {
     #[new]
     #[pyo3(signature = (
-        *, start_threshold=0.55, stop_threshold=0.4, min_speech_ms=32, hangover_ms=200,
+        *, vad="earshot", start_threshold=0.55, stop_threshold=0.4, min_speech_ms=32, hangover_ms=200,
     ))]
     fn new(
+        vad: &str,
         start_threshold: f32,
         stop_threshold: f32,
         min_speech_ms: u32,
@@ -94,7 +145,7 @@ impl SpeechGate {
             hangover_ms,
         };
         Ok(Self {
-            gate: MediaGate::new(Earshot::default(), settings)?,
+            gate: MediaGate::new(kind_of(vad)?.detector(), settings)?,
         })
     }
 

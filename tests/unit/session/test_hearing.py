@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicectl.session.hearing import Hearing, ReplyEnded, ReplyStarted
+from voicectl.session.hearing import Hearing, VoiceEnded, VoiceStarted
 
 RATE_HZ = 48000
 
@@ -24,10 +24,10 @@ def test_reply_with_a_pause_in_it_is_one_reply(block_samples: int) -> None:
         (silence(500), speech(400), silence(400), speech(400), silence(1000)), dtype=np.int16
     )
     hearing = Hearing(RATE_HZ)
-    events: list[ReplyStarted | ReplyEnded] = []
+    events: list[VoiceStarted | VoiceEnded] = []
     for first in range(0, len(heard), block_samples):
         events += hearing.handle_audio(heard[first : first + block_samples])
-    assert events == [ReplyStarted(500 * 48), ReplyEnded(1700 * 48)]
+    assert events == [VoiceStarted(500 * 48), VoiceEnded(1700 * 48)]
 
 
 def test_click_is_no_reply() -> None:
@@ -42,7 +42,7 @@ def test_steady_noise_is_no_reply_and_speech_over_it_is() -> None:
     hearing = Hearing(RATE_HZ)
     assert hearing.handle_audio(noise) == []
     [started] = hearing.handle_audio(noise[: RATE_HZ // 2] + speech(500))
-    assert isinstance(started, ReplyStarted)
+    assert isinstance(started, VoiceStarted)
     assert abs(started.onset_samples - len(noise)) <= 960
 
 
@@ -51,4 +51,4 @@ def test_end_that_the_agent_announced_is_told_after_a_short_silence() -> None:
     hearing.handle_audio(np.concatenate((silence(500), speech(400)), dtype=np.int16))
     hearing.expect_end()
     assert hearing.handle_audio(silence(140)) == []
-    assert hearing.handle_audio(silence(10)) == [ReplyEnded(900 * 48)]
+    assert hearing.handle_audio(silence(10)) == [VoiceEnded(900 * 48)]

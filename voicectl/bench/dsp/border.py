@@ -62,6 +62,6 @@ def _pcm_out(stopwatch: Stopwatch) -> Measurement:
 
 BENCHES = (
     Bench(FigureSpec("dsp", "border-call-vs-python", "border, a call", "us", None), _call),
-    Bench(FigureSpec("dsp", "border-in-vs-pyav", "border, 20 ms in", "us", 0.5), _pcm_in),
-    Bench(FigureSpec("dsp", "border-out-vs-pyav", "border, 20 ms out", "us", 1.0), _pcm_out),
+    Bench(FigureSpec("dsp", "border-in-vs-pyav", "border, 20 ms in", "us", 0.25), _pcm_in),
+    Bench(FigureSpec("dsp", "border-out-vs-pyav", "border, 20 ms out", "us", 0.25), _pcm_out),
 )

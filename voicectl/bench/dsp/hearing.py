@@ -123,7 +123,7 @@ def _by_tick(scores: list[float], frame_samples: int, samples: int) -> NDArray[n
 def _labels(clean: NDArray[np.float64]) -> NDArray[np.bool_]:
     ticks = clean[: len(clean) // _TICK_SAMPLES * _TICK_SAMPLES].reshape(-1, _TICK_SAMPLES)
     levels = 10 * np.log10(np.mean(np.square(ticks), axis=1) + 1e-9)
-    loud = levels > levels.max() - _BELOW_PEAK_DB
+    loud: NDArray[np.bool_] = levels > levels.max() - _BELOW_PEAK_DB
     edges = np.flatnonzero(np.diff(loud.astype(np.int8)))
     for end, start in zip(edges, edges[1:], strict=False):
         if not loud[end + 1] and start - end <= _BRIDGED_TICKS:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from voicectl.bench.dsp.rivals import rival
 from voicectl.errors import SetupError
 
 __all__ = ["CONTEXT_SAMPLES", "WINDOW_SAMPLES", "OnnxSilero", "model_path"]
@@ -32,11 +33,14 @@ def model_path() -> Path:
 
 
 class OnnxSilero:
-    """The model on one thread, with its shapes fixed: onnxruntime's fastest way to run it."""
+    """The model on one thread, with its shapes fixed: onnxruntime's fastest way to run it.
+
+    Raises:
+        SetupError: onnxruntime is not installed.
+    """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
+        onnxruntime = rival("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -58,5 +58,4 @@ def _leveled(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.in
     level = float(np.sqrt(np.mean(np.square(samples))))
     scaled = np.clip(samples * (_LEVEL / level), -1.0, 1.0) * 32767.0
     resampler = Resampler(int(hibari.SAMPLE_RATE), sample_rate_hz, quality="high")
-    pcm = scaled.astype(np.int16)
-    return np.concatenate([resampler.process(pcm), resampler.flush()])
+    return resampler.convert(scaled.astype(np.int16))

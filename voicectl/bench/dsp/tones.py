@@ -49,7 +49,8 @@ def delay_ms(convert: Convert, from_hz: int, to_hz: int) -> float:
 
 def _tone(frequency_hz: float, rate_hz: int) -> NDArray[np.int16]:
     phase = 2 * np.pi * frequency_hz * np.arange(round(_DURATION_S * rate_hz)) / rate_hz
-    return np.rint(_AMPLITUDE * np.sin(phase)).astype(np.int16)
+    tone: NDArray[np.int16] = np.rint(_AMPLITUDE * np.sin(phase)).astype(np.int16)
+    return tone
 
 
 def _tone_power() -> float:

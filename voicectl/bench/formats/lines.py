@@ -20,17 +20,14 @@ def our_text(figure: Figure) -> str:
 
 
 def rival_text(figure: Figure) -> str:
-    """Beside whom: `0.44x aiortc [0.42, 0.46]` for a cost, `swr -43 dB` for a quality."""
+    """Beside whom: `0.44x [0.42, 0.46] aiortc` for a cost, `swr -43` for a quality."""
     measurement = figure.measurement
     if measurement is None:
         return ""
     if (ratio := measurement.ratio) is not None:
-        return (
-            f"{ratio.value:.2f}x {measurement.rivals[0].name} [{ratio.low:.2f}, {ratio.high:.2f}]"
-        )
-    return ", ".join(
-        f"{rival.name} {_value(rival.value, figure.spec.unit)}" for rival in measurement.rivals
-    )
+        interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+        return f"{ratio.value:.2f}x {interval} {measurement.rivals[0].name}"
+    return ", ".join(f"{rival.name} {rival.value:.3g}" for rival in measurement.rivals)
 
 
 def verdict_text(figure: Figure) -> str:
@@ -41,11 +38,10 @@ def verdict_text(figure: Figure) -> str:
 
 
 def gate_text(figure: Figure) -> str:
-    """The gate's limit: `0.5` of a ratio, `-70 dB` of a value."""
+    """The gate's limit, of a cost's ratio or a quality's value: `≤ 0.5`."""
+    relation = "≥" if figure.spec.higher_is_better else "≤"
     limits = [check.limit for check in figure.checks if check.by == "gate"]
-    if not limits:
-        return ""
-    return f"{limits[0]:g}" if figure.spec.kind == "cost" else _limit(limits[0], figure.spec.unit)
+    return f"{relation} {limits[0]:g}" if limits else ""
 
 
 def reason_text(figure: Figure) -> str | None:
@@ -73,7 +69,3 @@ def counts_line(report: Report) -> str:
 
 def _value(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}".rstrip()
-
-
-def _limit(value: float, unit: str) -> str:
-    return f"{value:g} {unit}".rstrip()

@@ -36,17 +36,14 @@ def render_table(report: Report) -> RenderableType:
 
 def _suite(figures: list[Figure]) -> list[RenderableType]:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for column in range(5):
-        table.add_column(justify="right" if column == 1 else "left", no_wrap=column in (1, 3, 4))
+    for column in range(4):
+        table.add_column(justify="right" if column == 1 else "left", no_wrap=column in (1, 3))
     for figure in figures:
-        style = _STYLES[figure.verdict] if figure.verdict else ""
-        gate = gate_text(figure)
         table.add_row(
             Text(figure.spec.title),
             Text(our_text(figure)),
             Text(rival_text(figure)),
-            Text(verdict_text(figure), style=style),
-            Text(f"gate {gate}" if gate else ""),
+            _verdict(figure),
         )
     reasons = [
         Text(f"  {figure.spec.id}: {reason}")
@@ -54,3 +51,11 @@ def _suite(figures: list[Figure]) -> list[RenderableType]:
         if (reason := reason_text(figure)) is not None
     ]
     return [Padding(table, (0, 0, 0, 2)), *reasons]
+
+
+def _verdict(figure: Figure) -> Text:
+    text = Text(verdict_text(figure), style=_STYLES[figure.verdict] if figure.verdict else "")
+    if figure.verdict is not Verdict.INCONCLUSIVE:
+        # The line below tells an inconclusive figure's limit, and the word is long.
+        text.append(f" {gate_text(figure)}", style="default")
+    return text

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::playout::{Block, BlockKind, Sink};
-use crate::vad::{self, Earshot, GateSettings, SpeechEvent, SpeechGate};
+use crate::vad::{self, BoxedDetector, DetectorKind, GateSettings, SpeechEvent, SpeechGate};
 
 use super::event::{Event, EventQueue};
 use super::media_resampler::MediaResampler;
@@ -34,11 +34,10 @@ impl AudioOutput {
         // An ear hears ticks of one length; a machine has its samples where the media has them.
         let trims = settings.sink == Sink::Eager;
         let rate_hz = settings.output_rate_hz;
-        let speech = if settings.vad {
-            Some(Speech::new(settings, trims)?)
-        } else {
-            None
-        };
+        let speech = settings
+            .vad
+            .map(|kind| Speech::new(kind, settings, trims))
+            .transpose()?;
         Ok(Self {
             sink: settings.sink,
             resampler: MediaResampler::new(rate_hz, trims)?,
@@ -61,7 +60,7 @@ impl AudioOutput {
         if self.sink == Sink::Eager && !self.resampler.goes_on_at(at_48k) {
             self.flush(block.at_ns, events);
         }
-        let is_concealed = block.kind == BlockKind::Concealed;
+        let is_concealed = block.concealed_samples > 0;
         let heard_48k = self.heard_48k;
         self.heard_48k += block.pcm.len() as i64;
         let heard = self.resampler.to_output(heard_48k);
@@ -76,7 +75,8 @@ impl AudioOutput {
         if media_48k.is_some()
             && let Some(speech) = &mut self.speech
         {
-            speech.hear(block.pcm, at_48k, is_concealed, events);
+            let mostly_concealed = 2 * block.concealed_samples > block.pcm.len();
+            speech.hear(block.pcm, at_48k, mostly_concealed, events);
         }
     }
 
@@ -128,7 +128,7 @@ impl AudioOutput {
 
 /// The detector and its own 16 kHz.
 struct Speech {
-    gate: SpeechGate<Earshot>,
+    gate: SpeechGate<BoxedDetector>,
     resampler: MediaResampler,
     output_rate_hz: u32,
     /// Samples heard, where time-stretching keeps media time from counting them.
@@ -140,9 +140,9 @@ struct Speech {
 }
 
 impl Speech {
-    fn new(settings: &Settings, trims: bool) -> Result<Self, EngineError> {
+    fn new(kind: DetectorKind, settings: &Settings, trims: bool) -> Result<Self, EngineError> {
         Ok(Self {
-            gate: SpeechGate::new(Earshot::default(), GateSettings::default())?,
+            gate: SpeechGate::new(kind.detector(), GateSettings::default())?,
             resampler: MediaResampler::new(vad::SAMPLE_RATE_HZ, trims)?,
             output_rate_hz: settings.output_rate_hz,
             heard_samples: (settings.sink == Sink::Playout).then_some(0),

@@ -18,7 +18,7 @@ pub enum Event<'a> {
         /// The source.
         ssrc: u32,
     },
-    /// The source said goodbye. What is buffered still comes out.
+    /// The source said goodbye, and what it had sent has come out.
     StreamEnded {
         /// The source.
         ssrc: u32,
@@ -39,7 +39,7 @@ pub enum Event<'a> {
     AudioSent {
         /// At the output rate.
         pcm: &'a [i16],
-        /// The tick of the first sample.
+        /// When the first sample would have been spoken: a frame before the tick that sends it.
         at_ns: u64,
     },
     /// Speech began in the received audio.

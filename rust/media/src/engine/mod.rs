@@ -113,7 +113,9 @@ impl Engine {
         settings.check()?;
         let mut random = SplitMix64::new(seed);
         let tap = if settings.tap_sent {
-            Some(SentTap::new(settings.output_rate_hz)?)
+            let frame_ns = u64::from(settings.frame_ms) * NS_PER_MS;
+            let first_ns = now_ns + TICK_NS;
+            Some(SentTap::new(settings.output_rate_hz, frame_ns, first_ns)?)
         } else {
             None
         };
@@ -171,7 +173,7 @@ impl Engine {
         let (receiver, events) = (&mut self.receiver, &mut self.events);
         self.reports
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
-                receiver.handle_goodbye(ssrc, events);
+                receiver.handle_goodbye(ssrc, now_ns, events);
             });
     }
 
@@ -194,7 +196,7 @@ impl Engine {
     fn next_due(&self) -> Option<u64> {
         [
             self.next_tick(),
-            self.receiver.buffer.next_timeout(),
+            self.receiver.next_timeout(),
             self.reports.next_timeout(),
         ]
         .into_iter()
@@ -271,7 +273,7 @@ impl Engine {
     pub fn stats(&self) -> Stats {
         Stats {
             inbound: self.receiver.source.as_ref().map(receiver::Source::stats),
-            playout: *self.receiver.buffer.stats(),
+            playout: self.receiver.playout_stats(),
             outbound: self.sender.stream.map(|stream| OutboundStats {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()

@@ -1,7 +1,7 @@
 //! The incoming stream: from RTP to the jitter buffer to what the application hears.
 
 use crate::opus::{Channels, Decoder};
-use crate::playout::{self, JitterBuffer, ReceivedFrame, Sink};
+use crate::playout::{self, BlockKind, JitterBuffer, ReceivedFrame, Sink};
 use crate::rtp::{Packet, Reception};
 
 use super::audio_output::AudioOutput;
@@ -58,12 +58,16 @@ struct HeldPacket {
 
 pub(super) struct Receiver {
     pub(super) source: Option<Source>,
-    pub(super) buffer: JitterBuffer<Decoder>,
+    buffer: JitterBuffer<Decoder>,
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
     opus_payload_types: u128,
     lock: SourceLock,
     held: HeldPacket,
+    /// The source that said goodbye and whose last audio is still buffered.
+    departing: Option<u32>,
+    /// The counters of the stream that ended, until another begins.
+    ended: Option<playout::Stats>,
     output: AudioOutput,
 }
 
@@ -85,6 +89,8 @@ impl Receiver {
                 datagram: Vec::with_capacity(MAX_HELD_BYTES),
                 at_ns: 0,
             },
+            departing: None,
+            ended: None,
             output: AudioOutput::new(settings)?,
         })
     }
@@ -132,18 +138,59 @@ impl Receiver {
         self.give_out(now_ns, events);
     }
 
-    /// Says goodbye to the source listened to, if it is the one that leaves.
-    pub(super) fn handle_goodbye(&mut self, ssrc: u32, events: &mut EventQueue) {
+    /// Says goodbye to the source listened to, if it is the one that leaves. Its stream ends when
+    /// what is buffered has come out.
+    pub(super) fn handle_goodbye(&mut self, ssrc: u32, now_ns: u64, events: &mut EventQueue) {
         if self.lock.depart(ssrc) {
-            events.push(&Event::StreamEnded { ssrc });
+            self.departing = Some(ssrc);
+            self.give_out(now_ns, events);
         }
     }
 
     /// Gives out what the buffer has for `now_ns`.
     pub(super) fn give_out(&mut self, now_ns: u64, events: &mut EventQueue) {
-        while let Some(block) = self.buffer.poll(now_ns) {
+        loop {
+            let counted = *self.buffer.stats();
+            let Some(block) = self.buffer.poll(now_ns) else {
+                break;
+            };
+            let (kind, at_ns) = (block.kind, block.at_ns);
             self.output.push(&block, events);
+            if self.has_ended(kind) {
+                self.end_stream(&counted, at_ns, events);
+            }
         }
+        if self.departing.is_some() && self.buffer.next_timeout().is_none() {
+            let counted = *self.buffer.stats();
+            self.end_stream(&counted, now_ns, events);
+        }
+    }
+
+    /// Whether a block of `kind` comes after all that a departing source has sent.
+    fn has_ended(&self, kind: BlockKind) -> bool {
+        let is_ear = self.buffer_settings.sink == Sink::Playout;
+        self.departing.is_some()
+            && (kind == BlockKind::Silence || (is_ear && kind == BlockKind::Concealed))
+    }
+
+    /// Ends the departing source's stream. What the buffer makes up after it is not counted.
+    fn end_stream(&mut self, counted: &playout::Stats, at_ns: u64, events: &mut EventQueue) {
+        self.output.end_stream(at_ns, events);
+        self.begin_buffer(at_ns);
+        self.ended = Some(*counted);
+        if let Some(ssrc) = self.departing.take() {
+            events.push(&Event::StreamEnded { ssrc });
+        }
+    }
+
+    /// Counters of the jitter buffer for the source listened to last.
+    pub(super) fn playout_stats(&self) -> playout::Stats {
+        self.ended.unwrap_or(*self.buffer.stats())
+    }
+
+    /// When the buffer has something to give out, if nothing is received before.
+    pub(super) fn next_timeout(&self) -> Option<u64> {
+        self.buffer.next_timeout()
     }
 
     /// Passes over what an ear would have heard up to the tick `tick_ns`: nobody listened. The
@@ -179,6 +226,8 @@ impl Receiver {
             self.output.end_stream(now_ns, events);
             self.begin_buffer(tick_ns);
         }
+        self.departing = None;
+        self.ended = None;
         self.source = Some(Source {
             ssrc,
             reception: Reception::new(SAMPLE_RATE_HZ, packet.header.sequence_number),

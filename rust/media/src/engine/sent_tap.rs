@@ -8,7 +8,12 @@ use super::media_resampler::MediaResampler;
 
 /// Gives one tick of sent audio at each tick, silence while nothing is sent. It goes through the
 /// same filter as what is received, so that both lag alike.
+///
+/// A frame lies where a mouth would have spoken it: in the time before the tick that sends it,
+/// because its last sample has to be there before it can be encoded.
 pub(super) struct SentTap {
+    frame_ns: u64,
+    first_ns: u64,
     resampler: MediaResampler,
     /// Samples at 48 kHz of frames whose later ticks are still to come.
     pending: Vec<i16>,
@@ -16,8 +21,15 @@ pub(super) struct SentTap {
 }
 
 impl SentTap {
-    pub(super) fn new(output_rate_hz: u32) -> Result<Self, UnsupportedRate> {
+    /// A tap whose first sample is that of the tick at `first_ns`.
+    pub(super) fn new(
+        output_rate_hz: u32,
+        frame_ns: u64,
+        first_ns: u64,
+    ) -> Result<Self, UnsupportedRate> {
         Ok(Self {
+            frame_ns,
+            first_ns,
             resampler: MediaResampler::new(output_rate_hz, false)?,
             pending: Vec::with_capacity(8 * TICK_SAMPLES),
             pcm: Vec::with_capacity(output_rate_hz as usize / 50),
@@ -46,9 +58,13 @@ impl SentTap {
         };
         self.resampler.process(tick, 0, &mut self.pcm);
         self.pending.drain(..taken);
-        events.push(&Event::AudioSent {
-            pcm: &self.pcm,
-            at_ns: tick_ns,
-        });
+        if let Some(at_ns) = tick_ns.checked_sub(self.frame_ns)
+            && at_ns >= self.first_ns
+        {
+            events.push(&Event::AudioSent {
+                pcm: &self.pcm,
+                at_ns,
+            });
+        }
     }
 }

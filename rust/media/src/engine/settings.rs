@@ -3,7 +3,7 @@
 use crate::opus::{EncoderSettings, OpusError};
 use crate::playout::{Sink, Strategy};
 use crate::resample::UnsupportedRate;
-use crate::vad::InvalidGateSettings;
+use crate::vad::{DetectorKind, InvalidGateSettings};
 
 /// What cannot be set up or queued.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +38,8 @@ pub struct Settings {
     pub strategy: Strategy,
     /// Rate of the PCM in events.
     pub output_rate_hz: u32,
-    /// Tell when speech starts and ends.
-    pub vad: bool,
+    /// Tell when speech starts and ends, by this detector.
+    pub vad: Option<DetectorKind>,
     /// Give what was sent as events too.
     pub tap_sent: bool,
     /// How to encode; rate and channels are the engine's own (48 kHz mono).
@@ -58,7 +58,7 @@ impl Default for Settings {
             sink: Sink::Playout,
             strategy: Strategy::Balanced,
             output_rate_hz: 48_000,
-            vad: false,
+            vad: None,
             tap_sent: false,
             encoder: EncoderSettings::default(),
             frame_ms: 20,

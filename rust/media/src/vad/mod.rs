@@ -47,3 +47,41 @@ impl Detector for Earshot {
         self.0.reset();
     }
 }
+
+/// The detectors there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DetectorKind {
+    /// [`Earshot`], which scores every 16 ms.
+    #[default]
+    Earshot,
+    /// [`Silero`], which noise and other voices fool less often.
+    Silero,
+}
+
+impl DetectorKind {
+    /// One at the beginning of a stream.
+    #[must_use]
+    pub fn detector(self) -> BoxedDetector {
+        match self {
+            Self::Earshot => Box::new(Earshot::default()),
+            Self::Silero => Box::new(Silero::new()),
+        }
+    }
+}
+
+/// A detector chosen at run time.
+pub type BoxedDetector = Box<dyn Detector + Send + Sync>;
+
+impl Detector for BoxedDetector {
+    fn frame_samples(&self) -> usize {
+        self.as_ref().frame_samples()
+    }
+
+    fn score(&mut self, frame: &[i16]) -> f32 {
+        self.as_mut().score(frame)
+    }
+
+    fn reset(&mut self) {
+        self.as_mut().reset();
+    }
+}

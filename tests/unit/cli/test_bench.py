@@ -1,0 +1,85 @@
+"""`voicectl bench`, on a suite whose figures do not depend on the machine."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from support.bench_figures import QUALITY, SCORE, quality
+from typer.testing import CliRunner, Result
+
+import voicectl.bench.suites
+from voicectl.bench.suite import Bench, Suite
+from voicectl.cli import app
+from voicectl.errors import UsageError
+
+SUITE = Suite(
+    "dsp", (Bench(QUALITY, lambda _: quality(-80.0)), Bench(SCORE, lambda _: quality(0.95)))
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voicectl.bench.suites, "SUITES", [SUITE])
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["bench", *map(str, arguments)])
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    path = tmp_path / "gate.toml"
+    path.write_text("[dsp]\naliases = -79.0\n")
+    return path
+
+
+def test_all_suites_run_without_a_name_and_pass_their_own_limits() -> None:
+    result = run("--quick", "--json")
+    assert result.exit_code == 0
+    fields = json.loads(result.stdout)
+    assert fields["schema"] == "voicectl.bench/1"
+    assert [figure["verdict"] for figure in fields["figures"]] == ["pass", "pass"]
+
+
+def test_a_gate_below_reach_ends_with_1_and_the_figures_name(gate: Path) -> None:
+    assert run("--quick", "--gate", gate, "--format", "junit").exit_code == 0
+    gate.write_text("[dsp]\naliases = -90.0\n")
+    result = run("--quick", "--gate", gate, "--format", "junit")
+    assert result.exit_code == 1
+    failures = list(ET.fromstring(result.stdout).iter("failure"))
+    assert [str(failure.get("message")).split(":")[0] for failure in failures] == ["dsp.aliases"]
+
+
+def test_a_saved_run_is_a_baseline(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    assert run("--quick", "--save", saved).exit_code == 0
+    result = run("--quick", "--baseline", saved, "--json")
+    assert result.exit_code == 0
+    checks = json.loads(result.stdout)["figures"][0]["checks"]
+    assert [check["by"] for check in checks] == ["gate", "baseline"]
+
+
+def test_a_gate_on_a_figure_that_does_not_exist_is_refused_before_measuring(gate: Path) -> None:
+    gate.write_text("[dsp]\naliasses = -79.0\n")
+    result = run("--gate", gate)
+    assert isinstance(result.exception, UsageError)
+    assert "dsp.aliasses" in result.exception.message
+    assert result.stdout == ""
+
+
+def test_a_run_that_cannot_be_saved_is_refused_before_measuring(tmp_path: Path) -> None:
+    result = run("--save", tmp_path / "no" / "such" / "folder.json")
+    assert isinstance(result.exception, UsageError)
+    assert result.stdout == ""
+
+
+def test_options_before_the_suites_name_are_refused() -> None:
+    result = run("--quick", "dsp")
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.hint == "write `voicectl bench dsp …`"
+
+
+def test_the_table_and_markdown_name_the_figures() -> None:
+    assert "aliases" in run("--quick").stdout
+    assert "| `dsp.aliases`" in run("--quick", "--format", "markdown").stdout
