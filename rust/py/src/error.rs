@@ -4,6 +4,7 @@ use pyo3::PyErr;
 use voicectl_media::engine::EngineError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
+use voicectl_media::srtp::SrtpError;
 use voicectl_media::vad::InvalidGateSettings;
 
 mod raised {
@@ -53,6 +54,12 @@ impl From<UnsupportedRate> for Error {
 
 impl From<InvalidGateSettings> for Error {
     fn from(error: InvalidGateSettings) -> Self {
+        Self(raised::UsageError::new_err(error.to_string()))
+    }
+}
+
+impl From<SrtpError> for Error {
+    fn from(error: SrtpError) -> Self {
         Self(raised::UsageError::new_err(error.to_string()))
     }
 }

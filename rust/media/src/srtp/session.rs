@@ -39,11 +39,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SrtpError::Keying`] when a key and salt are not of `profile`.
-    pub fn new(
-        profile: Profile,
-        local: Keying<'_>,
-        remote: Keying<'_>,
-    ) -> Result<Self, SrtpError> {
+    pub fn new(profile: Profile, local: Keying<'_>, remote: Keying<'_>) -> Result<Self, SrtpError> {
         Ok(Self {
             local: Direction::new(profile, local)?,
             remote: Direction::new(profile, remote)?,
@@ -136,10 +132,7 @@ impl Direction {
     fn unprotect_rtcp(&mut self, packet: &mut Vec<u8>) -> Result<(), SrtpError> {
         let ssrc = rtcp_sender(packet)?;
         let index = self.rtcp.rtcp_index(packet)?.value();
-        if self
-            .find(ssrc)
-            .is_some_and(|source| source.rtcp.has(index))
-        {
+        if self.find(ssrc).is_some_and(|source| source.rtcp.has(index)) {
             return Err(SrtpError::Replayed);
         }
         let id = PacketId { ssrc, index };

@@ -66,7 +66,9 @@ fn opened(session: &mut Session, datagram: &[u8]) -> Result<Vec<u8>, SrtpError> 
 #[test]
 fn keystream_is_that_of_rfc_3711_appendix_b_2() {
     let aes = aes::Aes128::new_from_slice(&bytes("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
-    let counter = bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap();
+    let counter = bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000")
+        .try_into()
+        .unwrap();
     let mut keystream = [0; 48];
     apply_counter_mode(&aes, &counter, &mut keystream);
     let expected = "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB \
@@ -218,7 +220,11 @@ fn forged_source_takes_no_place_and_authentic_ones_are_bounded() {
     // The sender is bounded too: two ends' worth of sources.
     let (mut others, _) = ends(Profile::Aes128CmSha1);
     for ssrc in sources {
-        let sender = if ssrc % 2 == 0 { &mut ours } else { &mut others };
+        let sender = if ssrc % 2 == 0 {
+            &mut ours
+        } else {
+            &mut others
+        };
         let datagram = protected(sender, &rtp(ssrc, 0, b"voice"));
         let result = opened(&mut theirs, &datagram);
         if ssrc == MAX_SOURCES as u32 {
