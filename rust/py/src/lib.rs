@@ -14,6 +14,7 @@ mod events;
 mod opus;
 mod pcm;
 mod resample;
+mod rtp;
 mod stats;
 mod vad;
 
@@ -31,6 +32,8 @@ mod _native {
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
+    #[pymodule_export]
+    use super::rtp::{RtpPacket, is_rtcp_compound, parse_rtp_packet};
     #[pymodule_export]
     use super::stats::{
         EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
