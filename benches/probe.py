@@ -4,9 +4,9 @@
 
 Ports, names, realms, addresses and order are drawn from the seed. A row says what the probe named,
 whether that is right, and how long the verdict and the whole run took; with --rivals each rival's
-exit status and last words in the same network, stopped after 12 s. They are given the server's own
-address and port over UDP and the probe's credentials: what a row has wrong with TLS, DNS, a proxy, a
-second peer or the port itself they never meet, and a success there is no mistake of theirs.
+exit status and last words in the same network, stopped after 12 s. They are given the server's
+address and port over UDP and the probe's credentials: what a row has wrong with TLS, DNS, a proxy,
+a second peer or the port itself they never meet, and a success there is no mistake of theirs.
 """
 
 import argparse
