@@ -11,6 +11,7 @@ mod border;
 mod engine;
 mod error;
 mod events;
+mod netem;
 mod opus;
 mod pcm;
 mod resample;
@@ -28,6 +29,8 @@ mod _native {
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    #[pymodule_export]
+    use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
