@@ -7,6 +7,7 @@ the GIL, so no other thread may write to the arrays meanwhile. An object is used
 a time; a second one gets a `RuntimeError` (an `Engine` makes it wait).
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, final
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "MediaCall",
     "MediaCallStats",
     "MediaPlane",
+    "NetworkLink",
     "OPUS_VERSION",
     "OpusDecoder",
     "OpusEncoder",
@@ -229,6 +231,57 @@ def parse_opus_packet(packet: bytes) -> OpusPacket:
     Raises:
         CodecError: It breaks a rule of RFC 6716 §3.4.
     """
+
+@final
+class NetworkLink:
+    """One direction of a simulated network: the times of packets go in, and come out.
+
+    Arguments are the fields of `netem.spec.Impairment`, which has their meaning. The same seed
+    gives the same arrivals on every machine; causes draw independently: more loss leaves the
+    jitter of the rest as it was.
+
+    Raises:
+        UsageError: There is no such distribution.
+    """
+
+    def __new__(
+        cls,
+        *,
+        seed: int,
+        loss: float = 0.0,
+        burst: float = 1.0,
+        delay_ns: int = 0,
+        jitter_ns: int = 0,
+        distribution: str = "normal",
+        reorder: bool = False,
+        duplicate: float = 0.0,
+        rate_bps: int = 0,
+        queue_ns: int = 0,
+        spike_every_ns: int = 0,
+        spike_ns: tuple[int, int] = ...,
+        hold_every_ns: int = 0,
+        hold_ns: int = 0,
+        blackout_every_ns: int = 0,
+        blackout_ns: int = 0,
+        flap_every_ns: int = 0,
+        flap_ns: int = 0,
+        drift_ppm: float = 0.0,
+    ) -> NetworkLink: ...
+    @staticmethod
+    def replaying(packets: Sequence[tuple[int, int, int | None]]) -> NetworkLink:
+        """A link that does to the n-th packet what happened to the n-th of a trace.
+
+        It begins again at the trace's end. A trace's packet is its frame, when it was sent and
+        when it arrived, if it did, in ns. An empty trace loses everything.
+        """
+
+    def arrivals(self, sent_ns: int, datagram_bytes: int) -> list[int]:
+        """When a packet arrives: never, once, or twice.
+
+        Args:
+            sent_ns: No earlier than the packet's before; the first one's begins the periods.
+            datagram_bytes: The UDP payload's length.
+        """
 
 @final
 class RtpPacket:

@@ -94,7 +94,7 @@ def replay(
         typer.Option("--stream", metavar="SSRC", help="Which stream of a capture."),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Of all that is drawn.")
+        int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is drawn.")
     ] = 0,
     output: Annotated[
         Path | None,

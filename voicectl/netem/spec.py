@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from voicectl._native import NetworkLink
 from voicectl.errors import UsageError
 from voicectl.units import NS_PER_MS, NS_PER_S
 
@@ -69,6 +70,10 @@ class Impairment:
     """How much longer the other route takes."""
     drift_ppm: float = 0.0
     """How much slower the receiver's clock runs than the sender's, in millionths."""
+
+    def link(self, *, seed: int) -> NetworkLink:
+        """A fresh network of this kind."""
+        return NetworkLink(seed=seed, **vars(self))
 
 
 _NAMES = {

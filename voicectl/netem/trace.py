@@ -1,17 +1,16 @@
 """Recorded arrival times: `seq,send_ms,arrival_ms`, an empty arrival is a loss."""
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from voicectl._native import NetworkLink
 from voicectl.errors import UsageError
 from voicectl.units import NS_PER_MS
 
 __all__ = [
     "FRAME_NS",
     "Trace",
-    "TraceLink",
     "TracePacket",
     "format_trace",
     "is_trace",
@@ -52,6 +51,10 @@ class Trace:
     def lost(self) -> int:
         """How many of them did not arrive."""
         return sum(packet.arrival_ns is None for packet in self.packets)
+
+    def link(self) -> NetworkLink:
+        """A network that does to the n-th packet what happened to the n-th here, over and over."""
+        return NetworkLink.replaying(self.packets)
 
     @cached_property
     def frames(self) -> int:
@@ -99,29 +102,6 @@ def format_trace(trace: Trace) -> str:
         arrival = "" if packet.arrival_ns is None else f"{packet.arrival_ns / NS_PER_MS:.3f}"
         lines.append(f"{packet.frame},{packet.send_ns / NS_PER_MS:.3f},{arrival}")
     return "\n".join(lines) + "\n"
-
-
-class TraceLink:
-    """Gives each packet of a stream the fate of a trace's packet of the same age.
-
-    A stream longer than the trace meets it again from the beginning.
-    """
-
-    def __init__(self, trace: Trace) -> None:
-        self._packets = trace.packets
-        self._sent_ns = [packet.send_ns - trace.packets[0].send_ns for packet in trace.packets]
-        self._length_ns = self._sent_ns[-1] + FRAME_NS
-        self._start_ns: int | None = None
-
-    def arrivals(self, sent_ns: int, datagram_bytes: int) -> list[int]:
-        """When a packet sent at `sent_ns` arrives: never or once; its length plays no part."""
-        if self._start_ns is None:
-            self._start_ns = sent_ns
-        age_ns = (sent_ns - self._start_ns) % self._length_ns
-        packet = self._packets[bisect_right(self._sent_ns, age_ns + FRAME_NS // 2) - 1]
-        if packet.arrival_ns is None:
-            return []
-        return [sent_ns + packet.arrival_ns - packet.send_ns]
 
 
 def _parse_line(line: str, number: int) -> TracePacket:

@@ -1,14 +1,15 @@
 """What a replay starts from, whatever the file: RTP packets, their times, and what was said."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voicectl._native import NetworkLink
 from voicectl.replay.rtp_stream import ReceptionFigures
 
-__all__ = ["CleanSpeech", "Link", "Material", "OfferedPacket", "across"]
+__all__ = ["CleanSpeech", "Material", "OfferedPacket", "across"]
 
 SAMPLE_RATE_HZ = 48_000
 """Of the speech: Opus' own and its RTP clock's."""
@@ -64,15 +65,7 @@ class Material:
         return self.packets[-1].at_ns - self.packets[0].at_ns
 
 
-class Link(Protocol):
-    """A simulated network, one way: `ImpairedLink` or `TraceLink`."""
-
-    def arrivals(self, sent_ns: int, datagram_bytes: int) -> list[int]:
-        """When a packet arrives: never, once, or more often."""
-        ...
-
-
-def across(packets: list[OfferedPacket], link: Link) -> list[OfferedPacket]:
+def across(packets: list[OfferedPacket], link: NetworkLink) -> list[OfferedPacket]:
     """The packets as they arrive at the far end of `link`, in that order; RTCP is left out."""
     arrived = [
         packet._replace(at_ns=at_ns)

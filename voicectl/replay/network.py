@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicectl.netem.link import ImpairedLink
+from voicectl._native import NetworkLink
 from voicectl.netem.profiles import PROFILES, find_profile
 from voicectl.netem.spec import Impairment, format_spec, parse_spec
 from voicectl.netem.tc import netem_lines
-from voicectl.netem.trace import Trace, TraceLink
+from voicectl.netem.trace import Trace
 from voicectl.replay.files import read_trace
-from voicectl.replay.material import Link
 
 __all__ = ["Network", "find_network"]
 
@@ -23,11 +22,11 @@ class Network:
     trace: Trace | None = None
     cite: str | None = None
 
-    def link(self, seed: int) -> Link:
+    def link(self, seed: int) -> NetworkLink:
         """A fresh one: each run begins with the first packet."""
         if self.trace is not None:
-            return TraceLink(self.trace)
-        return ImpairedLink(self.impairment or Impairment(), seed=seed)
+            return self.trace.link()
+        return (self.impairment or Impairment()).link(seed=seed)
 
     def fields(self) -> dict[str, str]:
         """As it stands in the JSON."""

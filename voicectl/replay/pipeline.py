@@ -160,11 +160,14 @@ class _Run:
         self._highest_timestamp = 0
 
     def advance(self, now_ns: int) -> bool:
-        """Run up to `now_ns`; whether a window ended on the way."""
+        """Run what is due before `now_ns`; whether a window ended on the way.
+
+        A tick at `now_ns` itself waits for the packets of that moment, as the engine has it.
+        """
         if self._first_timestamp is None and self._waiting:
             self._step_to_first_frame(now_ns)
         ended = False
-        while self._next_window_ns <= now_ns:
+        while self._next_window_ns < now_ns:
             self._engine.handle_timeout(self._next_window_ns)
             self._end_window(self._next_window_ns)
             self._next_window_ns += _WINDOW_NS

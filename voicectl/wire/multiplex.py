@@ -1,16 +1,16 @@
 """What a UDP payload is, where STUN, DTLS, TURN, RTP and RTCP share a port (RFC 7983, RFC 5761)."""
 
-import struct
 from enum import StrEnum
 
 from voicectl._native import is_rtcp_compound
+from voicectl.errors import WireError
+from voicectl.wire.stun import AttributeType, Method, parse_message
+from voicectl.wire.turn_message import parse_channel_data
 
 __all__ = ["Protocol", "protocol_of", "relayed_payload"]
 
 _STUN_HEADER_BYTES = 20
 _MAGIC_COOKIE = b"\x21\x12\xa4\x42"
-_SEND_INDICATION, _DATA_INDICATION = 0x0016, 0x0017
-_DATA_ATTRIBUTE = 0x0013
 _CHANNEL_HEADER_BYTES = 4
 _RTP_HEADER_BYTES = 12
 _RTCP_HEADER_BYTES = 8
@@ -61,13 +61,15 @@ def relayed_payload(payload: bytes, protocol: Protocol) -> bytes | None:
 
     See RFC 8656 §§ 11.6, 11.7 and 12.4. None when it carries nothing.
     """
-    if protocol is Protocol.CHANNEL_DATA:
-        (length,) = struct.unpack_from(">H", payload, 2)
-        return payload[_CHANNEL_HEADER_BYTES : _CHANNEL_HEADER_BYTES + length]
-    if protocol is Protocol.STUN:
-        (message_type,) = struct.unpack_from(">H", payload)
-        if message_type in (_SEND_INDICATION, _DATA_INDICATION):
-            return _attribute(payload, _DATA_ATTRIBUTE)
+    try:
+        if protocol is Protocol.CHANNEL_DATA:
+            return parse_channel_data(payload).payload
+        if protocol is Protocol.STUN:
+            message = parse_message(payload)
+            if message.method in (Method.SEND, Method.DATA):
+                return message.get(AttributeType.DATA)
+    except WireError:
+        return None
     return None
 
 
@@ -87,14 +89,3 @@ def _rtp_or_rtcp(payload: bytes) -> Protocol:
             return Protocol.RTCP
         return Protocol.SRTCP if len(payload) > _RTCP_HEADER_BYTES else Protocol.OTHER
     return Protocol.RTP if len(payload) >= _RTP_HEADER_BYTES else Protocol.OTHER
-
-
-def _attribute(message: bytes, wanted: int) -> bytes | None:
-    offset = _STUN_HEADER_BYTES
-    while offset + 4 <= len(message):
-        attribute_type, length = struct.unpack_from(">HH", message, offset)
-        if attribute_type == wanted:
-            value = message[offset + 4 : offset + 4 + length]
-            return value if len(value) == length else None
-        offset += 4 + (length + 3) // 4 * 4
-    return None

@@ -13,6 +13,7 @@ mod error;
 mod events;
 #[cfg(target_os = "linux")]
 mod media_plane;
+mod netem;
 mod opus;
 mod pcm;
 #[cfg(target_os = "linux")]
@@ -36,6 +37,8 @@ mod _native {
     #[cfg(target_os = "linux")]
     #[pymodule_export]
     use super::media_plane::{HandedBackDatagram, MediaCall, MediaCallStats, MediaPlane};
+    #[pymodule_export]
+    use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import pytest
 
-from voicectl.netem.link import ImpairedLink
 from voicectl.netem.spec import parse_spec
 
 FRAME_NS = 20_000_000
@@ -14,7 +13,7 @@ PACKET_BYTES = 100
 
 def run(text: str, packets: int = 20_000, *, seed: int = 1) -> list[list[int]]:
     """The delays of each packet, in ns."""
-    link = ImpairedLink(parse_spec(text), seed=seed)
+    link = parse_spec(text).link(seed=seed)
     return [
         [at - sent for at in link.arrivals(sent, PACKET_BYTES)]
         for sent in range(START_NS, START_NS + packets * FRAME_NS, FRAME_NS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voicectl.errors import UsageError
-from voicectl.netem.trace import TraceLink, format_trace, is_trace, parse_trace
+from voicectl.netem.trace import format_trace, is_trace, parse_trace
 
 TEXT = "# name: x\nseq,send_ms,arrival_ms\n0,0.000,19.357\n2,40.000,59.5\n1,20.000,\n"
 SHIPPED = sorted((Path(__file__).parents[3] / "benches" / "traces").glob("*.csv"))
@@ -57,7 +57,7 @@ def test_trace_without_packets_is_refused() -> None:
 
 
 def test_stream_longer_than_the_trace_meets_it_again() -> None:
-    link = TraceLink(parse_trace(TEXT))
+    link = parse_trace(TEXT).link()
     start = 7_000_000_000
     fates = [link.arrivals(start + 20_000_000 * n, 100) for n in range(6)]
     delays = [fate[0] - (start + 20_000_000 * n) if fate else None for n, fate in enumerate(fates)]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicectl.netem.link import ImpairedLink
 from voicectl.netem.spec import parse_spec
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
 from voicectl.replay.material import CleanSpeech, OfferedPacket, across
@@ -31,7 +30,7 @@ def packets(speech: NDArray[np.int16]) -> list[OfferedPacket]:
 
 
 def run(packets: list[OfferedPacket], network: str, strategy: Strategy, *, seed: int = 1) -> Played:
-    arrived = across(packets, ImpairedLink(parse_spec(network), seed=seed))
+    arrived = across(packets, parse_spec(network).link(seed=seed))
     played = play(arrived, strategy, payload_type=PAYLOAD_TYPE, frame_samples=960)
     assert played is not None
     return played
