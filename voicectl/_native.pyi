@@ -36,6 +36,7 @@ __all__ = [
     "RemoteInboundRtpStats",
     "RemoteOutboundRtpStats",
     "Resampler",
+    "RtpPacket",
     "SpeechEnded",
     "SpeechGate",
     "SpeechStarted",
@@ -47,7 +48,9 @@ __all__ = [
     "border_call",
     "border_in",
     "border_out",
+    "is_rtcp_compound",
     "parse_opus_packet",
+    "parse_rtp_packet",
 ]
 
 BUILD_PROFILE: Literal["debug", "release"]
@@ -226,6 +229,34 @@ def parse_opus_packet(packet: bytes) -> OpusPacket:
     Raises:
         CodecError: It breaks a rule of RFC 6716 §3.4.
     """
+
+@final
+class RtpPacket:
+    """The fixed header of an RTP packet, and its payload (RFC 3550 §5.1)."""
+
+    @property
+    def marker(self) -> bool: ...
+    @property
+    def payload_type(self) -> int: ...
+    @property
+    def sequence_number(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def payload(self) -> bytes:
+        """Without contributing sources, header extension and padding."""
+
+def parse_rtp_packet(datagram: bytes) -> RtpPacket:
+    """Take an RTP packet apart, as `Engine.handle_rtp` does.
+
+    Raises:
+        WireError: It is none, or is cut off.
+    """
+
+def is_rtcp_compound(datagram: bytes) -> bool:
+    """Whether the bytes are plain RTCP to their end (RFC 3550 §6.1, RFC 5506)."""
 
 @final
 class Resampler:

@@ -74,7 +74,7 @@ class ScreenState:
         if exchange.interrupted:
             stopped = exchange.stopped_in_ms
             after = "" if stopped is None else f": stopped in {stopped:.0f} ms"
-            self.words.append(f"⏹ you spoke over it{after}")
+            self.words.append(f"■ you spoke over it{after}")
 
 
 def screen_lines(state: ScreenState, width: int, height: int) -> list[Text]:
@@ -157,9 +157,9 @@ def _last_reply(state: ScreenState, width: int) -> list[Text]:
     total = sum(max(ms, 0.0) for ms in stages.values()) or 1.0
     for fill, ms in zip(_STAGE_FILLS, stages.values(), strict=True):
         line.append(fill * round(max(ms, 0.0) / total * cells))
-    legend = Text("    ")
+    legend = Text("  ")
     for fill, (name, ms) in zip(_STAGE_FILLS, stages.items(), strict=True):
-        legend.append(f" {fill} {name} {ms:.0f} ")
+        legend.append(f" {fill} {name} {ms:.0f}")
     return [line, legend]
 
 

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from voicectl import _native
 from voicectl.agent.embedded import EmbeddedAgent
 from voicectl.agent.script import Script
+from voicectl.agent.stt import SpeechToText
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx
+from voicectl.agent.tts import TextToSpeech
 from voicectl.agent.tts.hibari import Hibari
 from voicectl.clock import Clock
 from voicectl.dialogue.events import DialogueEvent
@@ -15,17 +18,19 @@ from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.signaling import openai
 
-__all__ = ["LocalAgent", "Models", "load_models"]
+__all__ = ["LocalAgent", "Models", "VadName", "load_models"]
 
 _AGENT_RATE_HZ = 16000
+
+VadName = Literal["earshot", "silero"]
 
 
 @dataclass(frozen=True)
 class Models:
     """What the agent hears and speaks with, loaded."""
 
-    stt: Pocketsphinx
-    tts: Hibari
+    stt: SpeechToText
+    tts: TextToSpeech
 
 
 async def load_models(script: Script) -> Models:
@@ -48,15 +53,23 @@ class LocalAgent:
         script: What it can talk about.
         models: What it hears and speaks with.
         settings: How its peer connects.
+        vad: What its engine finds speech with.
         clock: Of its engine and its events.
         seed: Of its engine's identifiers and of the script's choices.
     """
 
     def __init__(
-        self, script: Script, models: Models, settings: PeerSettings, *, clock: Clock, seed: int
+        self,
+        script: Script,
+        models: Models,
+        settings: PeerSettings,
+        *,
+        vad: VadName,
+        clock: Clock,
+        seed: int,
     ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=vad),
             now_ns=clock.now_ns(),
             seed=seed,
         )

@@ -16,7 +16,7 @@ from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_times
 from voicectl.session.caller import Caller
 from voicectl.session.exchanges import Exchanges
-from voicectl.session.local_agent import LocalAgent, Models
+from voicectl.session.local_agent import LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard
@@ -39,6 +39,7 @@ class LocalCall:
         script: What the agent can talk about.
         models: What the agent hears and speaks with.
         utterances: What the caller says; None for a person at the microphone of `sound`.
+        vad: What the agent's engine finds speech with.
         sound: Running; what is heard goes to its speaker, if it has one.
         recording: Both channels are written to it, if given, and it is closed at the end.
         emit: Told of everything as it happens.
@@ -53,6 +54,7 @@ class LocalCall:
         utterances: Sequence[Utterance] | None,
         *,
         sound: SoundCard,
+        vad: VadName,
         recording: TwoChannelRecording | None,
         emit: Callable[[events.SessionEvent], None],
         duration_s: float | None,
@@ -62,7 +64,7 @@ class LocalCall:
         self._emit = emit
         self._duration_s = duration_s
         self._audio = CallAudio(recording)
-        self._agent = LocalAgent(script, models, _SETTINGS, clock=clock, seed=_seed())
+        self._agent = LocalAgent(script, models, _SETTINGS, vad=vad, clock=clock, seed=_seed())
         engine = _native.Engine(
             _native.EngineSettings(sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True),
             now_ns=clock.now_ns(),

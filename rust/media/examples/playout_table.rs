@@ -3,14 +3,22 @@
 //! `cargo run --release -p voicectl-media --example playout_table -- [--strategy balanced]
 //! [--trace NAME] [--speech 48k-mono.raw] [--seconds] [--no-fec]`
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines
+)]
 
+#[path = "../tests/playout_support/generated.rs"]
+mod generated;
 #[path = "../tests/playout_support/speech_like.rs"]
 mod speech_like;
 #[path = "../tests/playout_support/trace_run.rs"]
 mod trace_run;
 
 use trace_run::{Figures, encode, run, shipped_trace};
+use voicectl_media::netem::Trace;
 use voicectl_media::opus::has_lbrr;
 use voicectl_media::playout::{Settings, Sink, Strategy};
 
@@ -35,8 +43,10 @@ fn main() {
         ],
         _ => vec![Strategy::Balanced],
     };
-    let pcm =
-        value("--speech").map_or_else(|| speech_like::speech_like(60, 1), |path| read_raw(&path));
+    let pcm = value("--speech").map_or_else(
+        || speech_like::speech_like(60, value("--seed").map_or(1, |text| text.parse().unwrap())),
+        |path| read_raw(&path),
+    );
     let with_fec = encode(&pcm, true);
     let without_fec = encode(&pcm, false);
     let carrying = with_fec.iter().filter(|payload| has_lbrr(payload)).count();
@@ -44,6 +54,13 @@ fn main() {
         "{:.0} % of the packets carry LBRR",
         100.0 * carrying as f64 / with_fec.len() as f64
     );
+    if flag("--generated") {
+        generated_table(
+            &with_fec,
+            value("--seeds").map_or(4, |text| text.parse().unwrap()),
+        );
+        return;
+    }
     println!(
         "{:<12} {:<3} {:<13} {:>7} {:>15} {:>6} {:>5} {:>6} {:>6} | {:>7} {:>15} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>5}",
         "trace",
@@ -101,15 +118,85 @@ fn main() {
             };
             row(name, columns[1], &sink, &runs, number(3), number(9));
             if flag("--seconds") {
-                for (second, (delay, concealed)) in runs[0]
+                let shown =
+                    &runs[value("--phase").map_or(0, |text| text.parse::<usize>().unwrap())];
+                for (second, (delay, concealed)) in shown
                     .by_second_ms
                     .iter()
-                    .zip(&runs[0].concealed_by_second_ms)
+                    .zip(&shown.concealed_by_second_ms)
                     .enumerate()
                 {
                     println!("   {second:>3} s {delay:>7.1} ms {concealed:>6.1} ms concealed");
                 }
             }
+        }
+    }
+}
+
+/// The same sinks on networks that their constants were not chosen on, beside a fixed buffer that
+/// knows the trace beforehand and conceals as much.
+fn generated_table(payloads: &[Vec<u8>], seeds: u64) {
+    println!(
+        "{:<12} {:<9} {:>7} {:>6} {:>7} {:>7} {:>6} {:>6} | {:>11} {:>7}",
+        "network",
+        "sink",
+        "delay",
+        "p95",
+        "conc %",
+        "skip %",
+        "acc %",
+        "dec %",
+        "fixed delay",
+        "lost %"
+    );
+    let sinks = [
+        (Sink::Playout, Strategy::Conservative),
+        (Sink::Playout, Strategy::Balanced),
+        (Sink::Playout, Strategy::Aggressive),
+        (Sink::Eager, Strategy::Balanced),
+    ];
+    for (name, impairment) in generated::networks() {
+        let traces: Vec<Trace> = (0..seeds)
+            .map(|seed| generated::trace(impairment, 1_000 + seed))
+            .collect();
+        let lost = traces
+            .iter()
+            .flat_map(|trace| &trace.packets)
+            .filter(|packet| packet.arrival_ns.is_none())
+            .count() as f64
+            / (30.0 * seeds as f64);
+        for (sink, strategy) in sinks {
+            let settings = Settings {
+                sink,
+                strategy,
+                ..Settings::default()
+            };
+            let runs: Vec<Figures> = traces
+                .iter()
+                .enumerate()
+                .map(|(index, trace)| run(trace, payloads, settings, PHASES_NS[index % 4], false))
+                .collect();
+            let mean =
+                |f: &dyn Fn(&Figures) -> f64| runs.iter().map(f).sum::<f64>() / runs.len() as f64;
+            let concealed = mean(&|f| f.concealed);
+            let late_share = (concealed - lost).max(0.0) / 100.0;
+            let fixed_ms = traces
+                .iter()
+                .map(|trace| generated::best_fixed_delay_ms(trace, late_share))
+                .sum::<f64>()
+                / seeds as f64;
+            let sink = match sink {
+                Sink::Eager => "eager".to_owned(),
+                Sink::Playout => format!("{strategy:?}").to_lowercase(),
+            };
+            println!(
+                "{name:<12} {sink:<12} {:>6.1} {:>6.0} {concealed:>7.3} {:>7.3} {:>6.2} {:>6.2} | {fixed_ms:>11.1} {lost:>7.2}",
+                mean(&|f| f.delay_ms),
+                mean(&|f| f.p95_ms),
+                mean(&|f| f.skipped),
+                mean(&|f| f.accelerated),
+                mean(&|f| f.decelerated),
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use pyo3::PyErr;
 use voicectl_media::engine::EngineError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
+use voicectl_media::rtp::RtpError;
 use voicectl_media::srtp::SrtpError;
 use voicectl_media::vad::InvalidGateSettings;
 
@@ -11,6 +12,7 @@ mod raised {
     pyo3::import_exception!(voicectl.errors, CodecError);
     pyo3::import_exception!(voicectl.errors, MediaError);
     pyo3::import_exception!(voicectl.errors, UsageError);
+    pyo3::import_exception!(voicectl.errors, WireError);
 }
 
 /// An error of the core on its way to Python: `?` converts into it, and it into `PyErr`.
@@ -49,6 +51,12 @@ impl From<OpusError> for Error {
 impl From<UnsupportedRate> for Error {
     fn from(error: UnsupportedRate) -> Self {
         Self(raised::MediaError::new_err(error.to_string()))
+    }
+}
+
+impl From<RtpError> for Error {
+    fn from(error: RtpError) -> Self {
+        Self(raised::WireError::new_err(error.to_string()))
     }
 }
 

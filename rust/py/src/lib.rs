@@ -18,6 +18,7 @@ mod pcm;
 #[cfg(target_os = "linux")]
 mod raw_fd;
 mod resample;
+mod rtp;
 mod srtp;
 mod stats;
 mod vad;
@@ -39,6 +40,8 @@ mod _native {
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
+    #[pymodule_export]
+    use super::rtp::{RtpPacket, is_rtcp_compound, parse_rtp_packet};
     #[pymodule_export]
     use super::srtp::SrtpSession;
     #[pymodule_export]

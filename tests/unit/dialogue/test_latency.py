@@ -113,7 +113,15 @@ def test_speech_of_the_reply_before_is_not_taken_for_the_reply() -> None:
 def test_stop_is_measured_to_the_last_of_the_agents_speech() -> None:
     agent = tone(ms=1000, at_ms=500)
     assert stop_latency(agent, RATE, 1380 * 48) == pytest.approx(120, abs=1.1)
-    assert stop_latency(agent, RATE, 1600 * 48) is None
+    assert stop_latency(agent, RATE, 1600 * 48) == 0
+    assert stop_latency(np.zeros_like(agent), RATE, 1600 * 48) is None
+
+
+def test_pause_between_words_does_not_end_the_speech_that_is_stopped() -> None:
+    first, second = tone(ms=500, at_ms=500), tone(ms=200, at_ms=1200)
+    agent = np.pad(first, (0, max(len(second) - len(first), 0)))
+    agent[: len(second)] += second
+    assert stop_latency(agent, RATE, 1100 * 48) == pytest.approx(300, abs=1.1)
 
 
 def test_what_no_stage_accounts_for_is_named() -> None:

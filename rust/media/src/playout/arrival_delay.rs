@@ -20,6 +20,12 @@ const FASTEST_OF_WINDOWS: usize = 4;
 /// network: a step of the delay, not a packet that was late.
 const STEP_NS: i64 = 20_000_000;
 
+/// The packets from which it is seen that the delay swells.
+const RECENT_PACKETS: usize = 8;
+
+/// Frames further apart than this are not one stretch of voice: 120 ms.
+const LONGEST_STEP_SAMPLES: i64 = 5_760;
+
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_field_names, reason = "the unit ends the name")]
 struct Window {
@@ -34,6 +40,9 @@ pub(super) struct ArrivalDelay {
     /// The current window is the first.
     windows: [Window; WINDOWS],
     count: usize,
+    /// The transit times of the last packets in the order of their media, newest first.
+    recent: [i64; RECENT_PACKETS],
+    newest_media: i64,
 }
 
 impl ArrivalDelay {
@@ -45,12 +54,15 @@ impl ArrivalDelay {
                 slowest_ns: 0,
             }; WINDOWS],
             count: 0,
+            recent: [0; RECENT_PACKETS],
+            newest_media: i64::MIN,
         }
     }
 
     /// Takes a packet's arrival in. True when a window has closed with it.
     pub(super) fn observe(&mut self, media: i64, arrival_ns: u64) -> bool {
         let transit_ns = transit_ns(media, arrival_ns);
+        self.follow(media, transit_ns);
         if self.count > 0 {
             let current = &mut self.windows[0];
             if arrival_ns.saturating_sub(current.start_ns) < WINDOW_NS {
@@ -67,6 +79,53 @@ impl ArrivalDelay {
         };
         self.count = (self.count + 1).min(WINDOWS);
         true
+    }
+
+    /// Packets on both sides of a pause say nothing about how the delay moves.
+    fn follow(&mut self, media: i64, transit_ns: i64) {
+        if media <= self.newest_media {
+            return;
+        }
+        if self.newest_media == i64::MIN || media - self.newest_media > LONGEST_STEP_SAMPLES {
+            self.recent.fill(transit_ns);
+        } else {
+            self.recent.rotate_right(1);
+            self.recent[0] = transit_ns;
+        }
+        self.newest_media = media;
+    }
+
+    /// The slowest of the last few packets, in milliseconds after the fastest.
+    pub(super) fn latest_slowest_ms(&self) -> f32 {
+        let slowest_ns = self.recent.iter().copied().max().unwrap_or(0);
+        (slowest_ns - self.fastest_ns()).max(0) as f32 / 1e6
+    }
+
+    /// How late the packet after the next will be, in milliseconds after the fastest, if the
+    /// delay has been swelling from packet to packet and goes on to: a line through the last ones
+    /// that rises by more than they scatter around it.
+    pub(super) fn swelling_to_ms(&self) -> Option<f32> {
+        let count = RECENT_PACKETS as f32;
+        let middle = (count - 1.0) / 2.0;
+        let fastest_ns = self.fastest_ns();
+        let late_ms = self.recent.map(|ns| (ns - fastest_ns) as f32 / 1e6);
+        let mean_ms = late_ms.iter().sum::<f32>() / count;
+        // Newest first: age counts backwards.
+        let (mut rise, mut span) = (0.0, 0.0);
+        for (age, ms) in late_ms.iter().enumerate() {
+            let x = middle - age as f32;
+            rise += x * (ms - mean_ms);
+            span += x * x;
+        }
+        let slope_ms = rise / span;
+        let mut scatter = 0.0;
+        for (age, ms) in late_ms.iter().enumerate() {
+            let line_ms = mean_ms + slope_ms * (middle - age as f32);
+            scatter += (ms - line_ms) * (ms - line_ms);
+        }
+        let scatter_ms = (scatter / count).sqrt();
+        let rising = slope_ms > 1.5 && slope_ms * count > 4.0 * scatter_ms;
+        rising.then_some(mean_ms + slope_ms * (middle + 2.0) + scatter_ms)
     }
 
     /// The fastest transit of the last two seconds in which packets came.

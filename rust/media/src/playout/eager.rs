@@ -22,7 +22,7 @@ const LONGEST_SILENCE_SAMPLES: i64 = SAMPLE_RATE_HZ as i64;
 const SILENCE_SLACK_NS: u64 = 20_000_000;
 
 /// With the repair of a single loss at hand, the original is waited for no longer than this.
-const LBRR_PATIENCE_NS: u64 = 20_000_000;
+const LBRR_PATIENCE_NS: u64 = 40_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
@@ -105,10 +105,7 @@ impl EagerSink {
         if lost <= 0 || packet.place.media <= cursor.media {
             return packet.arrival_ns;
         }
-        let mut patience_ns = inlet
-            .missing
-            .patience_ns(packet.arrival_ns)
-            .min(self.budget_ns);
+        let mut patience_ns = inlet.missing.patience_ns().min(self.budget_ns);
         if lost == 1 && packet.has_lbrr {
             patience_ns = patience_ns.min(LBRR_PATIENCE_NS);
         }
@@ -190,13 +187,13 @@ impl EagerSink {
         let mut crop = 0;
         if gap < 0 && told_silence > 0 {
             // Silence was told where this belongs: nothing of it is lost, it comes a little later.
-            self.media_shift += -gap;
-        } else if gap < 0 {
-            crop = -gap;
+            self.media_shift -= gap;
+            cursor.media = packet.media_end();
         } else {
-            self.media_shift = (self.media_shift - gap).max(0);
+            crop = (-gap).max(0);
+            self.media_shift = (self.media_shift - gap.max(0)).max(0);
+            cursor.media = cursor.media.max(packet.media_end());
         }
-        cursor.media = packet.media_end();
         cursor.sequence = cursor.sequence.max(packet.place.sequence);
         inlet.missing.played_until(cursor.sequence);
         let outcome = decoder.decode(&packet.payload, &mut self.pcm);

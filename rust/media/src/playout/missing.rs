@@ -6,22 +6,14 @@ const MAX_MISSING: usize = 128;
 /// A frame sent again later than this would find its place played in any call.
 const FORGOTTEN_AFTER_NS: u64 = 1_000_000_000;
 
-/// What two reorderings must not be apart for the network to count as one that reorders.
-const REORDERING_MEMORY_NS: u64 = 30_000_000_000;
-
-const REMEMBERED_REORDERINGS: usize = 32;
+/// The slowest frame that was overtaken is remembered for one to two of these.
+const REORDERING_MEMORY_NS: u64 = 15_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct MissingFrame {
     sequence: i64,
     noticed_ns: u64,
     requested_ns: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Reordering {
-    at_ns: u64,
-    waited_ns: u64,
 }
 
 /// What is missing, since when, and how long such frames have taken to turn up.
@@ -31,8 +23,10 @@ pub(super) struct Missing {
     highest_sequence: Option<i64>,
     /// Before this everything is played or given up.
     played_until: i64,
-    reorderings: [Reordering; REMEMBERED_REORDERINGS],
-    next_reordering: usize,
+    /// How long the slowest frame was waited for that others had overtaken: in this stretch of
+    /// time and in the one before.
+    slowest_ns: [u64; 2],
+    stretch_start_ns: u64,
     round_trip_ns: Option<u64>,
 }
 
@@ -42,27 +36,25 @@ impl Missing {
             frames: Vec::with_capacity(MAX_MISSING),
             highest_sequence: None,
             played_until: i64::MIN,
-            reorderings: [Reordering {
-                at_ns: 0,
-                waited_ns: 0,
-            }; REMEMBERED_REORDERINGS],
-            next_reordering: 0,
+            slowest_ns: [0; 2],
+            stretch_start_ns: 0,
             round_trip_ns: None,
         }
     }
 
     /// Notes the arrival of a frame as sent.
     pub(super) fn observe(&mut self, sequence: i64, now_ns: u64) {
+        if now_ns.saturating_sub(self.stretch_start_ns) >= REORDERING_MEMORY_NS {
+            self.slowest_ns = [0, self.slowest_ns[0]];
+            self.stretch_start_ns = now_ns;
+        }
         match self.highest_sequence {
             Some(highest) if sequence <= highest => {
                 if let Some(frame) = self.remove(sequence)
                     && frame.requested_ns.is_none()
                 {
-                    self.reorderings[self.next_reordering] = Reordering {
-                        at_ns: now_ns,
-                        waited_ns: now_ns.saturating_sub(frame.noticed_ns),
-                    };
-                    self.next_reordering = (self.next_reordering + 1) % REMEMBERED_REORDERINGS;
+                    let waited_ns = now_ns.saturating_sub(frame.noticed_ns);
+                    self.slowest_ns[0] = self.slowest_ns[0].max(waited_ns);
                 }
             }
             Some(highest) => {
@@ -96,16 +88,10 @@ impl Missing {
 
     /// How long a frame that others have overtaken may still be worth waiting for, from the moment
     /// it was noticed. Zero where nothing is reordered and nothing is asked for again.
-    pub(super) fn patience_ns(&self, now_ns: u64) -> u64 {
-        let slowest = self
-            .reorderings
-            .iter()
-            .filter(|r| r.waited_ns > 0 && now_ns.saturating_sub(r.at_ns) < REORDERING_MEMORY_NS)
-            .map(|r| r.waited_ns)
-            .max();
-        let reordered = slowest.map_or(0, |ns| ns + ns / 4 + 5_000_000);
-        let sent_again = self.round_trip_ns.map_or(0, |ns| ns + ns / 8 + 5_000_000);
-        reordered.max(sent_again)
+    pub(super) fn patience_ns(&self) -> u64 {
+        let with_slack = |ns: u64| if ns == 0 { 0 } else { ns + ns / 4 + 5_000_000 };
+        let [now_ns, before_ns] = self.slowest_ns;
+        with_slack(now_ns.max(before_ns)).max(with_slack(self.round_trip_ns.unwrap_or(0)))
     }
 
     /// When the oldest missing frame before `sequence` was noticed.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::BlockKind;
 use super::media_clock::Place;
 
 /// More than 10 s of 20 ms frames and 1 s of the shortest that Opus has.
@@ -25,6 +26,14 @@ pub(super) struct StoredPacket {
 impl StoredPacket {
     pub(super) fn media_end(&self) -> i64 {
         self.place.media + i64::from(self.duration_samples)
+    }
+
+    pub(super) const fn kind(&self) -> BlockKind {
+        if self.redundant {
+            BlockKind::Repaired
+        } else {
+            BlockKind::Decoded
+        }
     }
 
     /// Whether the encoder announces with it that nothing follows until there is speech or the

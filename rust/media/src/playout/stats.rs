@@ -6,7 +6,7 @@ pub struct Stats {
     pub jitter_buffer_delay_ns: u64,
     /// Sum over emitted samples of the delay aimed at.
     pub jitter_buffer_target_delay_ns: u64,
-    /// Sum over emitted samples of the delay that the network alone asks for.
+    /// The same, as nothing but the network asks for a delay here.
     pub jitter_buffer_minimum_delay_ns: u64,
     /// Samples that came from a packet.
     pub jitter_buffer_emitted_count: u64,
@@ -43,6 +43,13 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts played samples towards the target delay.
+    pub(super) fn count_target(&mut self, samples: usize, target_ms: f32) {
+        let sum_ns = (f64::from(target_ms.max(0.0)) * 1e6) as u64 * samples as u64;
+        self.jitter_buffer_target_delay_ns += sum_ns;
+        self.jitter_buffer_minimum_delay_ns += sum_ns;
+    }
+
     /// Counts samples that came from a packet which waited `waited_ns`.
     pub(super) fn count_emitted(&mut self, samples: usize, waited_ns: u64) {
         let samples = samples as u64;

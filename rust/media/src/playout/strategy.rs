@@ -1,3 +1,5 @@
+use super::arrival_delay::WINDOW_NS;
+
 /// What listens.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sink {
@@ -50,6 +52,9 @@ pub(super) struct Leaning {
     pub(super) ms_per_concealed_percent: f32,
     /// How long the delay of a spike is kept before the buffer shrinks again.
     pub(super) linger_ms: u32,
+    /// A packet later than this belongs to an outage, which no buffer is meant to cover as long as
+    /// it is rare.
+    pub(super) outage_ms: f32,
     /// How much a change of the delay must gain, in milliseconds of delay, to be worth the edit.
     pub(super) worthwhile_ms: f32,
 }
@@ -61,20 +66,30 @@ impl Strategy {
                 start_ms: 20.0,
                 ms_per_concealed_percent: 40.0,
                 linger_ms: 500,
+                outage_ms: 100.0,
                 worthwhile_ms: 1.0,
             },
             Self::Balanced => Leaning {
                 start_ms: 40.0,
-                ms_per_concealed_percent: 200.0,
+                ms_per_concealed_percent: 170.0,
                 linger_ms: 1_000,
+                outage_ms: 200.0,
                 worthwhile_ms: 1.0,
             },
             Self::Aggressive => Leaning {
                 start_ms: 60.0,
                 ms_per_concealed_percent: 800.0,
                 linger_ms: 4_000,
+                outage_ms: 400.0,
                 worthwhile_ms: 2.0,
             },
         }
+    }
+}
+
+impl Leaning {
+    /// The windows of arrivals that a spike is kept for, besides the current one.
+    pub(super) const fn linger_windows(&self) -> usize {
+        (self.linger_ms as u64 * 1_000_000 / WINDOW_NS) as usize
     }
 }

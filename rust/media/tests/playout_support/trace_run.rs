@@ -74,16 +74,18 @@ pub fn run(
     let mut snapshots = vec![Stats::default()];
     let mut pcm = Vec::new();
     let frames = frames(trace);
-    let end_ns = 60 * SECOND_NS;
-    let mut arrivals = trace.arrivals().into_iter().peekable();
+    let arrivals = trace.arrivals();
+    let end_ns = arrivals.last().map_or(0, |&(ns, _)| ns);
+    let mut arrivals = arrivals.into_iter().peekable();
     loop {
         let arrival_ns = arrivals.peek().map(|&(ns, _)| ns);
         let timeout_ns = buffer.next_timeout().unwrap_or(u64::MAX);
         let now_ns = arrival_ns.unwrap_or(u64::MAX).min(timeout_ns);
-        while snapshots.len() as u64 * SECOND_NS <= now_ns && snapshots.len() <= 60 {
+        while snapshots.len() as u64 * SECOND_NS <= now_ns.min(end_ns) {
             snapshots.push(*buffer.stats());
         }
         if now_ns >= end_ns {
+            snapshots.push(*buffer.stats());
             break;
         }
         if arrival_ns == Some(now_ns)

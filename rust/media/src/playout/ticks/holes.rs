@@ -1,0 +1,146 @@
+//! What is played where no packet is.
+
+use super::super::inlet::Inlet;
+use super::super::playout_delay::{AHEAD_MS, LEAST_EDIT_MS};
+use super::super::{BlockKind, FrameDecoder};
+use super::{Activity, PlayoutSink};
+
+/// The quantum of a decoder's concealment: 2.5 ms.
+const CONCEAL_QUANTUM: usize = 120;
+
+/// A hole is passed over instead of concealed as far as the buffer is deeper than this beyond its
+/// aim.
+const SKIP_HOLES_MS: f32 = 50.0;
+
+impl PlayoutSink {
+    /// Nothing has arrived beyond the tape: late, lost or not sent.
+    pub(super) fn bridge_underrun<D: FrameDecoder>(
+        &mut self,
+        wanted: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        if self.activity == Activity::Dtx {
+            self.play_silence(wanted, inlet, decoder);
+            return;
+        }
+        self.concealment.play(&mut self.tape, &self.floor, wanted);
+        self.borrowed += wanted as i64;
+        self.seam = true;
+        inlet.stats.concealed_samples += wanted as u64;
+        if self.concealment.is_silent() || self.activity == Activity::Pause {
+            inlet.stats.silent_concealed_samples += wanted as u64;
+        }
+    }
+
+    /// `gap` samples before the first packet are lost, or so late that their place has come.
+    pub(super) fn bridge_hole<D: FrameDecoder>(
+        &mut self,
+        gap: i64,
+        wanted: usize,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        // What was made up while waiting stands for the beginning of the hole.
+        let made_up = self.borrowed.min(gap);
+        self.borrowed = 0;
+        self.advance(made_up);
+        let gap = self.skip_hole(gap - made_up, at_ns, inlet) as usize;
+        let Some(packet) = inlet.store.first() else {
+            return;
+        };
+        let frame = packet.duration_samples as usize;
+        if gap == 0 {
+            return;
+        }
+        if packet.has_lbrr && gap <= frame {
+            let repaired = decoder.decode_lbrr(&packet.payload, &mut self.pcm[..frame]);
+            if repaired.is_ok() {
+                let waited_ns = at_ns.saturating_sub(packet.arrival_ns);
+                inlet.stats.repaired_frames += 1;
+                inlet.stats.count_emitted(gap, waited_ns);
+                self.advance(gap as i64);
+                self.push_decoded(frame - gap, frame, BlockKind::Repaired);
+                return;
+            }
+        }
+        let unrepaired = if packet.has_lbrr && gap > frame {
+            gap - frame
+        } else {
+            gap
+        };
+        let samples = unrepaired.min(wanted.next_multiple_of(CONCEAL_QUANTUM));
+        self.advance(samples as i64);
+        self.conceal_lost(samples, inlet, decoder);
+    }
+
+    /// Passes over as much of a hole as the buffer is too deep, and gives what is left of it.
+    fn skip_hole(&mut self, gap: i64, at_ns: u64, inlet: &mut Inlet) -> i64 {
+        let Some(packet) = inlet.store.first() else {
+            return gap;
+        };
+        let media = packet.place.media;
+        let beyond_ms = self.delay.beyond_aim_ms(&inlet.arrivals, media, at_ns, gap);
+        let skipped = gap.min(((beyond_ms - SKIP_HOLES_MS) * 48.0) as i64).max(0);
+        if skipped > 0 {
+            inlet.stats.skipped_samples += skipped as u64;
+            self.advance(skipped);
+            self.seam = true;
+        }
+        gap - skipped
+    }
+
+    /// Nothing was sent before the first packet: it is played when its delay is right, and what
+    /// was silent in between may be longer or shorter than it was.
+    pub(super) fn bridge_silence<D: FrameDecoder>(
+        &mut self,
+        gap: i64,
+        wanted: usize,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        let Some(packet) = inlet.store.first() else {
+            return;
+        };
+        self.delay
+            .aim(&inlet.arrivals, packet.place.media, at_ns, self.tape.len());
+        if !self.delay.is_due() {
+            self.play_silence(wanted, inlet, decoder);
+            return;
+        }
+        let ahead_ms = AHEAD_MS - self.tape.len() as f32 / 48.0;
+        if ahead_ms > LEAST_EDIT_MS {
+            let ahead = (ahead_ms * 48.0) as usize;
+            self.play_silence(ahead - ahead % CONCEAL_QUANTUM, inlet, decoder);
+        }
+        self.advance(gap);
+        self.borrowed = 0;
+        self.seam = true;
+    }
+
+    /// The decoder makes the noise of the line that a silent sender leaves out.
+    fn play_silence<D: FrameDecoder>(&mut self, wanted: usize, inlet: &mut Inlet, decoder: &mut D) {
+        let samples = wanted.next_multiple_of(CONCEAL_QUANTUM);
+        decoder.conceal(&mut self.pcm[..samples]);
+        inlet.stats.silence_samples += samples as u64;
+        self.push_decoded(0, samples, BlockKind::Silence);
+    }
+
+    /// The decoder continues what it decoded last.
+    pub(super) fn conceal_lost<D: FrameDecoder>(
+        &mut self,
+        samples: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
+        decoder.conceal(&mut self.pcm[..whole]);
+        self.push_decoded(0, samples, BlockKind::Concealed);
+        inlet.stats.concealed_samples += samples as u64;
+        if self.activity != Activity::Voice {
+            inlet.stats.silent_concealed_samples += samples as u64;
+        }
+    }
+}

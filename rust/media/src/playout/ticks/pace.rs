@@ -1,0 +1,133 @@
+//! Playing faster or slower, towards the delay aimed at.
+
+use super::super::inlet::Inlet;
+use super::super::playout_delay::Pace;
+use super::super::time_scale::LONGEST_LAG;
+use super::super::{FrameDecoder, TICK_SAMPLES};
+use super::{Activity, PlayoutSink};
+
+/// Ticks between two edits of a voice, so that no two fall into one syllable.
+const TICKS_BETWEEN_EDITS: u32 = 6;
+
+/// How alike two periods of a voice must be to be taken for one.
+const LIKENESS: f32 = 0.9;
+
+/// The same, when the alternative is worse.
+const LIKENESS_IN_A_HURRY: f32 = 0.5;
+
+/// Any two pieces of a pause are alike.
+const ANY_LIKENESS: f32 = -1.0;
+
+/// More than this is missing only when packets are about to be missed.
+const URGENT_MS: f32 = 19.0;
+
+/// Catching up takes so many periods out of one tick at most.
+const CUTS_PER_TICK: usize = 3;
+
+impl PlayoutSink {
+    pub(super) fn edit<D: FrameDecoder>(&mut self, at_ns: u64, inlet: &mut Inlet, decoder: &mut D) {
+        if self.borrowed > 0 || self.seam {
+            return;
+        }
+        if !self.stretched && self.runs_dry(at_ns, inlet) {
+            self.stretched = true;
+            self.lengthen(2.0 * URGENT_MS, inlet);
+            return;
+        }
+        match self.delay.pace() {
+            Pace::Keep => {}
+            Pace::Shorten(ms) => self.shorten(ms, inlet),
+            Pace::CatchUp(ms) => self.catch_up(ms, at_ns, inlet, decoder),
+            Pace::Lengthen(ms) => self.lengthen(ms, inlet),
+        }
+    }
+
+    /// Whether the last frame is playing and the next is already later than those of the last
+    /// second: then what is left is stretched, once (adaptive media playout; M. Kalman,
+    /// E. Steinbach and B. Girod, 2004).
+    fn runs_dry(&self, at_ns: u64, inlet: &Inlet) -> bool {
+        let Some(cursor) = self.cursor else {
+            return false;
+        };
+        if inlet.store.first().is_some() || self.activity == Activity::Dtx {
+            return false;
+        }
+        let late_ms = inlet.arrivals.relative_ns(cursor.media, at_ns) as f32 / 1e6;
+        late_ms > inlet.arrivals.recent_slowest_ms(1)
+    }
+
+    /// A voice loses a period that is not much longer than the excess: with more, the deadline
+    /// comes a tick too early.
+    fn shorten(&mut self, excess_ms: f32, inlet: &mut Inlet) {
+        let excess = (excess_ms * 48.0) as usize;
+        let removed = if self.activity != Activity::Voice {
+            self.time_scale
+                .remove(&mut self.tape, excess.min(LONGEST_LAG))
+        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS {
+            self.time_scale
+                .accelerate(&mut self.tape, excess + excess / 4, LIKENESS)
+        } else {
+            0
+        };
+        self.note_removed(removed, inlet);
+    }
+
+    /// After an outage: up to half of the media is taken out, and of a pause more.
+    fn catch_up<D: FrameDecoder>(
+        &mut self,
+        excess_ms: f32,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        let mut left_ms = excess_ms;
+        for _ in 0..CUTS_PER_TICK {
+            while self.tape.len() < 4 * TICK_SAMPLES
+                && let (Some(packet), Some(cursor)) = (inlet.store.first(), self.cursor)
+                && packet.place.media <= cursor.media
+            {
+                self.decode_first(at_ns, inlet, decoder);
+            }
+            let removed = if self.activity == Activity::Voice {
+                self.time_scale
+                    .accelerate(&mut self.tape, LONGEST_LAG, LIKENESS_IN_A_HURRY)
+            } else {
+                let most = self.tape.len().saturating_sub(TICK_SAMPLES);
+                self.time_scale
+                    .remove(&mut self.tape, ((left_ms * 48.0) as usize).min(most))
+            };
+            self.note_removed(removed, inlet);
+            if removed == 0 || self.tape.len() < TICK_SAMPLES {
+                break;
+            }
+            left_ms -= removed as f32 / 48.0;
+        }
+    }
+
+    fn lengthen(&mut self, missing_ms: f32, inlet: &mut Inlet) {
+        let missing = (missing_ms * 48.0) as usize;
+        let (most, likeness) = if self.activity != Activity::Voice {
+            (missing, ANY_LIKENESS)
+        } else if missing_ms > URGENT_MS {
+            (LONGEST_LAG, LIKENESS_IN_A_HURRY)
+        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS {
+            (LONGEST_LAG, LIKENESS)
+        } else {
+            return;
+        };
+        let inserted = self.time_scale.decelerate(&mut self.tape, most, likeness);
+        if inserted > 0 {
+            self.ticks_since_edit = 0;
+            self.delay.edited(inserted as i64);
+            inlet.stats.inserted_samples_for_deceleration += inserted as u64;
+        }
+    }
+
+    fn note_removed(&mut self, samples: usize, inlet: &mut Inlet) {
+        if samples > 0 {
+            self.ticks_since_edit = 0;
+            self.delay.edited(-(samples as i64));
+            inlet.stats.removed_samples_for_acceleration += samples as u64;
+        }
+    }
+}
