@@ -129,6 +129,11 @@ class EngineDriver:
         self._first_packet_sent_ns: int | None = None
         self._first_packet_received_ns: int | None = None
 
+    @property
+    def asks_before_tick(self) -> bool:
+        """Whether somebody wants to be called before each tick."""
+        return self._before_tick is not None
+
     def start(self) -> None:
         """Begin, on the running loop."""
         self._loop = asyncio.get_running_loop()

@@ -47,7 +47,8 @@ class Peer:
         on_events: Takes the engine's events in batches.
         on_message: Takes each text message of the data channel.
         on_closed: Called once, when the connection has ended.
-        before_tick: Called before the engine takes its next audio.
+        before_tick: Called before the engine takes its next audio. A call that has it stays on
+            the event loop: a native thread would not wait for Python.
         clock: Of the engine and of `timings`.
 
     Raises:
@@ -311,7 +312,8 @@ class Peer:
         """Let a native thread carry the media, where one can."""
         dtls = self._connection.dtls_transport
         has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
-        if dtls is None or not has_real_parts or not self._settings.media_thread:
+        wanted = self._settings.media_thread and not self._driver.asks_before_tick
+        if dtls is None or not has_real_parts or not wanted:
             return
         self._carried = carry(self._engine, dtls.connection, on_events=self._driver.deliver_events)
         if self._carried is not None:

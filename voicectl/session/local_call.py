@@ -75,7 +75,7 @@ class LocalCall:
             _SETTINGS,
             on_events=self._handle_engine_events,
             on_message=self._handle_message,
-            before_tick=self._before_tick,
+            before_tick=self._read_microphone if utterances is None else None,
             clock=clock,
         )
         self._exchanges = Exchanges(self._audio, emit, self._network_ms)
@@ -192,7 +192,7 @@ class LocalCall:
             raise SetupError("there is no microphone", hint="speak from a file: --input a.wav")
         return LiveMouth(sound.microphone, self._peer, self._exchanges)
 
-    def _before_tick(self) -> None:
+    def _read_microphone(self) -> None:
         self._mouth.before_tick()
 
     def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:
