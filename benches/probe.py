@@ -4,7 +4,9 @@
 
 Ports, names, realms, addresses and order are drawn from the seed. A row says what the probe named,
 whether that is right, and how long the verdict and the whole run took; with --rivals each rival's
-exit status and last words in the same network, stopped after 12 s.
+exit status and last words in the same network, stopped after 12 s. They are given the server's
+address and port over UDP and the probe's credentials: what a row has wrong with TLS, DNS, a proxy,
+a second peer or the port itself they never meet, and a success there is no mistake of theirs.
 """
 
 import argparse
@@ -43,16 +45,17 @@ Row = dict[str, Any]
 def rivals(lab: Lab) -> Iterator[tuple[str, list[str]]]:
     """Each rival's name and command line."""
     names = lab.names
-    port = str(names.port)
+    port = str(lab.turn_port)
+    user, password = lab.credentials
     yield (
         "turnutils_uclient",
-        ["turnutils_uclient", "-y", "-c", "-n", "5", "-p", port, "-u", names.user]
-        + ["-w", names.password, names.server],
+        ["turnutils_uclient", "-y", "-c", "-n", "5", "-p", port, "-u", user]
+        + ["-w", password, names.server],
     )
     yield "stun-client", ["stun", f"{names.server}:{port}"]
     yield (
         "aioice",
-        [sys.executable, "-c", AIOICE, names.server, port, names.user, names.password],
+        [sys.executable, "-c", AIOICE, names.server, port, user, password],
     )
 
 

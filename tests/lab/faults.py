@@ -257,6 +257,15 @@ def the_server_redirects_to_a_dead_one(lab: Lab) -> Answer:
     return lab.probe(turn(lab))
 
 
+@fault(18, "redirected", 1)
+def the_server_redirects_into_a_private_network(lab: Lab) -> Answer:
+    lab.up("eim")
+    lab.coturn(f"--alternate-server={lab.names.lan}.1:{lab.names.port}")
+    answer = lab.probe(turn(lab))
+    assert not any(leg["redirects"] for leg in answer.record["legs"])
+    return answer
+
+
 @fault(18, "redirect-loop", 1)
 def two_servers_redirect_to_each_other(lab: Lab) -> Answer:
     lab.up("eim")

@@ -39,6 +39,9 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.network = Network(self.names)
+        self.turn_port = self.names.port
+        self.credentials = (self.names.user, self.names.password)
+        """The server's port and the probe's credentials, for others to try the same."""
 
     @property
     def folder(self) -> Path:
@@ -65,6 +68,7 @@ class Lab:
         """Start coturn with these options on top of the usual ones."""
         names = self.names
         port = names.port if port is None else port
+        self.turn_port = port
         auth = ("--lt-cred-mech", "-u", f"{names.user}:{names.password}") if auth is None else auth
         listening = [ip or names.server]
         if rfc5780:
@@ -147,6 +151,7 @@ table ip inspect {{
             credentials = (self.names.user, self.names.password)
         extra: list[str] = []
         if isinstance(credentials, tuple):
+            self.credentials = credentials
             (self.folder / "password").write_text(credentials[1] + "\n")
             extra = ["--username", credentials[0], "--password-file", str(self.folder / "password")]
         command = [

@@ -51,7 +51,7 @@ class RelayFamily(StrEnum):
 
 def probe(  # noqa: D417 - each option's help is its documentation
     targets: Annotated[
-        list[str] | None, typer.Argument(metavar="[URI|DOMAIN]...", show_default=False)
+        list[str] | None, typer.Argument(metavar="URI|DOMAIN", show_default=False)
     ] = None,
     username: Annotated[
         str | None,

@@ -26,8 +26,8 @@ from voicectl.probe.report.table import render_local, render_ranking, render_rec
 from voicectl.probe.secrets_input import CredentialSource, read_credentials
 from voicectl.probe.settings import ProbeSettings, Progress
 from voicectl.probe.target import Target, parse_target
+from voicectl.probe.transport.proxy import Proxy, parse_proxy
 from voicectl.probe.transport.secure import TrustStore
-from voicectl.probe.transport.stream import Proxy, parse_proxy
 from voicectl.probe.watch import History, serve_metrics
 
 __all__ = ["ProbeRequest", "run_probe"]
@@ -130,9 +130,9 @@ def _proxy(given: str | None) -> Proxy | None:
     if given == "none":
         return None
     if given is not None:
-        return parse_proxy(given, may_hold_password=False)
+        return parse_proxy(given, from_environment=False)
     url = next((os.environ[name] for name in _PROXY_VARIABLES if os.environ.get(name)), None)
-    return parse_proxy(url, may_hold_password=True) if url else None
+    return parse_proxy(url, from_environment=True) if url else None
 
 
 class _LiveTable(Progress):

@@ -204,6 +204,8 @@ class Quality:
     rate_kbps: float
     to_relay: PathStatistics
     from_relay: PathStatistics
+    sender_lag_ms: float = 0.0
+    """How late this process was with its own sendings, 95th percentile."""
     slower_loss: float | None = None
     """The loss when sending slower; None when that was not needed."""
     slower_rate_kbps: float | None = None
@@ -264,7 +266,6 @@ class Evidence:
     quality: Quality | None = None
     nat: NatEvidence | None = None
     lifetime: NatLifetime | None = None
-    lifetime_asked: bool = False
     audit: list[AuditFinding] | None = None
     candidates: list[Candidate] = field(default_factory=list)
     rest_expiry: tuple[int, bool] | None = None
@@ -278,11 +279,3 @@ class Evidence:
     total_ms: float = 0.0
     cut_short: bool = False
     """The deadline came before every check was done."""
-
-    def target_legs(self) -> list[LegResult]:
-        """The legs that count as paths."""
-        return [each for each in self.legs if each.leg.role is Role.TARGET]
-
-    def working_legs(self) -> list[LegResult]:
-        """Those of them that work."""
-        return [each for each in self.target_legs() if each.ok]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from voicectl.ice.candidate import is_private
 from voicectl.probe.dns_lookup import look_up
 from voicectl.probe.evidence import Leg, LegResult, Role
 from voicectl.probe.leg_run import LegRun, release
@@ -138,6 +139,9 @@ class LegRace:
             place = (run.leg.transport, refused.alternate_server)
             if refused.alternate_server not in self.redirects:
                 self.redirects.append(refused.alternate_server)
+            if is_private(place[1].ip) and not is_private(run.leg.address.ip):
+                # A server out there does not get to aim this machine at its own network.
+                continue
             if place in visited:
                 # Two legs may well be sent to the same place; back to where one was is a loop.
                 self.loops = self.loops or place[1] == run.leg.address or run.leg.hops > 0

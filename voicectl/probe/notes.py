@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from voicectl.probe.facts import Facts
+from voicectl.probe.rules_path import BUSY_MS
 from voicectl.probe.target import TransportName
 from voicectl.probe.transport.failure import FailureKind
 from voicectl.wire.stun import Method
@@ -89,6 +90,9 @@ def _relay_notes(facts: Facts) -> Iterator[Note]:
     if proof.second_peer is not None and proof.second_peer_echoed is False and proof.inbound:
         yield Note("peer-silent", f"the peer {proof.second_peer} did not echo; our own was heard")
     quality = facts.evidence.quality
+    if quality is not None and quality.sender_lag_ms > BUSY_MS:
+        text = f"this machine was late by {quality.sender_lag_ms:.0f} ms: jitter was not judged"
+        yield Note("busy-machine", text)
     if quality is not None and quality.sizes.get(1400, (0, 1))[1] == 0:
         yield Note("mtu-below-1400", "payloads of 1400 bytes do not pass")
 

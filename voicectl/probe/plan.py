@@ -1,6 +1,7 @@
 """Probes several targets at once and judges each."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from voicectl.probe.report.record import SCHEMA, Record, make_record
 from voicectl.probe.runner import probe_target
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import Scheme, Target, parse_target
+from voicectl.probe.transport.proxy import is_exempt
 from voicectl.probe.verdict import judge
 from voicectl.wire.stun_attributes import TransportAddress
 
@@ -34,10 +36,19 @@ async def probe_all(
 
     async def probe(target: Target) -> Evidence:
         async with places:
-            return await probe_target(target, settings, epoch_s=epoch_s)
+            return await probe_target(target, _for_target(target, settings), epoch_s=epoch_s)
 
     found = await asyncio.gather(*(probe(each) for each in targets))
     return [make_record(each, judge(each)) for each in found]
+
+
+def _for_target(target: Target, settings: ProbeSettings) -> ProbeSettings:
+    """Without the environment's proxy where NO_PROXY names the target."""
+    proxy = settings.proxy
+    if proxy is None or not proxy.from_environment:
+        return settings
+    no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    return replace(settings, proxy=None) if is_exempt(target.host, no_proxy) else settings
 
 
 def local_record() -> Record:

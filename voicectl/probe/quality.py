@@ -79,7 +79,7 @@ class Stream:
 async def measure_quality(path: RelayPath, settings: ProbeSettings) -> Quality:
     """Run 160 bytes each 20 ms both ways for `settings.quality_s`."""
     count = max(10, round(settings.quality_s / _INTERVAL_S))
-    near, far = await _run(path, settings, _KIND_STREAM, count, _INTERVAL_S)
+    near, far, lateness_ms = await _run(path, settings, _KIND_STREAM, count, _INTERVAL_S)
     duration_s = count * _INTERVAL_S
     to_relay, from_relay = far.statistics(duration_s), near.statistics(duration_s)
     quality = Quality(
@@ -87,6 +87,7 @@ async def measure_quality(path: RelayPath, settings: ProbeSettings) -> Quality:
         rate_kbps=_PAYLOAD * 8 / _INTERVAL_S / 1000,
         to_relay=to_relay,
         from_relay=from_relay,
+        sender_lag_ms=_quantile(sorted(lateness_ms), 0.95) or 0.0,
     )
     if from_relay.rtt_ms_p50 is not None and to_relay.rtt_ms_p50 is not None:
         quality.mos = mean_opinion_score(
@@ -102,7 +103,7 @@ async def measure_slower(path: RelayPath, quality: Quality, settings: ProbeSetti
     delivered = max(0.05, 1 - quality.loss)
     interval_s = min(_SLOWEST_INTERVAL_S, _INTERVAL_S / (delivered * 0.5))
     count = round(_SLOWER_S / interval_s)
-    near, far = await _run(path, settings, _KIND_SLOWER, count, interval_s)
+    near, far, _ = await _run(path, settings, _KIND_SLOWER, count, interval_s)
     first = round(_SLOWER_COUNTED_AFTER_S / interval_s)
     sent = 2 * (count - first)
     received = sum(
@@ -152,8 +153,13 @@ async def measure_sizes(path: RelayPath, quality: Quality, settings: ProbeSettin
 
 async def _run(
     path: RelayPath, settings: ProbeSettings, kind: int, count: int, interval_s: float
-) -> tuple[Stream, Stream]:
-    """Send `count` packets both ways on a fixed grid; what arrived at the near and far ends."""
+) -> tuple[Stream, Stream, list[float]]:
+    """Send `count` packets both ways on a fixed grid.
+
+    Returns:
+        What arrived at the near and at the far end, and by how many milliseconds this process
+        was late for each sending: a busy machine's own doing, which looks like jitter.
+    """
     near, far = Stream(sent=count), Stream(sent=count)
     everything = asyncio.Event()
 
@@ -169,8 +175,11 @@ async def _run(
     path.on_near, path.on_far = collect(near), collect(far)
     loop = asyncio.get_running_loop()
     begins = loop.time()
+    lateness_ms: list[float] = []
     for number in range(count):
-        await asyncio.sleep(max(0.0, begins + number * interval_s - loop.time()))
+        due = begins + number * interval_s
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        lateness_ms.append((loop.time() - due) * 1000)
         for send in (path.send_near, path.send_far):
             now_ns = settings.clock.now_ns()
             send(encode_packet(path.token, kind, number, now_ns, _PAYLOAD))
@@ -179,7 +188,7 @@ async def _run(
             await everything.wait()
     except TimeoutError:
         pass
-    return near, far
+    return near, far, lateness_ms
 
 
 def _late_s(near: Stream, far: Stream) -> float:

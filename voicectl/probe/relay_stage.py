@@ -20,9 +20,10 @@ from voicectl.probe.relay_path import (
 from voicectl.probe.session import TurnSession
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import TransportName
+from voicectl.turn.events import AllocationCreated
 from voicectl.wire.stun_attributes import TransportAddress
 
-__all__ = ["run_relay_stage"]
+__all__ = ["RelayStage"]
 
 _PROOF_TIMEOUT_S = 0.7
 _SUSPICIOUS_LOSS = 0.08
@@ -30,110 +31,116 @@ _STEADY_MS = 25.0
 """A round trip that spreads less than this under loss speaks of policing, not of a full queue."""
 
 
-async def run_relay_stage(
-    best: LegRun,
-    race: LegRace,
-    evidence: Evidence,
-    settings: ProbeSettings,
-    on_verdict: Callable[[], None],
-) -> None:
-    """Fill `evidence.relay`, `.quality` and `.lifetime`, and refine `.nat`.
+class RelayStage:
+    """Runs once, over the leg that a browser would prefer.
 
-    `on_verdict` is called when all is known but the quality.
+    Fills `evidence.relay`, `.quality` and `.lifetime`, and refines `.nat`. `on_verdict` is called
+    when all is known but the quality.
     """
-    session, allocation = best.session, best.result.allocation
-    if session is None or allocation is None:
-        return
-    relayed = allocation.relayed[0]
-    server = _stun_server(evidence, relayed)
-    async with contextlib.AsyncExitStack() as stack:
-        path: RelayPath | None = None
-        if server is not None and self_peer_is_possible(relayed, server):
-            mapped_ip = allocation.mapped.ip if allocation.mapped else None
-            path = await _prove_by_own_peer(
-                session, relayed, server, mapped_ip, evidence, settings, stack
-            )
-        if evidence.relay is None or not evidence.relay.inbound:
-            path = await _prove_by_second_relay(best, session, race, evidence, settings, stack)
-        patience_s = patience(best.result.rtt_ms)
-        await _filtering(session, relayed, server, evidence, settings, patience_s)
-        on_verdict()
-        if path is not None and settings.quality_s > 0:
-            settings.progress.step(evidence.target.text, "quality")
-            evidence.quality = await _quality(path, settings)
-        if settings.nat_lifetime_s and server is not None:
-            settings.progress.step(evidence.target.text, "nat lifetime")
-            await _lifetime(session, relayed, server, evidence, settings)
 
+    def __init__(
+        self,
+        best: LegRun,
+        race: LegRace,
+        evidence: Evidence,
+        settings: ProbeSettings,
+        on_verdict: Callable[[], None],
+    ) -> None:
+        self._best = best
+        self._race = race
+        self._evidence = evidence
+        self._settings = settings
+        self._on_verdict = on_verdict
+        self._stack = contextlib.AsyncExitStack()
 
-async def _prove_by_own_peer(
-    session: TurnSession,
-    relayed: TransportAddress,
-    server: TransportAddress,
-    mapped_ip: str | None,
-    evidence: Evidence,
-    settings: ProbeSettings,
-    stack: contextlib.AsyncExitStack,
-) -> RelayPath | None:
-    path = OwnPeerPath(session, relayed, server, mapped_ip, settings)
-    stack.push_async_callback(path.close)
-    evidence.relay = path.proof
-    if settings.peer is not None:
-        await ask_second_peer(session, settings.peer, path.proof, settings)
-        path.listen()
-    proof = await path.prove(_proof_timeout_s(evidence))
-    if evidence.nat is not None:
-        refine_with_relay(evidence.nat, proof, server)
-    return path if proof.inbound and proof.outbound else None
+    async def run(self) -> None:
+        """Prove, examine, measure."""
+        session, allocation = self._best.session, self._best.result.allocation
+        if session is None or allocation is None:
+            return
+        evidence, settings = self._evidence, self._settings
+        server = _stun_server(evidence, allocation.relayed[0])
+        async with self._stack:
+            path: RelayPath | None = None
+            if server is not None and self_peer_is_possible(allocation.relayed[0], server):
+                path = await self._prove_by_own_peer(session, allocation, server)
+            if evidence.relay is None or not evidence.relay.inbound:
+                path = await self._prove_by_second_relay(session, allocation)
+            if server is not None:
+                await self._find_filtering(session, allocation, server)
+            self._on_verdict()
+            if path is not None and settings.quality_s > 0:
+                settings.progress.step(evidence.target.text, "quality")
+                evidence.quality = await _quality(path, settings)
+            if settings.nat_lifetime_s and server is not None:
+                settings.progress.step(evidence.target.text, "nat lifetime")
+                await self._find_lifetime(session, allocation, server)
 
-
-async def _prove_by_second_relay(
-    best: LegRun,
-    session: TurnSession,
-    race: LegRace,
-    evidence: Evidence,
-    settings: ProbeSettings,
-    stack: contextlib.AsyncExitStack,
-) -> RelayPath | None:
-    """Data between two allocations: less proof, and all there is without UDP of our own."""
-    first = evidence.relay
-    second = await race.again(best.leg)
-    if second.session is None or second.result.allocation is None or best.result.allocation is None:
-        return None
-    stack.push_async_callback(release, second.session)
-    path = RelayedPath(
-        (session, best.result.allocation.relayed[0]),
-        (second.session, second.result.allocation.relayed[0]),
-        settings,
-    )
-    stack.push_async_callback(path.close)
-    if first is None and settings.peer is not None:
-        await ask_second_peer(session, settings.peer, path.proof, settings)
-        path.listen()
-    proof = await path.prove(_proof_timeout_s(evidence))
-    if first is None:
-        evidence.relay = proof
+    async def _prove_by_own_peer(
+        self, session: TurnSession, allocation: AllocationCreated, server: TransportAddress
+    ) -> RelayPath | None:
+        evidence, settings = self._evidence, self._settings
+        mapped_ip = allocation.mapped.ip if allocation.mapped else None
+        path = OwnPeerPath(session, allocation.relayed[0], server, mapped_ip, settings)
+        self._stack.push_async_callback(path.close)
+        evidence.relay = path.proof
+        if settings.peer is not None:
+            await ask_second_peer(session, settings.peer, path.proof, settings)
+            path.listen()
+        proof = await path.prove(_proof_timeout_s(evidence))
+        if evidence.nat is not None:
+            refine_with_relay(evidence.nat, proof, server)
         return path if proof.inbound and proof.outbound else None
-    first.loopback = proof.loopback
-    return None
 
+    async def _prove_by_second_relay(
+        self, session: TurnSession, allocation: AllocationCreated
+    ) -> RelayPath | None:
+        """Data between two allocations: less proof, and all there is without UDP of our own."""
+        evidence, settings = self._evidence, self._settings
+        first = evidence.relay
+        second = await self._race.again(self._best.leg)
+        if second.session is None or second.result.allocation is None:
+            return None
+        self._stack.push_async_callback(release, second.session)
+        near = (session, allocation.relayed[0])
+        far = (second.session, second.result.allocation.relayed[0])
+        path = RelayedPath(near, far, settings)
+        self._stack.push_async_callback(path.close)
+        if first is None and settings.peer is not None:
+            await ask_second_peer(session, settings.peer, path.proof, settings)
+            path.listen()
+        proof = await path.prove(_proof_timeout_s(evidence))
+        if first is None:
+            evidence.relay = proof
+            return path if proof.inbound and proof.outbound else None
+        first.loopback = proof.loopback
+        return None
 
-async def _filtering(
-    session: TurnSession,
-    relayed: TransportAddress,
-    server: TransportAddress | None,
-    evidence: Evidence,
-    settings: ProbeSettings,
-    patience_s: float,
-) -> None:
-    nat, proof = evidence.nat, evidence.relay
-    if nat is None or server is None or nat.filtering is not Filtering.UNKNOWN:
-        return
-    if proof is None or proof.method != "self-peer" or not proof.inbound:
-        return
-    nat.filtering = await check_filtering_through_relay(
-        session, relayed, server, settings, patience_s=patience_s
-    )
+    async def _find_filtering(
+        self, session: TurnSession, allocation: AllocationCreated, server: TransportAddress
+    ) -> None:
+        nat, proof = self._evidence.nat, self._evidence.relay
+        if nat is None or nat.filtering is not Filtering.UNKNOWN:
+            return
+        if proof is None or proof.method != "self-peer" or not proof.inbound:
+            return
+        nat.filtering = await check_filtering_through_relay(
+            session,
+            allocation.relayed[0],
+            server,
+            self._settings,
+            patience_s=patience(self._best.result.rtt_ms),
+        )
+
+    async def _find_lifetime(
+        self, session: TurnSession, allocation: AllocationCreated, server: TransportAddress
+    ) -> None:
+        proof, longest_s = self._evidence.relay, self._settings.nat_lifetime_s
+        if proof is None or not proof.inbound or longest_s is None:
+            return
+        self._evidence.lifetime = await measure_lifetime(
+            session, allocation.relayed[0], server, longest_s, self._settings
+        )
 
 
 async def _quality(path: RelayPath, settings: ProbeSettings) -> Quality:
@@ -151,20 +158,6 @@ def _is_steady(quality: Quality) -> bool:
             if direction.rtt_ms_p95 - direction.rtt_ms_p50 > _STEADY_MS:
                 return False
     return True
-
-
-async def _lifetime(
-    session: TurnSession,
-    relayed: TransportAddress,
-    server: TransportAddress,
-    evidence: Evidence,
-    settings: ProbeSettings,
-) -> None:
-    if evidence.relay is None or not evidence.relay.inbound or settings.nat_lifetime_s is None:
-        return
-    evidence.lifetime = await measure_lifetime(
-        session, relayed, server, settings.nat_lifetime_s, settings
-    )
 
 
 def _proof_timeout_s(evidence: Evidence) -> float:

@@ -6,6 +6,8 @@ from voicectl.probe.evidence import Quality
 from voicectl.probe.facts import Facts
 from voicectl.probe.finding import Finding
 
+BUSY_MS = 10.0
+"""Being later than this with one's own packets makes jitter that is not the network's."""
 _LOSSY = 0.03
 _JITTERY_MS = 30.0
 _SPREAD_MS = 80.0
@@ -108,27 +110,28 @@ def pmtu_black_hole(facts: Facts) -> Finding | None:
 def lossy_path(facts: Facts) -> Finding | None:
     """Loss or jitter that voice suffers from."""
     quality = facts.evidence.quality
-    if quality is None:
+    if quality is None or not (quality.loss >= _LOSSY or _is_uneven(quality)):
         return None
     both = (quality.to_relay, quality.from_relay)
-    jitter_ms = max(each.jitter_ms for each in both)
-    spread_ms = (
-        max(
-            (each.rtt_ms_p95 - each.rtt_ms_p50)
-            for each in both
-            if each.rtt_ms_p95 is not None and each.rtt_ms_p50 is not None
-        )
-        if any(each.rtt_ms_p95 is not None for each in both)
-        else 0.0
-    )
-    if quality.loss < _LOSSY and jitter_ms < _JITTERY_MS and spread_ms < _SPREAD_MS:
-        return None
     reordered = sum(each.reordered for each in both)
     longest = max(each.longest_loss for each in both)
     seen = [f"{reordered} packets reordered, longest gap {longest} packets"]
     if quality.slower_loss is not None:
         seen.append(f"{quality.slower_loss:.1%} was lost at a lower rate too: no policing")
     return Finding("lossy-path", None, tuple(seen))
+
+
+def _is_uneven(quality: Quality) -> bool:
+    """Whether delays vary, and not because this machine was late itself."""
+    if quality.sender_lag_ms > BUSY_MS:
+        return False
+    for each in (quality.to_relay, quality.from_relay):
+        if each.jitter_ms >= _JITTERY_MS:
+            return True
+        if each.rtt_ms_p95 is not None and each.rtt_ms_p50 is not None:
+            if each.rtt_ms_p95 - each.rtt_ms_p50 >= _SPREAD_MS:
+                return True
+    return False
 
 
 def nat_binding_short(facts: Facts) -> Finding | None:

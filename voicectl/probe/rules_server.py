@@ -38,7 +38,10 @@ def redirect_dead_end(facts: Facts) -> Finding | None:
         return None
     shown = hopped[0] if hopped else None
     seen = tuple(f"{e.leg.label}: {e.failure.detail}" for e in hopped[:3] if e.failure)
-    cause = "Allocate is answered with 300 (Try Alternate), and the alternate does not answer."
+    outcome = (
+        "does not answer" if hopped else "is a private address, which a public server may not name"
+    )
+    cause = f"Allocate is answered with 300 (Try Alternate), and the alternate {outcome}."
     return Finding("redirected", shown, seen, cause)
 
 

@@ -12,7 +12,7 @@ from voicectl.probe.leg_plan import plan_legs
 from voicectl.probe.leg_race import LegRace
 from voicectl.probe.leg_run import LegRun
 from voicectl.probe.nat_check import check_nat, patience
-from voicectl.probe.relay_stage import run_relay_stage
+from voicectl.probe.relay_stage import RelayStage
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import Target, TransportName
 from voicectl.probe.transport.failure import FailureKind
@@ -45,7 +45,6 @@ class _TargetProbe:
         self._evidence.has_credentials = target.credentials is not None
         self._evidence.pins_ca = settings.trust.ca_file is not None
         self._evidence.requested_family = settings.relay_family
-        self._evidence.lifetime_asked = settings.nat_lifetime_s is not None
         self._evidence.proxy = str(settings.proxy) if settings.proxy else None
         if isinstance(target.credentials, LongTermCredentials):
             self._evidence.rest_expiry = read_rest_expiry(target.credentials.username)
@@ -90,7 +89,7 @@ class _TargetProbe:
             evidence.nat = await self._nat
         if best is not None:
             self._step("relay")
-            await run_relay_stage(best, race, evidence, self._settings, self._note_verdict)
+            await RelayStage(best, race, evidence, self._settings, self._note_verdict).run()
         self._note_verdict()
         if self._settings.audit:
             self._step("audit")

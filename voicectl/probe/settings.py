@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from voicectl.clock import Clock, SystemClock
 from voicectl.probe.evidence import LegResult
+from voicectl.probe.transport.proxy import Proxy
 from voicectl.probe.transport.secure import TrustStore
-from voicectl.probe.transport.stream import Proxy
 from voicectl.turn.client import ClientSettings
 from voicectl.turn.credentials import Credentials
 from voicectl.turn.transaction import RetransmissionSettings

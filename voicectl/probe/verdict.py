@@ -41,9 +41,8 @@ def judge(evidence: Evidence) -> Verdict:
     entry = CATALOGUE[first.id]
     words = fill(facts, first)
     also = {each.id: fill(facts, each).of(CATALOGUE[each.id].title) for each in others}
-    also.pop(first.id, None)
-    also.pop("ok", None)
-    also.pop("host-silent", None)
+    for implied in (first.id, "ok", "host-silent", *_IMPLIED.get(first.id, ())):
+        also.pop(implied, None)
     return Verdict(
         id=first.id,
         usable=facts.usable,
@@ -58,6 +57,13 @@ def judge(evidence: Evidence) -> Verdict:
     )
 
 
+_IMPLIED = {
+    "bandwidth-capped": ("lossy-path",),
+    "proxy-only": ("udp-dropped", "udp-rejected"),
+    "stun-filtered": ("udp-dropped",),
+    "tcp-443-only": ("udp-dropped", "udp-rejected"),
+}
+"""What a verdict says already, in other words."""
 _FINAL = frozenset({"dns-not-found", "dns-no-address", "dns-timeout", "dns-failure", "host-silent"})
 """Nothing else can be said once one of these holds."""
 

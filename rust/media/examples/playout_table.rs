@@ -3,7 +3,12 @@
 //! `cargo run --release -p voicectl-media --example playout_table -- [--strategy balanced]
 //! [--trace NAME] [--speech 48k-mono.raw] [--seconds] [--no-fec]`
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines
+)]
 
 #[path = "../tests/playout_support/generated.rs"]
 mod generated;

@@ -5,6 +5,7 @@ use voicectl_media::engine::EngineError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
 use voicectl_media::rtp::RtpError;
+use voicectl_media::srtp::SrtpError;
 use voicectl_media::vad::InvalidGateSettings;
 
 mod raised {
@@ -61,6 +62,12 @@ impl From<RtpError> for Error {
 
 impl From<InvalidGateSettings> for Error {
     fn from(error: InvalidGateSettings) -> Self {
+        Self(raised::UsageError::new_err(error.to_string()))
+    }
+}
+
+impl From<SrtpError> for Error {
+    fn from(error: SrtpError) -> Self {
         Self(raised::UsageError::new_err(error.to_string()))
     }
 }

@@ -12,7 +12,7 @@ from voicectl.probe.secrets_input import (
     CredentialSource,
     read_credentials,
 )
-from voicectl.probe.transport.stream import parse_proxy
+from voicectl.probe.transport.proxy import is_exempt, parse_proxy
 from voicectl.turn.credentials import LongTermCredentials
 
 SERVERS = [
@@ -146,7 +146,7 @@ def test_no_credentials_named_are_none() -> None:
     ],
 )
 def test_proxy_urls_are_read(url: str, expected: str) -> None:
-    proxy = parse_proxy(url, may_hold_password=True)
+    proxy = parse_proxy(url, from_environment=True)
     assert str(proxy) == expected
     assert "p@ss" not in repr(proxy)
 
@@ -156,12 +156,12 @@ def test_proxy_urls_are_read(url: str, expected: str) -> None:
 )
 def test_malformed_proxies_are_usage_errors(url: str) -> None:
     with pytest.raises(UsageError):
-        parse_proxy(url, may_hold_password=True)
+        parse_proxy(url, from_environment=True)
 
 
 def test_proxy_password_on_the_command_line_is_refused() -> None:
     with pytest.raises(UsageError, match="seen by everyone"):
-        parse_proxy("http://u:secret@proxy:1", may_hold_password=False)
+        parse_proxy("http://u:secret@proxy:1", from_environment=False)
 
 
 @pytest.mark.parametrize("text", ["", "1.2.3.4", "host:1", "1.2.3.4:0", "::1:5", "[::1]"])
@@ -169,3 +169,18 @@ def test_addresses_need_an_ip_and_a_port(text: str) -> None:
     with pytest.raises(UsageError):
         parse_address(text, "--peer")
     assert parse_address("[::1]:5", "--peer").port == 5
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "exempt"),
+    [
+        ("turn.corp", "turn.corp", True),
+        ("turn.corp", "a, .CORP ,b", True),
+        ("turn.corp", "*", True),
+        ("turncorp", "corp", False),
+        ("turn.corp", "", False),
+        ("192.0.2.1", "192.0.2.1", True),
+    ],
+)
+def test_no_proxy_names_hosts_and_domains(host: str, no_proxy: str, exempt: bool) -> None:
+    assert is_exempt(host, no_proxy) is exempt

@@ -17,8 +17,8 @@ from voicectl.probe.evidence import Evidence
 from voicectl.probe.runner import probe_target
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import parse_target
+from voicectl.probe.transport.proxy import Proxy
 from voicectl.probe.transport.secure import TrustStore
-from voicectl.probe.transport.stream import Proxy
 from voicectl.probe.verdict import Verdict, judge
 from voicectl.turn.credentials import LongTermCredentials, rest_credentials
 from voicectl.wire.stun import Method

@@ -16,7 +16,7 @@ from voicectl.probe.transport.failure import Failure
 from voicectl.probe.transport.secure import TlsReport
 from voicectl.probe.verdict import Verdict
 
-__all__ = ["SCHEMA", "Record", "leg_result_text", "make_record"]
+__all__ = ["SCHEMA", "Record", "make_record"]
 
 SCHEMA = "voicectl.probe/1"
 
@@ -75,11 +75,6 @@ def make_record(evidence: Evidence, verdict: Verdict) -> Record:
         "verdict_ms": _ms(evidence.verdict_ms),
         "total_ms": _ms(evidence.total_ms),
     }
-
-
-def leg_result_text(leg: Record) -> str:
-    """One word for a leg: ok, failed, refused or skipped."""
-    return str(leg["result"])
 
 
 def _leg(result: LegResult) -> Record:
@@ -200,6 +195,7 @@ def _quality(quality: Quality) -> Record:
         "mos": None if quality.mos is None else round(quality.mos, 2),
         "to_relay": _statistics(quality.to_relay),
         "from_relay": _statistics(quality.from_relay),
+        "sender_lag_ms": _ms(quality.sender_lag_ms),
         "slower_loss": None if quality.slower_loss is None else round(quality.slower_loss, 4),
         "slower_rate_kbps": quality.slower_rate_kbps,
         "sizes": [

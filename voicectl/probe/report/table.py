@@ -14,20 +14,10 @@ _STYLES = {"ok": "green", "failed": "red", "refused": "red", "skipped": "dim"}
 
 def render_record(record: Record, *, verbose: bool = False) -> RenderableType:
     """One target's report, in 80 columns."""
-    parts: list[RenderableType] = [
-        _headline(record),
-        Text(""),
-        *_reasons(record["verdict"]),
-        Text(""),
-        _fixes(record["verdict"]),
-        Text(""),
-        _legs(record, verbose=verbose),
-    ]
-    for line in (_nat(record), _relay(record), _quality(record), _browser_view(record)):
-        if line is not None:
-            parts.append(Padding(line, (0, 0, 0, 2)))
-    parts += [Padding(_note(each), (0, 0, 0, 2)) for each in record["notes"]]
-    parts += [Padding(Text(f"audit  {e['text']}"), (0, 0, 0, 2)) for e in record["audit"] or []]
+    parts: list[RenderableType] = [_headline(record), Text("")]
+    if record["verdict"]["id"] != "ok":
+        parts += [*_reasons(record["verdict"]), Text(""), _fixes(record["verdict"]), Text("")]
+    parts += [_legs(record, verbose=verbose), Text(""), _findings(record)]
     parts += [Text(""), _last_line(record)]
     return Group(*parts)
 
@@ -95,8 +85,6 @@ def _headline(record: Record) -> Text:
 
 
 def _reasons(verdict: Record) -> list[RenderableType]:
-    if verdict["id"] == "ok":
-        return []
     lines = [verdict["cause"], *verdict["evidence"]]
     if verdict["cannot_tell_apart"]:
         lines.append(f"Cannot be told apart here: {verdict['cannot_tell_apart']}.")
@@ -105,8 +93,6 @@ def _reasons(verdict: Record) -> list[RenderableType]:
 
 
 def _fixes(verdict: Record) -> RenderableType:
-    if verdict["id"] == "ok":
-        return Padding(Text(verdict["cause"]), (0, 0, 0, 4))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -132,8 +118,9 @@ def _legs(record: Record, *, verbose: bool) -> RenderableType:
             f"{query['took_ms']:.0f} ms",
             Text(f"{query['name']} {answers}"),
         )
+    well = record["verdict"]["id"] == "ok"
     for leg in record["legs"]:
-        if leg["result"] == "skipped" and not verbose:
+        if not verbose and (leg["result"] == "skipped" or (well and leg["role"] == "control")):
             continue
         label = leg["label"] if leg["role"] == "target" else f"({leg['label']})"
         table.add_row(
@@ -167,13 +154,33 @@ def _seen(leg: Record) -> str:
     return "; ".join(words) or "-"
 
 
-def _nat(record: Record) -> Text | None:
+def _findings(record: Record) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    about = {
+        "nat": _nat(record),
+        "relay": _relay(record),
+        "quality": _quality(record),
+        "browser view": _browser_view(record),
+    }
+    for name, text in about.items():
+        if text is not None:
+            table.add_row(name, Text(text))
+    for note in record["notes"]:
+        table.add_row("note", Text(note["text"]), style="dim")
+    for each in record["audit"] or []:
+        table.add_row("audit", Text(each["text"]))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _nat(record: Record) -> str | None:
     nat = record["nat"]
     if nat is None or nat["mapped"] is None:
         return None
     hairpin = {True: "yes", False: "no", None: "-"}[nat["hairpin"]]
     text = (
-        f"nat           you are {nat['mapped']}; mapping {nat['mapping']},"
+        f"you are {nat['mapped']}; mapping {nat['mapping']},"
         f" filtering {nat['filtering']}, hairpin {hairpin}"
     )
     lifetime = record["nat_lifetime"]
@@ -181,25 +188,25 @@ def _nat(record: Record) -> Text | None:
         gone = lifetime["gone_after_s"]
         until = f", less than {gone:g} s" if gone is not None else ""
         text += f"; idle mapping lives {lifetime['alive_after_s']:g} s or more{until}"
-    return Text(text)
+    return text
 
 
-def _relay(record: Record) -> Text | None:
+def _relay(record: Record) -> str | None:
     relay = record["relay"]
     if relay is None:
         return None
     if relay["permission_error"]:
-        return Text(f"relay         permission refused ({relay['permission_error']})")
+        return f"permission refused ({relay['permission_error']})"
     by = "a second local socket" if relay["method"] == "self-peer" else "a second relay"
     delivered = "delivers" if relay["inbound"] else "does not deliver"
-    text = f"relay         {relay['relayed']} {delivered}, tried with {by}"
+    text = f"{relay['relayed']} {delivered}, tried with {by}"
     if relay["second_peer"]:
         echoed = "echoed" if relay["second_peer_echoed"] else "did not echo"
         text += f"; {relay['second_peer']} {echoed}"
-    return Text(text)
+    return text
 
 
-def _quality(record: Record) -> Text | None:
+def _quality(record: Record) -> str | None:
     quality = record["quality"]
     if quality is None:
         return None
@@ -210,23 +217,19 @@ def _quality(record: Record) -> Text | None:
     delay = f"rtt p50 {rtt:.1f} p95 {p95:.1f} ms" if rtt is not None else "rtt -"
     mos = f", MOS {quality['mos']:.1f}" if quality["mos"] is not None else ""
     jitter = max(near["jitter_ms"], far["jitter_ms"])
-    return Text(
-        f"quality       {delay}, jitter {jitter:.1f} ms, loss {quality['loss']:.1%}"
+    return (
+        f"{delay}, jitter {jitter:.1f} ms, loss {quality['loss']:.1%}"
         f" of {count}, {quality['rate_kbps']:.0f} kbit/s each way{mos}"
     )
 
 
-def _browser_view(record: Record) -> Text:
+def _browser_view(record: Record) -> str:
     kinds = list(dict.fromkeys(each["type"] for each in record["candidates"]))
     policies = record["policies"]
-    return Text(
-        f"browser view  {', '.join(kinds) or 'no candidates'};"
+    return (
+        f"{', '.join(kinds) or 'no candidates'};"
         f" iceTransportPolicy all: {policies['all']}, relay: {policies['relay']}"
     )
-
-
-def _note(note: Record) -> Text:
-    return Text(f"note          {note['text']}", style="dim")
 
 
 def _last_line(record: Record) -> Text:

@@ -3,64 +3,22 @@
 import asyncio
 import base64
 import socket
-from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
 
 from voicectl.clock import Clock
-from voicectl.errors import UsageError, WireError
+from voicectl.errors import WireError
 from voicectl.probe.transport.failure import Failure, FailureKind, PathFailed, from_os_error
+from voicectl.probe.transport.proxy import Proxy
 from voicectl.probe.transport.secure import SecureLayer, SecureLayerFailed, TlsReport, TrustStore
 from voicectl.probe.transport.udp import Received, address_of
 from voicectl.wire.stun_attributes import TransportAddress
 from voicectl.wire.turn_message import StreamSplitter
 
-__all__ = ["Proxy", "StreamTransport", "parse_proxy"]
+__all__ = ["StreamTransport"]
 
 _READ = 65_536
 _MAXIMUM_PROXY_HEAD = 16_384
 _HTTP_OK = range(200, 300)
 _HTTP_PROXY_AUTHENTICATION = 407
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy that may CONNECT."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def parse_proxy(url: str, *, may_hold_password: bool) -> Proxy:
-    """Read `http://[user:password@]host[:port]`.
-
-    Raises:
-        UsageError: no such URL, or a password where one would be seen by others.
-    """
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"`{url}` is no proxy URL", hint="http://host:port") from error
-    if parts.scheme != "http" or not parts.hostname:
-        raise UsageError(
-            f"only http:// proxies are known, not `{parts.scheme}://`", hint="http://host:port"
-        )
-    if parts.password and not may_hold_password:
-        raise UsageError(
-            "a proxy's password on the command line is seen by everyone on this machine",
-            hint="put the URL into HTTPS_PROXY and leave --proxy out",
-        )
-    return Proxy(
-        parts.hostname,
-        port or 3128,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-    )
 
 
 class StreamTransport:

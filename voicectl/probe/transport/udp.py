@@ -168,14 +168,12 @@ class OpenSocket:
         family: int,
         clock: Clock,
         on_datagram: Callable[[bytes, TransportAddress, int], None],
-        *,
-        ip: str | None = None,
     ) -> None:
         self._socket = _new_socket(family)
         self._clock = clock
         self.on_datagram = on_datagram
         try:
-            self._socket.bind((ip or ("::" if family == 6 else "0.0.0.0"), 0))
+            self._socket.bind(("::" if family == 6 else "0.0.0.0", 0))
         except OSError as error:
             self._socket.close()
             raise PathFailed(from_os_error(error, "connect")) from error
@@ -190,11 +188,6 @@ class OpenSocket:
         except OSError:
             return False
         return True
-
-    def set_dont_fragment(self) -> None:
-        """Send with DF set and no path MTU kept by the kernel (Linux IP_PMTUDISC_PROBE)."""
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.IPPROTO_IP, 10, 3)
 
     def close(self) -> None:
         """Close the socket."""

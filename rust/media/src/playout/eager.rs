@@ -187,13 +187,13 @@ impl EagerSink {
         let mut crop = 0;
         if gap < 0 && told_silence > 0 {
             // Silence was told where this belongs: nothing of it is lost, it comes a little later.
-            self.media_shift += -gap;
-        } else if gap < 0 {
-            crop = -gap;
+            self.media_shift -= gap;
+            cursor.media = packet.media_end();
         } else {
-            self.media_shift = (self.media_shift - gap).max(0);
+            crop = (-gap).max(0);
+            self.media_shift = (self.media_shift - gap.max(0)).max(0);
+            cursor.media = cursor.media.max(packet.media_end());
         }
-        cursor.media = packet.media_end();
         cursor.sequence = cursor.sequence.max(packet.place.sequence);
         inlet.missing.played_until(cursor.sequence);
         let outcome = decoder.decode(&packet.payload, &mut self.pcm);

@@ -9,6 +9,9 @@ const MAX_SEQUENCE_STEP: i64 = 3_000;
 /// How far a timestamp may lie from where the packet's arrival puts it: 10 s.
 const MAX_MEDIA_STEP_SAMPLES: i64 = 480_000;
 
+/// Unwrapped timestamps begin after one wrap, so that a frame before the first is not negative.
+const FIRST_WRAP: i64 = 1 << 32;
+
 /// Where a frame lies in the stream. Both count up without wrapping.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Place {
@@ -47,7 +50,7 @@ impl MediaClock {
         let Some(newest) = self.newest else {
             let place = Place {
                 sequence: i64::from(frame.sequence_number),
-                media: i64::from(frame.rtp_timestamp),
+                media: FIRST_WRAP + i64::from(frame.rtp_timestamp),
             };
             self.follow(frame, place, now_ns);
             return Placement::Placed(place);

@@ -121,7 +121,8 @@ pub struct Block<'a> {
     pub pcm: &'a [i16],
     /// The tick it is for, or the moment it went on.
     pub at_ns: u64,
-    /// The unwrapped RTP timestamp of the first sample. It never goes back.
+    /// The RTP timestamp of the first sample, unwrapped: it counts on through wraps and restarts
+    /// and never goes back. 0 before the first packet.
     pub media_time: i64,
     /// The least trustworthy kind among the samples.
     pub kind: BlockKind,

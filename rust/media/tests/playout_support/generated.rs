@@ -10,6 +10,7 @@ const SECOND: u64 = 1_000 * MS;
 const FRAME_NS: u64 = 20 * MS;
 
 /// Names and networks.
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn networks() -> Vec<(&'static str, Impairment)> {
     let base = Impairment {
         delay_ns: 30 * MS,

@@ -142,7 +142,7 @@ impl PlayoutSink {
         Block {
             pcm: &self.tick,
             at_ns,
-            media_time: inlet.store.first().map_or(0, |first| first.place.media),
+            media_time: 0,
             kind: BlockKind::Silence,
             concealed_samples: 0,
         }
