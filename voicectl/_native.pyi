@@ -7,6 +7,7 @@ the GIL, so no other thread may write to the arrays meanwhile. An object is used
 a time; a second one gets a `RuntimeError` (an `Engine` makes it wait).
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, final
 
 import numpy as np
@@ -23,7 +24,12 @@ __all__ = [
     "EngineEvent",
     "EngineSettings",
     "EngineStats",
+    "HandedBackDatagram",
     "InboundRtpStats",
+    "MediaCall",
+    "MediaCallStats",
+    "MediaPlane",
+    "NetworkLink",
     "OPUS_VERSION",
     "OpusDecoder",
     "OpusEncoder",
@@ -32,9 +38,11 @@ __all__ = [
     "RemoteInboundRtpStats",
     "RemoteOutboundRtpStats",
     "Resampler",
+    "RtpPacket",
     "SpeechEnded",
     "SpeechGate",
     "SpeechStarted",
+    "SrtpSession",
     "StreamEnded",
     "StreamStarted",
     "VoiceDetector",
@@ -42,7 +50,9 @@ __all__ = [
     "border_call",
     "border_in",
     "border_out",
+    "is_rtcp_compound",
     "parse_opus_packet",
+    "parse_rtp_packet",
 ]
 
 BUILD_PROFILE: Literal["debug", "release"]
@@ -221,6 +231,85 @@ def parse_opus_packet(packet: bytes) -> OpusPacket:
     Raises:
         CodecError: It breaks a rule of RFC 6716 §3.4.
     """
+
+@final
+class NetworkLink:
+    """One direction of a simulated network: the times of packets go in, and come out.
+
+    Arguments are the fields of `netem.spec.Impairment`, which has their meaning. The same seed
+    gives the same arrivals on every machine; causes draw independently: more loss leaves the
+    jitter of the rest as it was.
+
+    Raises:
+        UsageError: There is no such distribution.
+    """
+
+    def __new__(
+        cls,
+        *,
+        seed: int,
+        loss: float = 0.0,
+        burst: float = 1.0,
+        delay_ns: int = 0,
+        jitter_ns: int = 0,
+        distribution: str = "normal",
+        reorder: bool = False,
+        duplicate: float = 0.0,
+        rate_bps: int = 0,
+        queue_ns: int = 0,
+        spike_every_ns: int = 0,
+        spike_ns: tuple[int, int] = ...,
+        hold_every_ns: int = 0,
+        hold_ns: int = 0,
+        blackout_every_ns: int = 0,
+        blackout_ns: int = 0,
+        flap_every_ns: int = 0,
+        flap_ns: int = 0,
+        drift_ppm: float = 0.0,
+    ) -> NetworkLink: ...
+    @staticmethod
+    def replaying(packets: Sequence[tuple[int, int, int | None]]) -> NetworkLink:
+        """A link that does to the n-th packet what happened to the n-th of a trace.
+
+        It begins again at the trace's end. A trace's packet is its frame, when it was sent and
+        when it arrived, if it did, in ns. An empty trace loses everything.
+        """
+
+    def arrivals(self, sent_ns: int, datagram_bytes: int) -> list[int]:
+        """When a packet arrives: never, once, or twice.
+
+        Args:
+            sent_ns: No earlier than the packet's before; the first one's begins the periods.
+            datagram_bytes: The UDP payload's length.
+        """
+
+@final
+class RtpPacket:
+    """The fixed header of an RTP packet, and its payload (RFC 3550 §5.1)."""
+
+    @property
+    def marker(self) -> bool: ...
+    @property
+    def payload_type(self) -> int: ...
+    @property
+    def sequence_number(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def payload(self) -> bytes:
+        """Without contributing sources, header extension and padding."""
+
+def parse_rtp_packet(datagram: bytes) -> RtpPacket:
+    """Take an RTP packet apart, as `Engine.handle_rtp` does.
+
+    Raises:
+        WireError: It is none, or is cut off.
+    """
+
+def is_rtcp_compound(datagram: bytes) -> bool:
+    """Whether the bytes are plain RTCP to their end (RFC 3550 §6.1, RFC 5506)."""
 
 @final
 class Resampler:
@@ -450,9 +539,13 @@ class Engine:
     that sends them, or the round trip would hold the driver's lateness. A call more than five
     seconds late finds the backlog passed over and counted (`EngineDrops.skipped_ticks`).
 
-    After every call, take `poll_transmit` and `poll_events`, and call `handle_timeout` no later
-    than `next_timeout`. Everything is bounded: 10 s of audio each way and 4096 events, 512
-    packets, 60 s of queued audio; `EngineDrops` counts what was dropped.
+    Datagrams are protected (SRTP, SRTCP), packets are not. A call uses `handle_datagram` and
+    `poll_datagrams`; `handle_rtp`, `handle_rtcp` and `poll_transmit` are for what was decrypted
+    elsewhere, or never protected.
+
+    After every call, take `poll_datagrams` (or `poll_transmit`) and `poll_events`, and call
+    `handle_timeout` no later than `next_timeout`. Everything is bounded: 10 s of audio each way
+    and 4096 events, 512 packets, 60 s of queued audio; `EngineDrops` counts what was dropped.
 
     Bytes from the peer never raise; they are counted.
 
@@ -476,6 +569,28 @@ class Engine:
             UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
                 RTCP cannot have (64 to 95).
         """
+
+    def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
+        """Take the keys of the DTLS handshake (RFC 5764 §4.2), each followed by its salt.
+
+        Args:
+            profile: `SRTP_AES128_CM_SHA1_80`, `SRTP_AEAD_AES_128_GCM` or `SRTP_AEAD_AES_256_GCM`.
+            local_key_salt: For what is sent.
+            remote_key_salt: For what is received.
+
+        Raises:
+            UsageError: Another profile, or another length than it needs.
+        """
+
+    def handle_datagram(self, datagram: bytes, now_ns: int) -> bool:
+        """Take a protected RTP or RTCP packet (told apart per RFC 5761).
+
+        False when it is not authentic, was received before, or there are no keys yet: it has been
+        counted and has changed nothing else.
+        """
+
+    def poll_datagrams(self) -> list[bytes]:
+        """The packets to send, protected and in order; none before there are keys."""
 
     def handle_rtp(self, packet: bytes, now_ns: int) -> None:
         """Take a decrypted RTP packet."""
@@ -546,6 +661,146 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """The counters of this moment."""
+
+@final
+class SrtpSession:
+    """SRTP and SRTCP of one call, both ways (RFC 3711, RFC 7714), without an engine.
+
+    Args:
+        profile: `SRTP_AES128_CM_SHA1_80`, `SRTP_AEAD_AES_128_GCM` or `SRTP_AEAD_AES_256_GCM`.
+        local_key_salt: Master key and salt for what is sent.
+        remote_key_salt: For what is received.
+
+    Raises:
+        UsageError: Another profile, or another length than it needs.
+    """
+
+    def __new__(
+        cls, profile: str, local_key_salt: bytes, remote_key_salt: bytes
+    ) -> SrtpSession: ...
+    def protect(self, packet: bytes) -> bytes:
+        """Protect one RTP or RTCP packet (told apart per RFC 5761).
+
+        Raises:
+            UsageError: It is neither, or RTP that is not newer than what was sent of its SSRC.
+        """
+
+    def unprotect(self, datagram: bytes) -> bytes | None:
+        """Undo `protect`; None when it is not authentic or was received before."""
+
+@final
+class MediaPlane:
+    """Native threads that carry calls. Linux only.
+
+    A thread reads a call's sockets, drives its engine on `time.monotonic_ns` and sends, without
+    the GIL. What is no media it hands back; whoever made the plane watches `fileno` for that and
+    for events. Used by one thread.
+
+    Args:
+        threads: How many share the calls.
+        delivery_interval_ms: How long received audio waits for more of it before it is told;
+            other events do not wait.
+
+    Raises:
+        OSError: The system has no descriptors or threads left.
+    """
+
+    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 20) -> MediaPlane: ...
+    def fileno(self) -> int:
+        """Readable while `take_ready` has something."""
+
+    def take_ready(self) -> list[int]:
+        """Ids of the calls that have events or handed-back datagrams, each once."""
+
+    def add(self, engine: Engine, sockets: list[int]) -> MediaCall:
+        """Carry a call from now on.
+
+        Args:
+            engine: On `time.monotonic_ns`, with its keys. Others may go on to use it.
+            sockets: File descriptors of its UDP sockets, at most 256, which nobody else reads.
+                They may be closed here at any time: the thread has its own.
+
+        Raises:
+            OSError: A descriptor is not open, or there are too many.
+        """
+
+    @property
+    def call_count(self) -> int:
+        """Calls being carried."""
+
+    def close(self) -> None:
+        """End the threads."""
+
+@final
+class MediaCall:
+    """A call on a `MediaPlane`. Nothing it is told has an effect after the plane's end."""
+
+    @property
+    def id(self) -> int: ...
+    def set_route(
+        self, accepted: list[tuple[int, str, int]], destination: tuple[int, str, int] | None
+    ) -> None:
+        """Say which way media goes; addresses are index of the socket, host and port.
+
+        Args:
+            accepted: Media from elsewhere is dropped.
+            destination: None: datagrams are handed back to be sent.
+
+        Raises:
+            UsageError: A host is no IP address.
+        """
+
+    def look(self) -> None:
+        """Make the thread look at an engine that was used from elsewhere."""
+
+    def take_handed_back(self) -> list[HandedBackDatagram]:
+        """What arrived and is no media, and what is to be sent; 256 wait at most."""
+
+    def stats(self) -> MediaCallStats:
+        """The counters of this moment."""
+
+    def close(self) -> None:
+        """Send what the engine still has and let go of the sockets."""
+
+@final
+class HandedBackDatagram:
+    """A datagram that is for Python to see to."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def socket(self) -> int | None:
+        """Index of the socket that it arrived on; None: it is to be sent."""
+
+    @property
+    def source(self) -> tuple[str, int] | None:
+        """Where it came from."""
+
+@final
+class MediaCallStats:
+    """What the thread counted of a call."""
+
+    @property
+    def unknown_source(self) -> int:
+        """Media that did not come from an accepted address: dropped."""
+
+    @property
+    def overflowed(self) -> int:
+        """Beyond what `take_handed_back` keeps: dropped."""
+
+    @property
+    def unsent(self) -> int:
+        """Datagrams that the system did not take."""
+
+    @property
+    def max_lateness_ns(self) -> int:
+        """The longest that the engine was woken after its time."""
+
+    @property
+    def first_packet_sent_ns(self) -> int | None: ...
+    @property
+    def first_packet_received_ns(self) -> int | None:
+        """When the first authentic RTP packet arrived."""
 
 @final
 class AudioReceived:
@@ -848,6 +1103,14 @@ class EngineDrops:
         """Of another SSRC than the one listened to."""
 
     @property
+    def unauthenticated_packets(self) -> int:
+        """Datagrams that fail their SRTP tag, or came before there were keys."""
+
+    @property
+    def replayed_packets(self) -> int:
+        """Datagrams that were received before (RFC 3711 §3.3.2)."""
+
+    @property
     def skipped_ticks(self) -> int:
         """Passed over because a call came more than five seconds late."""
 
@@ -866,6 +1129,10 @@ class EngineDrops:
     @property
     def failed_frames(self) -> int:
         """Refused by the encoder."""
+
+    @property
+    def unprotected_packets(self) -> int:
+        """Packets that SRTP would not protect: their index was used up."""
 
 def border_call() -> None:
     """Do nothing: what a call into the extension costs, for `voicectl bench`."""

@@ -57,6 +57,7 @@ def test_call_fails_with_its_reason_and_keeps_its_recording_and_report(tmp_path:
             models,
             [Utterance("asked", asked, AfterReply())],
             sound=SoundCard(SoundChoice(), warn=lambda message: None),
+            vad="earshot",
             recording=TwoChannelRecording(recording, 48000),
             emit=emitted.append,
             duration_s=30,

@@ -189,6 +189,34 @@ def test_stalled_network_in_mid_utterance_is_no_silence() -> None:
     assert [event.text for event in call.of(UtteranceTranscribed)] == ["what is seven times eight"]
 
 
+def test_caller_whose_stream_begins_anew_is_still_heard() -> None:
+    async def play(call: Conversation) -> None:
+        await call.caller_is_silent(5000)
+        await call.caller_says("tell me a joke")
+        await call.caller_is_silent(10_000)
+        call.restart_stream()
+        await call.caller_says("what is two plus two")
+        await call.caller_is_silent(3000)
+
+    call = in_virtual_time(play)
+    assert [event.text for event in call.of(UtteranceTranscribed)] == [
+        "tell me a joke",
+        "what is two plus two",
+    ]
+    assert call.of(UtteranceEnded)[1].end_samples == 1000 * 16
+
+
+def test_utterance_under_way_when_the_stream_begins_anew_is_answered() -> None:
+    async def play(call: Conversation) -> None:
+        await call.caller_says("tell me a joke")
+        call.restart_stream()
+        await call.caller_is_silent(500)
+
+    call = in_virtual_time(play)
+    assert [event.text for event in call.of(UtteranceTranscribed)] == ["tell me a joke"]
+    assert len(call.of(ReplyAudioStarted)) == 1
+
+
 def test_endless_speech_is_cut_at_the_longest_utterance() -> None:
     async def play(call: Conversation) -> None:
         await call.caller_says("gibberish", ms_a_word=4_000)

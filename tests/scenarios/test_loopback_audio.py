@@ -1,11 +1,12 @@
 """Audio that is queued at one end of a real call is what the other end hears."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.calls import End, connected, run
+from support.calls import LOOPBACK, End, connected, run
 
 from voicectl._native import AudioReceived, Engine, EngineSettings
 from voicectl.clock import SystemClock
@@ -24,9 +25,10 @@ def tone(frequency_hz: float) -> NDArray[np.int16]:
     return np.round(AMPLITUDE * np.sin(2 * np.pi * frequency_hz * t)).astype(np.int16)
 
 
-def real_end(seed: int) -> End:
+def real_end(seed: int, *, media_thread: bool = True) -> End:
     settings = EngineSettings(sink="eager", output_rate_hz=RATE_HZ)
-    return End(Engine(settings, now_ns=SystemClock().now_ns(), seed=seed))
+    engine = Engine(settings, now_ns=SystemClock().now_ns(), seed=seed)
+    return End(engine, replace(LOOPBACK, media_thread=media_thread))
 
 
 def heard(end: End) -> NDArray[np.int16]:
@@ -68,9 +70,12 @@ async def exchange(caller: End, agent: End, caller_hz: float, agent_hz: float) -
         assert snr_db(pcm, frequency_hz) >= 30
 
 
-def test_a_tone_arrives_both_ways_with_30_db_of_snr() -> None:
+@pytest.mark.parametrize("media_thread", [True, False])
+def test_a_tone_arrives_both_ways_with_30_db_of_snr(media_thread: bool) -> None:
     async def scenario() -> None:
-        await exchange(real_end(1), real_end(2), 440, 1000)
+        caller, agent = (real_end(seed, media_thread=media_thread) for seed in (1, 2))
+        await exchange(caller, agent, 440, 1000)
+        assert caller.peer.transport_stats().on_media_thread == media_thread
 
     run(scenario)
 

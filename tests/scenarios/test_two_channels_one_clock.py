@@ -74,7 +74,8 @@ def test_what_is_heard_lies_where_media_time_says() -> None:
     for event in pair.caller.all(_native.AudioReceived):
         if event.media_time_samples <= media < event.media_time_samples + len(event.pcm):
             position = (event.at_ns - TICK_NS) * 48 // NS_PER_MS + media - event.media_time_samples
-    assert found == pytest.approx(position + LOOK_AHEAD_SAMPLES, abs=2)
+    # What is stretched or shortened within a tick moves the rest of that tick.
+    assert found == pytest.approx(position + LOOK_AHEAD_SAMPLES, abs=480)
 
 
 def test_round_trip_is_measured_from_reports() -> None:

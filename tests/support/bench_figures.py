@@ -1,10 +1,8 @@
 """Figures made of given numbers."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from voicectl.bench.estimate import Estimate, estimate_median
+from voicectl.bench.estimate import Estimate, Groups, estimate_median
 from voicectl.bench.report import (
     Calibration,
     FigureSpec,
@@ -19,14 +17,16 @@ QUALITY = FigureSpec("dsp", "aliases", "  aliases", "dB", -75.0, "quality", tole
 SCORE = FigureSpec("dsp", "auc", "AUC", "", 0.9, "quality", higher_is_better=True, tolerance=0.01)
 
 
-def cost(median: float, *, spread: float = 0.02, n: int = 30, seed: int = 1) -> Measurement:
-    ratios = median * np.exp(np.random.default_rng(seed).normal(0, spread, n))
-    return cost_of(list(ratios))
+def cost(median: float, *, spread: float = 0.02, seed: int = 1) -> Measurement:
+    """Five groups of six."""
+    ratios = median * np.exp(np.random.default_rng(seed).normal(0, spread, (5, 6)))
+    return cost_of(ratios.tolist())
 
 
-def cost_of(ratios: Sequence[float]) -> Measurement:
+def cost_of(groups: Groups) -> Measurement:
+    ratios = tuple(tuple(group) for group in groups)
     estimate = estimate_median(ratios)
-    return Measurement(20.0 * estimate.value, (RivalValue("other", 20.0),), tuple(ratios), estimate)
+    return Measurement(20.0 * estimate.value, (RivalValue("other", 20.0),), ratios, estimate)
 
 
 def quality(value: float) -> Measurement:

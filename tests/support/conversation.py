@@ -214,6 +214,12 @@ class Conversation:
         """Silence, whose audio arrives."""
         await self._send(np.zeros(ms * 16, np.int16))
 
+    def restart_stream(self) -> None:
+        """The caller sends another stream, whose media time begins at 0."""
+        self._position = 0
+        self._edges.clear()
+        self.agent.handle_stream_started()
+
     async def network_is_dry(self, ms: int) -> None:
         """Nothing arrives."""
         await asyncio.sleep(ms / 1000)

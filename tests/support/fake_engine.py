@@ -1,10 +1,15 @@
-"""An engine whose audio is the payload: what `rtc` needs of `_native.Engine`, in plain sight."""
+"""An engine whose audio is the payload: what `rtc` needs of `_native.Engine`, in plain sight.
+
+Without keys its datagrams are plain, which the real one never lets happen.
+"""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 from typing import Any
+
+from voicectl._native import SrtpSession
 
 FRAME_NS = 20_000_000
 SAMPLES_PER_FRAME = 960
@@ -29,6 +34,11 @@ class FakeEngine:
         self.events: list[PacketReceived] = []
         self.timeouts: list[int] = []
         self.stopped = False
+        self.srtp: SrtpSession | None = None
+        self.refused = 0
+
+    def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
+        self.srtp = SrtpSession(profile, local_key_salt, remote_key_salt)
 
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         self.payload_types = payload_types
@@ -41,11 +51,14 @@ class FakeEngine:
             self.transmits.append(struct.pack("!BBHI", 0x81, 203, 1, self.sending[0]))
         self.stopped = True
 
-    def handle_rtp(self, packet: bytes, now_ns: int) -> None:
-        self._record(PacketReceived("rtp", packet), now_ns)
-
-    def handle_rtcp(self, packet: bytes, now_ns: int) -> None:
-        self._record(PacketReceived("rtcp", packet), now_ns)
+    def handle_datagram(self, datagram: bytes, now_ns: int) -> bool:
+        packet = self.srtp.unprotect(datagram) if self.srtp else datagram
+        if packet is None:
+            self.refused += 1
+            return False
+        kind = "rtcp" if 192 <= packet[1] <= 223 else "rtp"
+        self._record(PacketReceived(kind, packet), now_ns)
+        return True
 
     def handle_timeout(self, now_ns: int) -> None:
         self.timeouts.append(now_ns)
@@ -57,9 +70,9 @@ class FakeEngine:
     def next_timeout(self) -> int | None:
         return None if self.stopped else self.now_ns + FRAME_NS
 
-    def poll_transmit(self) -> list[bytes]:
+    def poll_datagrams(self) -> list[bytes]:
         transmits, self.transmits = self.transmits, []
-        return transmits
+        return [self.srtp.protect(packet) for packet in transmits] if self.srtp else transmits
 
     def poll_events(self) -> list[Any]:
         events, self.events = self.events, []

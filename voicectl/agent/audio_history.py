@@ -26,6 +26,11 @@ class AudioHistory:
         """One past the newest sample."""
         return self._until
 
+    def clear(self) -> None:
+        """Forget everything; media time may begin anew."""
+        self._from = self._until = 0
+        self._arrivals.clear()
+
     def append(self, pcm: NDArray[np.int16], first_sample: int, now_ns: int) -> None:
         """Keep `pcm`, whose first sample has this media time; what is older is passed over."""
         if not self._arrivals:

@@ -64,8 +64,9 @@ class EmbeddedAgent:
     """Hears the caller and answers through `port`.
 
     Feed it from the event loop's thread: `handle_audio` and the speech edges that the VAD found
-    in that audio (edges first), and `handle_audio_drained`. `run` lives as long as the
-    conversation and is where a failure comes out; what is fed after its end is ignored.
+    in that audio (edges first), `handle_stream_started` and `handle_audio_drained`. `run` lives
+    as long as the conversation and is where a failure comes out; what is fed after its end is
+    ignored.
 
     Args:
         replier: The agent's mind.
@@ -164,6 +165,14 @@ class EmbeddedAgent:
         if not self._closed:
             self._floor.handle_speech_ended(at_samples, self._clock.now_ns())
             self._follow_floor()
+
+    def handle_stream_started(self) -> None:
+        """The caller sends another stream: media time begins anew."""
+        if not self._closed:
+            self._floor.handle_stream_started(self._clock.now_ns())
+            self._follow_floor()
+            self._history.clear()
+            self._utterance_start = 0
 
     def handle_audio_drained(self) -> None:
         """Everything queued at the port was sent."""

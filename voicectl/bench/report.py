@@ -66,8 +66,8 @@ class Measurement:
     value: float
     rivals: tuple[RivalValue, ...]
     """A cost has the one that its ratio is taken to."""
-    ratios: tuple[float, ...] = ()
-    """Of a cost: ours over the rival's, sample by sample."""
+    ratios: tuple[tuple[float, ...], ...] = ()
+    """Of a cost: ours over the rival's, sample by sample, in groups measured on fresh memory."""
     ratio: Estimate | None = None
 
 

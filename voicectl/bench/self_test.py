@@ -21,17 +21,20 @@ class SelfTest:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ratios: list[float] = []
-        noise = np.random.default_rng(1)
-        signal, taps = noise.normal(size=8192), noise.normal(size=64)
-        self._workload = Workload(lambda: np.convolve(signal, taps))
+        self._ratios: list[tuple[float, ...]] = []
 
     def sample(self, blocks: int) -> None:
-        """Time `blocks` more."""
-        comparison = compare(self._workload, self._workload, blocks=blocks, clock=self._clock)
-        self._ratios.extend(comparison.ratios)
+        """Time `blocks` more, as many as every time, on fresh memory."""
+        one, other = _convolution(), _convolution()
+        self._ratios.append(compare(one, other, blocks=blocks, clock=self._clock).ratios)
 
     @property
     def noise(self) -> Estimate:
         """The ratio of the workload to itself. Needs a sample."""
         return estimate_median(self._ratios)
+
+
+def _convolution() -> Workload:
+    noise = np.random.default_rng(1)
+    signal, taps = noise.normal(size=8192), noise.normal(size=64)
+    return Workload(lambda: np.convolve(signal, taps))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from voicectl.bench.baseline import Baseline
 from voicectl.bench.estimate import Estimate, estimate_median
@@ -27,20 +28,20 @@ __all__ = ["Bench", "Effort", "Stopwatch", "Suite", "run_self_test", "run_suites
 class Effort:
     """How many samples are taken."""
 
+    rounds: int
+    """A cost's, each on fresh memory, with one of the A/A self-test before them."""
     blocks: int
-    """A figure's, of `measure.compare`; even."""
-    self_test_blocks: int
-    """Of the A/A self-test, before each cost; even."""
+    """A round's, of `measure.compare`; even."""
 
     @classmethod
     def quick(cls) -> "Effort":
         """Under a minute for all suites, on a machine that is not idle."""
-        return cls(blocks=30, self_test_blocks=6)
+        return cls(rounds=5, blocks=6)
 
     @classmethod
     def thorough(cls) -> "Effort":
         """Intervals half as wide."""
-        return cls(blocks=120, self_test_blocks=16)
+        return cls(rounds=12, blocks=10)
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Stopwatch:
         return Measurement(
             comparison.ours_ns / 1000,
             (RivalValue(rival_name, comparison.rival_ns / 1000),),
-            comparison.ratios,
-            estimate_median(comparison.ratios),
+            (comparison.ratios,),
+            estimate_median((comparison.ratios,)),
         )
 
 
@@ -108,14 +109,12 @@ def run_suites(
     """
     refuse_debug_build()
     self_test = SelfTest(clock)
-    self_test.sample(effort.self_test_blocks)
+    self_test.sample(effort.blocks)
     stopwatch = Stopwatch(clock, effort.blocks)
     figures = []
     for bench in (bench for suite in suites for bench in suite.benches):
         on_bench(bench.spec)
-        if bench.spec.kind == "cost":
-            self_test.sample(effort.self_test_blocks)
-        figures.append(_measured(bench, stopwatch))
+        figures.append(_measured(bench, stopwatch, self_test, effort.rounds))
     noise = self_test.noise
     if limits is None:
         limits = _own_limits(figure.spec for figure in figures)
@@ -138,7 +137,8 @@ def run_self_test(*, clock: Clock, effort: Effort) -> Report:
     """
     refuse_debug_build()
     self_test = SelfTest(clock)
-    self_test.sample(effort.blocks)
+    for _ in range(effort.rounds):
+        self_test.sample(effort.blocks)
     return Report(calibrate(self_test.noise))
 
 
@@ -146,12 +146,24 @@ def _own_limits(specs: Iterable[FigureSpec]) -> dict[str, float]:
     return {spec.id: spec.limit for spec in specs if spec.limit is not None}
 
 
-def _measured(bench: Bench, stopwatch: Stopwatch) -> Figure:
+def _measured(bench: Bench, stopwatch: Stopwatch, self_test: SelfTest, rounds: int) -> Figure:
     try:
-        return Figure(bench.spec, bench.measure(stopwatch))
+        if bench.spec.kind == "quality":
+            return Figure(bench.spec, bench.measure(stopwatch))
+        self_test.sample(stopwatch.blocks)
+        return Figure(bench.spec, _joined([bench.measure(stopwatch) for _ in range(rounds)]))
     except SetupError as error:
         missing = error.message if error.hint is None else f"{error.message}: {error.hint}"
         return Figure(bench.spec, None, missing)
+
+
+def _joined(rounds: list[Measurement]) -> Measurement:
+    ratios = tuple(group for measurement in rounds for group in measurement.ratios)
+    rival = RivalValue(
+        rounds[0].rivals[0].name, median(measurement.rivals[0].value for measurement in rounds)
+    )
+    value = median(measurement.value for measurement in rounds)
+    return Measurement(value, (rival,), ratios, estimate_median(ratios))
 
 
 def _judged(

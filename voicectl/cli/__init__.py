@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import voicectl
-from voicectl.cli import bench, devices, doctor, talk
+from voicectl.cli import bench, devices, doctor, probe, replay, talk
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.output import Printer
 from voicectl.errors import VoicectlError
@@ -43,6 +43,8 @@ def _root(
 
 
 app.command(help=talk.HELP)(talk.talk)
+app.command(help=probe.HELP)(probe.probe)
+app.command(help=replay.HELP)(replay.replay)
 app.add_typer(bench.app, name="bench")
 app.command(help=devices.HELP)(devices.devices)
 app.command(help=doctor.HELP)(doctor.doctor)

@@ -39,7 +39,7 @@ GateOption = Annotated[
 ]
 BaselineOption = Annotated[
     Path | None,
-    typer.Option("--baseline", metavar="FILE", help="A saved run; fail where a ratio grew 10 %."),
+    typer.Option("--baseline", metavar="FILE", help="A saved run; fail where a ratio grew 15 %."),
 ]
 SaveOption = Annotated[
     Path | None, typer.Option("--save", metavar="FILE", help="Keep the run for --baseline.")

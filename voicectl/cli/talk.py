@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,13 @@ Examples:
 """
 
 
+class Vad(StrEnum):
+    """The voice activity detectors in the extension."""
+
+    EARSHOT = "earshot"
+    SILERO = "silero"
+
+
 def talk(
     target: Annotated[
         str, typer.Argument(metavar="TARGET", help="`local`: the embedded agent.")
@@ -67,6 +75,9 @@ def talk(
         Path | None,
         typer.Option("--script", metavar="FILE", help="The embedded agent's dialogue, in TOML."),
     ] = None,
+    vad: Annotated[
+        Vad, typer.Option("--vad", help="What the embedded agent finds speech with.")
+    ] = Vad.EARSHOT,
     duration_s: Annotated[
         float | None,
         typer.Option("--duration", metavar="SECONDS", min=0.1, help="Hang up after so long."),
@@ -81,7 +92,16 @@ def talk(
 
     printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
     conversation = Talk.plan(
-        TalkOptions(target, inputs or [], output, script, microphone, speaker, duration_s)
+        TalkOptions(
+            target,
+            inputs or [],
+            output,
+            script,
+            microphone=microphone,
+            speaker=speaker,
+            vad=vad.value,
+            duration_s=duration_s,
+        )
     )
     for note in conversation.notes:
         printer.note(note)

@@ -58,6 +58,11 @@ class BargeIn:
         """The caller fell silent."""
         self._onset = None
 
+    def handle_stream_started(self) -> None:
+        """Media time begins anew."""
+        self._onset = None
+        self._heard_until = 0
+
     def handle_audio(self, until_samples: int) -> None:
         """Audio up to `until_samples` has arrived, the speech edges in it are handled."""
         self._heard_until = max(self._heard_until, until_samples)

@@ -107,6 +107,11 @@ class Endpointing:
         self._heard_at_ns = now_ns
         self._decide()
 
+    def handle_stream_started(self) -> None:
+        """Media time begins anew: what was being said ends where it was last heard."""
+        self._end(self._heard_until if self._speech_end is None else self._speech_end)
+        self._heard_until = 0
+
     def handle_timeout(self, now_ns: int) -> None:
         """End the utterance if its stream has dried up."""
         due = self.next_timeout()

@@ -97,6 +97,13 @@ class Floor:
         self._endpointing.handle_audio(until_samples, now_ns)
         self._end_utterance(now_ns)
 
+    def handle_stream_started(self, now_ns: int) -> None:
+        """The caller sends another stream, whose media time begins at 0."""
+        self._barge_in.handle_stream_started()
+        self._endpointing.handle_stream_started()
+        self._end_utterance(now_ns)
+        self._start_samples = 0
+
     def handle_completeness(self, completeness: Completeness, now_ns: int) -> None:
         """STT understood more of the running utterance."""
         self._endpointing.handle_completeness(completeness)

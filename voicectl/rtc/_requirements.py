@@ -1,4 +1,4 @@
-"""What `_aiortc_private` needs of the installed aiortc and aioice, checked when `rtc` is imported.
+"""What `rtc` needs of the installed aiortc and aioice, checked when it is imported.
 
 The names are private to those packages, so a release may drop any of them. Better one clear
 error before the first call than an AttributeError in the middle of one.
@@ -19,14 +19,14 @@ VERSIONS = MappingProxyType({"aiortc": "1.16", "aioice": "0.13"})
 CLASS_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_periodic _pair_remote_candidate _unfreeze_initial check_incoming check_state "
-            "connect data_received gather_candidates get_component_candidates query_consent "
-            "sort_check_list"
+            "_check_periodic _pair_remote_candidate _unfreeze_initial check_complete "
+            "check_incoming check_state connect data_received gather_candidates "
+            "get_component_candidates query_consent sort_check_list"
         ),
         "aioice.ice:StunProtocol": "datagram_received send_stun",
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
-        "aiortc:RTCDtlsTransport": "_handle_rtcp_data _handle_rtp_data _setup_srtp stop",
+        "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
         "aiortc:RTCPeerConnection": (
@@ -51,7 +51,7 @@ INSTANCE_NAMES = MappingProxyType(
         "aioice.ice:StunProtocol": "transactions",
         "aioice.stun:Transaction": "_Transaction__addr _Transaction__request",
         "aioice.turn:TurnTransport": "_TurnTransport__send_tasks",
-        "aiortc:RTCDtlsTransport": "_rx_srtp _state _tx_srtp",
+        "aiortc:RTCDtlsTransport": "_role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "

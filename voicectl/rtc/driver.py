@@ -8,7 +8,7 @@ from voicectl._native import EngineEvent
 from voicectl.clock import Clock
 from voicectl.units import NS_PER_S
 
-__all__ = ["EngineDriver", "EngineLike"]
+__all__ = ["Carrier", "CarrierStats", "EngineDriver", "EngineLike"]
 
 
 class EngineLike(Protocol):
@@ -25,12 +25,12 @@ class EngineLike(Protocol):
         """Begin to send."""
         ...
 
-    def handle_rtp(self, packet: bytes, now_ns: int) -> None:
-        """Take a decrypted RTP packet."""
+    def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
+        """Learn what datagrams are protected with."""
         ...
 
-    def handle_rtcp(self, packet: bytes, now_ns: int) -> None:
-        """Take a decrypted compound RTCP packet."""
+    def handle_datagram(self, datagram: bytes, now_ns: int) -> bool:
+        """Take a protected RTP or RTCP packet; False when it is not authentic."""
         ...
 
     def handle_timeout(self, now_ns: int) -> None:
@@ -41,8 +41,8 @@ class EngineLike(Protocol):
         """When `handle_timeout` is wanted next."""
         ...
 
-    def poll_transmit(self) -> list[bytes]:
-        """The RTP and RTCP packets to protect and send, in order."""
+    def poll_datagrams(self) -> list[bytes]:
+        """The protected RTP and RTCP packets to send, in order."""
         ...
 
     def poll_events(self) -> list[EngineEvent]:
@@ -54,10 +54,46 @@ class EngineLike(Protocol):
         ...
 
 
+class Carrier(Protocol):
+    """A thread that drives the engine in the event loop's place."""
+
+    def look(self) -> None:
+        """Look at an engine that was used from elsewhere."""
+        ...
+
+    def stats(self) -> "CarrierStats":
+        """What the thread saw."""
+        ...
+
+    def close(self) -> None:
+        """End, after what the engine still has to send."""
+        ...
+
+
+class CarrierStats(Protocol):
+    """The thread's share of what an `EngineDriver` measures."""
+
+    @property
+    def max_lateness_ns(self) -> int:
+        """The longest that the engine was woken after its time."""
+        ...
+
+    @property
+    def first_packet_sent_ns(self) -> int | None:
+        """When the first RTP packet went out."""
+        ...
+
+    @property
+    def first_packet_received_ns(self) -> int | None:
+        """When the first authentic RTP packet arrived."""
+        ...
+
+
 class EngineDriver:
     """One timer, and a drain after each input: no task, no await, no thread.
 
-    Its first four methods are what a connection calls with decrypted packets.
+    `hand_over` leaves the packets and the time to a `Carrier`; events and commands still go
+    through the driver.
 
     The timer is set to the engine's own time, so a late wake-up shifts nothing: the engine
     catches up to the `now` that it is given.
@@ -65,7 +101,7 @@ class EngineDriver:
     Args:
         engine: Owned by the driver while it runs.
         clock: Of the `now` that the engine sees.
-        send: Takes one RTP or RTCP packet; False when it was dropped.
+        send: Takes one protected RTP or RTCP packet; False when it was dropped.
         deliver: Takes each batch of events; never an empty one.
         before_tick: Called before the engine's time moves on to a tick: the moment to queue what a
             microphone has.
@@ -88,9 +124,15 @@ class EngineDriver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns: int | None = None
-        self.max_lateness_ns = 0
-        self.first_packet_sent_ns: int | None = None
-        self.first_packet_received_ns: int | None = None
+        self._carrier: Carrier | None = None
+        self._max_lateness_ns = 0
+        self._first_packet_sent_ns: int | None = None
+        self._first_packet_received_ns: int | None = None
+
+    @property
+    def asks_before_tick(self) -> bool:
+        """Whether somebody wants to be called before each tick."""
+        return self._before_tick is not None
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -98,9 +140,47 @@ class EngineDriver:
         self.drain()
 
     def stop(self) -> None:
-        """End; what comes later is ignored."""
+        """Send what the engine still has, and end; what comes later is ignored."""
+        self._send_datagrams()
         self._loop = None
         self._disarm()
+        if self._carrier is not None:
+            self._carrier.close()
+
+    def hand_over(self, carrier: Carrier) -> None:
+        """Let `carrier` drive the engine from now on."""
+        self._disarm()
+        self._carrier = carrier
+        self.drain()
+
+    def deliver_events(self) -> None:
+        """Give out what has happened."""
+        if events := self._engine.poll_events():
+            self._deliver(events)
+
+    @property
+    def max_lateness_ns(self) -> int:
+        """The longest that the engine was woken after its time."""
+        carried = self._carrier.stats().max_lateness_ns if self._carrier else 0
+        return max(self._max_lateness_ns, carried)
+
+    @property
+    def first_packet_sent_ns(self) -> int | None:
+        """When the first RTP packet went out."""
+        if self._first_packet_sent_ns is None and self._carrier is not None:
+            return self._carrier.stats().first_packet_sent_ns
+        return self._first_packet_sent_ns
+
+    @property
+    def first_packet_received_ns(self) -> int | None:
+        """When the first authentic RTP packet arrived."""
+        if self._first_packet_received_ns is None and self._carrier is not None:
+            return self._carrier.stats().first_packet_received_ns
+        return self._first_packet_received_ns
+
+    def keys_negotiated(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
+        """Tell the engine what the datagrams of both directions are protected with."""
+        self._engine.set_srtp_keys(profile, local_key_salt, remote_key_salt)
 
     def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Let the engine send its audio with these identifiers, the first frame at once."""
@@ -114,31 +194,29 @@ class EngineDriver:
         """Tell the engine what the peer's payload types mean."""
         self._engine.configure_receive(payload_types)
 
-    def rtp_received(self, packet: bytes) -> None:
-        """Give the engine a decrypted RTP packet that has just arrived."""
+    def datagram_received(self, datagram: bytes) -> None:
+        """Give the engine a protected RTP or RTCP packet that has just arrived."""
         if self._loop is None:
             return
         now_ns = self._clock.now_ns()
-        if self.first_packet_received_ns is None:
-            self.first_packet_received_ns = now_ns
-        self._engine.handle_rtp(packet, now_ns)
-        self.drain()
-
-    def rtcp_received(self, packet: bytes) -> None:
-        """Give the engine a decrypted RTCP packet that has just arrived."""
-        if self._loop is None:
-            return
-        self._engine.handle_rtcp(packet, self._clock.now_ns())
+        is_authentic = self._engine.handle_datagram(datagram, now_ns)
+        if is_authentic and self._first_packet_received_ns is None and _is_rtp(datagram):
+            self._first_packet_received_ns = now_ns
         self.drain()
 
     def drain(self) -> None:
         """Send and deliver what the engine has, then wait for its next time."""
-        for packet in self._engine.poll_transmit():
-            if self._send(packet) and self.first_packet_sent_ns is None and _is_rtp(packet):
-                self.first_packet_sent_ns = self._clock.now_ns()
-        if events := self._engine.poll_events():
-            self._deliver(events)
+        if self._carrier is not None:
+            self._carrier.look()
+            return
+        self._send_datagrams()
+        self.deliver_events()
         self._arm()
+
+    def _send_datagrams(self) -> None:
+        for datagram in self._engine.poll_datagrams():
+            if self._send(datagram) and self._first_packet_sent_ns is None and _is_rtp(datagram):
+                self._first_packet_sent_ns = self._clock.now_ns()
 
     def _arm(self) -> None:
         if self._loop is None:
@@ -163,7 +241,7 @@ class EngineDriver:
     def _handle_timeout(self) -> None:
         now_ns = self._clock.now_ns()
         if self._due_ns is not None:
-            self.max_lateness_ns = max(self.max_lateness_ns, now_ns - self._due_ns)
+            self._max_lateness_ns = max(self._max_lateness_ns, now_ns - self._due_ns)
         self._timer = None
         self._due_ns = None
         if self._before_tick is not None:
@@ -172,6 +250,6 @@ class EngineDriver:
         self.drain()
 
 
-def _is_rtp(packet: bytes) -> bool:
+def _is_rtp(datagram: bytes) -> bool:
     """Told apart from RTCP per RFC 5761 §4."""
-    return not 192 <= packet[1] <= 223
+    return not 192 <= datagram[1] <= 223

@@ -23,6 +23,7 @@ from voicectl.rtc.description import (
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
+from voicectl.rtc.media_thread import CarriedCall, carry
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
 
@@ -46,7 +47,8 @@ class Peer:
         on_events: Takes the engine's events in batches.
         on_message: Takes each text message of the data channel.
         on_closed: Called once, when the connection has ended.
-        before_tick: Called before the engine takes its next audio.
+        before_tick: Called before the engine takes its next audio. A call that has it stays on
+            the event loop: a native thread would not wait for Python.
         clock: Of the engine and of `timings`.
 
     Raises:
@@ -81,6 +83,7 @@ class Peer:
         self._connection.on("connectionstatechange", self._connection_state_changed)
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
         self._connection.on("datachannel", self._channel_offered)
+        self._carried: CarriedCall | None = None
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
         self._close_begun = asyncio.Event()
@@ -184,9 +187,16 @@ class Peer:
     def transport_stats(self) -> TransportStats:
         """Statistics of the connection beneath the audio."""
         dtls = self._connection.dtls_transport
+        dropped = replace(dtls.connection.counters) if dtls else DatagramCounters()
+        if self._carried is not None:
+            carried = self._carried.stats()
+            dropped.unknown_source += carried.unknown_source
+            dropped.overflowed += carried.overflowed
+            dropped.unsent += carried.unsent
         return TransportStats(
             nominated_pair=dtls.connection.nominated_pair if dtls else None,
-            dropped=replace(dtls.connection.counters) if dtls else DatagramCounters(),
+            dropped=dropped,
+            on_media_thread=self._carried is not None,
             messages_dropped=self._messages.dropped,
             max_lateness_ns=self._driver.max_lateness_ns,
         )
@@ -223,7 +233,6 @@ class Peer:
             return
         self.close_reason = reason
         self._engine.stop(self._clock.now_ns())
-        self._driver.drain()
         self._driver.stop()
         self._messages.close()
         self._settled.set()
@@ -294,9 +303,21 @@ class Peer:
         state = self._connection.connectionState
         if state == "connected":
             self._timings.dtls_connected_ns = self._clock.now_ns()
+            self._hand_over()
             self._settled.set()
         elif state in ("failed", "closed"):
             self._begin_close(self._lost_reason())
+
+    def _hand_over(self) -> None:
+        """Let a native thread carry the media, where one can."""
+        dtls = self._connection.dtls_transport
+        has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
+        wanted = self._settings.media_thread and not self._driver.asks_before_tick
+        if dtls is None or not has_real_parts or not wanted:
+            return
+        self._carried = carry(self._engine, dtls.connection, on_events=self._driver.deliver_events)
+        if self._carried is not None:
+            self._driver.hand_over(self._carried)
 
     def _lost_reason(self) -> CloseReason:
         """Why aiortc gave the connection up."""

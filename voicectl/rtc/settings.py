@@ -45,6 +45,8 @@ class PeerSettings:
         opus: What we ask the peer to send.
         data_channel: Label of the ordered channel that the offerer opens and the answerer
             accepts; None for a call without one.
+        media_thread: Let a native thread carry the audio where one can: it then goes on whatever
+            the event loop does. Elsewhere, and without, the event loop carries it.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
@@ -52,6 +54,7 @@ class PeerSettings:
     host_addresses: HostAddresses = "interfaces"
     opus: OpusParameters = OpusParameters()
     data_channel: str | None = "oai-events"
+    media_thread: bool = True
 
 
 def to_configuration(settings: PeerSettings) -> RTCConfiguration:

@@ -24,10 +24,8 @@ class DatagramCounters:
     """Empty, longer than an MTU, or STUN that does not parse."""
     unknown_source: int = 0
     """Not STUN, and not from the remote address of a live candidate pair."""
-    unauthenticated: int = 0
-    """SRTP or SRTCP that fails its tag or was replayed."""
     overflowed: int = 0
-    """Beyond the queue that waits for DTLS."""
+    """Beyond the queues that wait for DTLS, for its keys, or for the event loop."""
     unsent: int = 0
     """Our packets that met no nominated pair or a full send queue."""
 
@@ -64,5 +62,7 @@ class TransportStats:
     dropped: DatagramCounters
     messages_dropped: int
     """Messages of the data channel that were binary or met a full or closed channel."""
+    on_media_thread: bool
+    """Whether a native thread carries the audio, or the event loop."""
     max_lateness_ns: int
-    """The longest that the event loop woke the engine after its time."""
+    """The longest that the engine was woken after its time."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from voicectl import _native
 from voicectl.agent.embedded import EmbeddedAgent
@@ -17,9 +18,11 @@ from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.signaling import openai
 
-__all__ = ["LocalAgent", "Models", "load_models"]
+__all__ = ["LocalAgent", "Models", "VadName", "load_models"]
 
 _AGENT_RATE_HZ = 16000
+
+VadName = Literal["earshot", "silero"]
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,23 @@ class LocalAgent:
         script: What it can talk about.
         models: What it hears and speaks with.
         settings: How its peer connects.
+        vad: What its engine finds speech with.
         clock: Of its engine and its events.
         seed: Of its engine's identifiers and of the script's choices.
     """
 
     def __init__(
-        self, script: Script, models: Models, settings: PeerSettings, *, clock: Clock, seed: int
+        self,
+        script: Script,
+        models: Models,
+        settings: PeerSettings,
+        *,
+        vad: VadName,
+        clock: Clock,
+        seed: int,
     ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad="earshot"),
+            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=vad),
             now_ns=clock.now_ns(),
             seed=seed,
         )

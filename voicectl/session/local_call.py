@@ -16,7 +16,7 @@ from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_times
 from voicectl.session.caller import Caller
 from voicectl.session.exchanges import Exchanges
-from voicectl.session.local_agent import LocalAgent, Models
+from voicectl.session.local_agent import LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard
@@ -39,6 +39,7 @@ class LocalCall:
         script: What the agent can talk about.
         models: What the agent hears and speaks with.
         utterances: What the caller says; None for a person at the microphone of `sound`.
+        vad: What the agent's engine finds speech with.
         sound: Running; what is heard goes to its speaker, if it has one.
         recording: Both channels are written to it, if given, and it is closed at the end.
         emit: Told of everything as it happens.
@@ -53,6 +54,7 @@ class LocalCall:
         utterances: Sequence[Utterance] | None,
         *,
         sound: SoundCard,
+        vad: VadName,
         recording: TwoChannelRecording | None,
         emit: Callable[[events.SessionEvent], None],
         duration_s: float | None,
@@ -62,7 +64,7 @@ class LocalCall:
         self._emit = emit
         self._duration_s = duration_s
         self._audio = CallAudio(recording)
-        self._agent = LocalAgent(script, models, _SETTINGS, clock=clock, seed=_seed())
+        self._agent = LocalAgent(script, models, _SETTINGS, vad=vad, clock=clock, seed=_seed())
         engine = _native.Engine(
             _native.EngineSettings(sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True),
             now_ns=clock.now_ns(),
@@ -73,7 +75,7 @@ class LocalCall:
             _SETTINGS,
             on_events=self._handle_engine_events,
             on_message=self._handle_message,
-            before_tick=self._before_tick,
+            before_tick=self._read_microphone if utterances is None else None,
             clock=clock,
         )
         self._exchanges = Exchanges(self._audio, emit, self._network_ms)
@@ -190,7 +192,7 @@ class LocalCall:
             raise SetupError("there is no microphone", hint="speak from a file: --input a.wav")
         return LiveMouth(sound.microphone, self._peer, self._exchanges)
 
-    def _before_tick(self) -> None:
+    def _read_microphone(self) -> None:
         self._mouth.before_tick()
 
     def _handle_engine_events(self, batch: Sequence[_native.EngineEvent]) -> None:

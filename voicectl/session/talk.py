@@ -18,7 +18,7 @@ from voicectl.session.call_audio import SAMPLE_RATE_HZ
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
-from voicectl.session.local_agent import load_models
+from voicectl.session.local_agent import VadName, load_models
 from voicectl.session.local_call import LocalCall
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard, SoundChoice
@@ -38,6 +38,7 @@ class TalkOptions:
     script: Path | None = None
     microphone: str | None = None
     speaker: str | None = None
+    vad: VadName = "earshot"
     duration_s: float | None = None
 
 
@@ -59,6 +60,7 @@ class Talk:
     """Of the files; the demo's are spoken when it is held, and a person speaks for themselves."""
     sound: SoundChoice
     recording: Path | None
+    vad: VadName
     duration_s: float | None
     title: str
     notes: list[str] = field(default_factory=list)
@@ -87,6 +89,7 @@ class Talk:
             utterances=utterances,
             sound=SoundChoice(),
             recording=options.output,
+            vad=options.vad,
             duration_s=options.duration_s,
             title="voicectl talk · local agent",
         )
@@ -126,6 +129,7 @@ class Talk:
                 models,
                 utterances,
                 sound=self._card,
+                vad=self.vad,
                 recording=recording,
                 emit=emit,
                 duration_s=self.duration_s,

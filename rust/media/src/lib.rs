@@ -9,4 +9,5 @@ pub mod opus;
 pub mod playout;
 pub mod resample;
 pub mod rtp;
+pub mod srtp;
 pub mod vad;

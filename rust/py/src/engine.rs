@@ -1,7 +1,7 @@
 //! One end of a call's audio.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -12,6 +12,7 @@ use voicectl_media::playout::{Sink, Strategy};
 use crate::error::Error;
 use crate::events::{EngineEvent, OwnedEvent};
 use crate::pcm::Pcm;
+use crate::srtp::profile_of;
 use crate::stats::EngineStats;
 use crate::vad::kind_of;
 
@@ -157,13 +158,19 @@ impl ClearedAudio {
     }
 }
 
-/// Any thread may call; calls follow one another.
+/// Any thread may call, a media plane's too; calls follow one another.
 #[pyclass(module = "voicectl._native", frozen)]
 pub(crate) struct Engine {
-    engine: Mutex<engine::Engine>,
+    engine: Arc<Mutex<engine::Engine>>,
 }
 
 impl Engine {
+    /// For a thread that never takes the GIL.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn share(&self) -> Arc<Mutex<engine::Engine>> {
+        Arc::clone(&self.engine)
+    }
+
     /// Runs `work` on the engine without the GIL. The lock is taken and given back while the GIL
     /// is not held, so that the two never wait for each other.
     fn run<T: Send>(
@@ -187,7 +194,7 @@ impl Engine {
     fn new(settings: &EngineSettings, now_ns: u64, seed: u64) -> Result<Self, Error> {
         let engine = engine::Engine::new(&settings.settings()?, now_ns, seed)?;
         Ok(Self {
-            engine: Mutex::new(engine),
+            engine: Arc::new(Mutex::new(engine)),
         })
     }
 
@@ -201,6 +208,23 @@ impl Engine {
         }
         let payload_types: Vec<u8> = payload_types.into_keys().collect();
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    fn set_srtp_keys(
+        &self,
+        py: Python<'_>,
+        profile: &str,
+        local_key_salt: &[u8],
+        remote_key_salt: &[u8],
+    ) -> Result<(), Error> {
+        let profile = profile_of(profile)?;
+        Ok(self.run(py, |engine| {
+            engine.set_srtp_keys(profile, local_key_salt, remote_key_salt)
+        })?)
+    }
+
+    fn handle_datagram(&self, py: Python<'_>, datagram: &[u8], now_ns: u64) -> bool {
+        self.run(py, |engine| engine.handle_datagram(datagram, now_ns))
     }
 
     fn handle_rtp(&self, py: Python<'_>, packet: &[u8], now_ns: u64) {
@@ -217,6 +241,20 @@ impl Engine {
 
     fn next_timeout(&self, py: Python<'_>) -> Option<u64> {
         self.run(py, |engine| engine.next_timeout())
+    }
+
+    fn poll_datagrams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let datagrams = self.run(py, |engine| {
+            let mut datagrams = Vec::new();
+            while let Some(datagram) = engine.poll_datagram() {
+                datagrams.push(datagram.to_vec());
+            }
+            datagrams
+        });
+        PyList::new(
+            py,
+            datagrams.iter().map(|datagram| PyBytes::new(py, datagram)),
+        )
     }
 
     fn poll_transmit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

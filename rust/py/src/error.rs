@@ -4,12 +4,15 @@ use pyo3::PyErr;
 use voicectl_media::engine::EngineError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
+use voicectl_media::rtp::RtpError;
+use voicectl_media::srtp::SrtpError;
 use voicectl_media::vad::InvalidGateSettings;
 
 mod raised {
     pyo3::import_exception!(voicectl.errors, CodecError);
     pyo3::import_exception!(voicectl.errors, MediaError);
     pyo3::import_exception!(voicectl.errors, UsageError);
+    pyo3::import_exception!(voicectl.errors, WireError);
 }
 
 /// An error of the core on its way to Python: `?` converts into it, and it into `PyErr`.
@@ -51,8 +54,20 @@ impl From<UnsupportedRate> for Error {
     }
 }
 
+impl From<RtpError> for Error {
+    fn from(error: RtpError) -> Self {
+        Self(raised::WireError::new_err(error.to_string()))
+    }
+}
+
 impl From<InvalidGateSettings> for Error {
     fn from(error: InvalidGateSettings) -> Self {
+        Self(raised::UsageError::new_err(error.to_string()))
+    }
+}
+
+impl From<SrtpError> for Error {
+    fn from(error: SrtpError) -> Self {
         Self(raised::UsageError::new_err(error.to_string()))
     }
 }

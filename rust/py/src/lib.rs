@@ -11,9 +11,16 @@ mod border;
 mod engine;
 mod error;
 mod events;
+#[cfg(target_os = "linux")]
+mod media_plane;
+mod netem;
 mod opus;
 mod pcm;
+#[cfg(target_os = "linux")]
+mod raw_fd;
 mod resample;
+mod rtp;
+mod srtp;
 mod stats;
 mod vad;
 
@@ -27,10 +34,19 @@ mod _native {
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    #[cfg(target_os = "linux")]
+    #[pymodule_export]
+    use super::media_plane::{HandedBackDatagram, MediaCall, MediaCallStats, MediaPlane};
+    #[pymodule_export]
+    use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::resample::Resampler;
+    #[pymodule_export]
+    use super::rtp::{RtpPacket, is_rtcp_compound, parse_rtp_packet};
+    #[pymodule_export]
+    use super::srtp::SrtpSession;
     #[pymodule_export]
     use super::stats::{
         EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,

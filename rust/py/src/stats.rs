@@ -143,11 +143,14 @@ pub(crate) struct EngineDrops {
     malformed_rtcp_packets: u64,
     unknown_payload_type_packets: u64,
     other_source_packets: u64,
+    unauthenticated_packets: u64,
+    replayed_packets: u64,
     skipped_ticks: u64,
     dropped_events: u64,
     dropped_packets: u64,
     starved_frames: u64,
     failed_frames: u64,
+    unprotected_packets: u64,
 }
 
 impl EngineDrops {
@@ -157,11 +160,14 @@ impl EngineDrops {
             malformed_rtcp_packets: errors.malformed_rtcp_packets,
             unknown_payload_type_packets: errors.unknown_payload_type_packets,
             other_source_packets: errors.other_source_packets,
+            unauthenticated_packets: errors.unauthenticated_packets,
+            replayed_packets: errors.replayed_packets,
             skipped_ticks: drops.skipped_ticks,
             dropped_events: drops.dropped_events,
             dropped_packets: drops.dropped_packets,
             starved_frames: drops.starved_frames,
             failed_frames: drops.failed_frames,
+            unprotected_packets: drops.unprotected_packets,
         }
     }
 }

@@ -23,7 +23,7 @@ def test_a_cost_is_judged_by_the_ends_of_its_interval(median: float, verdict: Ve
 
 
 def test_a_failure_says_by_how_much() -> None:
-    check = check_gate(COST, cost_of([0.6] * 10), 0.5, QUIET)
+    check = check_gate(COST, cost_of([[0.6] * 10]), 0.5, QUIET)
     assert check.reason == "ratio 0.600 [0.600, 0.600] is above 0.5"
 
 
@@ -35,23 +35,30 @@ def test_a_machine_that_disagrees_with_itself_judges_no_cost() -> None:
 
 
 def test_what_a_machine_gets_wrong_by_itself_is_no_failure() -> None:
-    just_above = cost_of([0.51] * 10)
+    just_above = cost_of([[0.51] * 10])
     assert check_gate(COST, just_above, 0.5, QUIET).verdict is Verdict.FAIL
     five_percent = Estimate(1.0, 0.95, 1.05, 60)
     assert check_gate(COST, just_above, 0.5, five_percent).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_neighbour_who_keeps_a_core_busy_never_makes_a_good_figure_fail() -> None:
-    """Half of the samples are disturbed by up to 60 %, on either side."""
+    """Half of the samples are disturbed by up to 60 %, on either side; layouts differ by 5 %."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
 
-        def disturbed(median: float, n: int, rng: np.random.Generator = rng) -> list[float]:
-            theirs, ours = (1 + rng.uniform(0, 0.6, n) * (rng.random(n) < 0.5) for _ in range(2))
-            return list(median * ours / theirs)
+        def disturbed(
+            median: float, groups: int, rng: np.random.Generator = rng
+        ) -> list[list[float]]:
+            shape = groups, 6
+            theirs, ours = (
+                1 + rng.uniform(0, 0.6, shape) * (rng.random(shape) < 0.5) for _ in range(2)
+            )
+            layout = np.exp(rng.normal(0, 0.05, (groups, 1)))
+            samples: list[list[float]] = (median * layout * ours / theirs).tolist()
+            return samples
 
-        noise = estimate_median(disturbed(1.0, 90))
-        check = check_gate(COST, cost_of(disturbed(0.45, 30)), 0.5, noise)
+        noise = estimate_median(disturbed(1.0, 60))
+        check = check_gate(COST, cost_of(disturbed(0.45, 6)), 0.5, noise)
         assert check.verdict is not Verdict.FAIL, f"seed {seed}: {check.reason}"
 
 

@@ -12,7 +12,7 @@ from voicectl.bench.report import Measurement, Verdict
 from voicectl.bench.suite import Bench, Effort, Stopwatch, Suite, run_suites
 from voicectl.errors import SetupError
 
-EFFORT = Effort(blocks=2, self_test_blocks=2)
+EFFORT = Effort(rounds=3, blocks=2)
 
 
 class EvenClock:
@@ -44,6 +44,18 @@ def test_figures_are_measured_in_order_and_held_to_their_own_limits() -> None:
     assert report.calibration.build_profile == "release"
 
 
+def test_a_cost_is_measured_in_rounds_on_memory_of_their_own() -> None:
+    medians = iter([0.2, 0.3, 0.4])
+    suite = Suite("dsp", (Bench(COST, lambda _: cost(next(medians), spread=0.001)),))
+    [figure] = run_suites([suite], clock=EvenClock(), effort=EFFORT).figures
+    measurement = figure.measurement
+    assert measurement is not None
+    assert measurement.ratio is not None
+    assert len(measurement.ratios) == 3 * 5
+    assert measurement.ratio.value == pytest.approx(0.3, rel=0.01)
+    assert measurement.value == pytest.approx(6.0, rel=0.01)
+
+
 def test_a_gate_replaces_the_limits_of_all_figures() -> None:
     suite = Suite(
         "dsp", (Bench(COST, lambda _: cost(0.6)), Bench(QUALITY, lambda _: quality(-80.0)))
@@ -65,7 +77,7 @@ def test_a_rival_that_is_not_installed_leaves_its_figure_out_and_says_how_to_get
 
 def test_a_baseline_of_another_processor_is_compared_with_a_note() -> None:
     suite = Suite("dsp", (Bench(COST, lambda _: cost(0.5)),))
-    ratios = {"value": 10.0, "ratios": list(cost(0.25).ratios)}
+    ratios = {"value": 10.0, "ratios": cost(0.25).ratios}
     baseline = Baseline(Path("saved.json"), "Another Processor", {"dsp.decode-vs-other": ratios})
     report = run_suites([suite], clock=EvenClock(), effort=EFFORT, limits={}, baseline=baseline)
     assert report.verdict is Verdict.FAIL

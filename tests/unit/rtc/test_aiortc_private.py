@@ -20,8 +20,15 @@ from support.calls import LOOPBACK, connected, fake_end, run
 from support.fake_engine import PacketReceived
 
 from voicectl.errors import SetupError
-from voicectl.rtc import HostAddresses, PeerSettings, _aiortc_private, _requirements
-from voicectl.rtc._aiortc_private import EngineConnection, EnginePeerConnection
+from voicectl.rtc import (
+    HostAddresses,
+    PeerSettings,
+    _aioice_private,
+    _aiortc_private,
+    _requirements,
+)
+from voicectl.rtc._aioice_private import EngineConnection
+from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.settings import to_configuration
 
 INTERFACES = PeerSettings()
@@ -31,7 +38,7 @@ STUN_REQUEST = b"\x00\x01\x00\x08\x21\x12\xa4\x42" + b"transaction!"
 def ice_agent(
     host_addresses: HostAddresses = "loopback", servers: Sequence[RTCIceServer] = ()
 ) -> EngineConnection:
-    policy = _aiortc_private.TransportPolicy.ALL
+    policy = _aioice_private.TransportPolicy.ALL
     return EngineConnection(host_addresses, policy, list(servers))
 
 
@@ -79,9 +86,10 @@ def test_every_private_name_that_is_touched_is_checked_at_import() -> None:
         for names in table.values()
         for name in names.split()
     }
-    tree = ast.parse(Path(_aiortc_private.__file__).read_text())
+    files = (_aioice_private.__file__, _aiortc_private.__file__)
+    tree = ast.parse("\n".join(Path(file).read_text() for file in files))
     ours = {"_context", "_fingerprints", "_host_addresses", "_proven", "_triggered_by", "_driver"}
-    ours |= {"_configuration"}
+    ours |= {"_configuration", "_early_media", "_on_media"}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)}
     touched = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
@@ -146,7 +154,7 @@ def test_a_stun_server_that_does_not_answer_costs_a_bounded_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr(_aiortc_private, "STUN_GATHER_TIMEOUT_S", 0)
+        monkeypatch.setattr(_aioice_private, "STUN_GATHER_TIMEOUT_S", 0)
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         silent.bind(("127.0.0.1", 0))
         server = RTCIceServer(urls=[f"stun:127.0.0.1:{silent.getsockname()[1]}"])
@@ -177,8 +185,8 @@ def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr(_aiortc_private, "CHECK_PACING_S", 1000)
-        monkeypatch.setattr(_aiortc_private, "CANDIDATE_WAIT_S", 1000)
+        monkeypatch.setattr(_aioice_private, "CHECK_PACING_S", 1000)
+        monkeypatch.setattr(_aioice_private, "CANDIDATE_WAIT_S", 1000)
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
@@ -246,7 +254,7 @@ def pair_of(agent: EngineConnection, protocol: StunProtocol) -> CandidatePair:
 
 def test_a_peer_may_move_to_another_pair_after_nomination(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr(_aiortc_private, "LOOPBACK_ADDRESSES", ["127.0.0.1", "127.0.0.2"])
+        monkeypatch.setattr(_aioice_private, "LOOPBACK_ADDRESSES", ["127.0.0.1", "127.0.0.2"])
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
@@ -318,15 +326,14 @@ def test_media_of_the_peer_that_fails_its_tag_or_is_replayed_is_counted() -> Non
         async with connected(caller, agent):
             await agent.until(lambda end: end.events)
             dtls = caller.peer._connection.dtls_transport
-            packet = caller.engine.poll_transmit() or [bytes([0x80, 96]) + bytes(10) + b"again"]
-            protected = dtls._tx_srtp.protect(packet[0])
+            packet = bytes([0x80, 96]) + bytes(10) + b"again"
+            protected = caller.engine.srtp.protect(packet)
             tampered = protected[:-1] + bytes([protected[-1] ^ 1])
             for datagram in (tampered, protected, protected):
                 dtls.connection.send_now(datagram)
-            await agent.until(lambda end: PacketReceived("rtp", packet[0]) in end.events)
-            counters = agent.peer._connection.dtls_transport.connection.counters
-            await until(lambda: counters.unauthenticated == 2)
-            assert agent.events.count(PacketReceived("rtp", packet[0])) == 1
+            await agent.until(lambda end: PacketReceived("rtp", packet) in end.events)
+            await until(lambda: agent.engine.refused == 2)
+            assert agent.events.count(PacketReceived("rtp", packet)) == 1
 
     run(scenario)
 
@@ -337,11 +344,11 @@ def test_data_that_nobody_reads_is_bounded() -> None:
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
         excess = 10
-        for _ in range(_aiortc_private.MAX_QUEUED_DATAGRAMS + excess):
+        for _ in range(_aioice_private.MAX_QUEUED_DATAGRAMS + excess):
             assert left.send_now(b"\x16data")
             await asyncio.sleep(0)
         await until(lambda: right.counters.overflowed == excess)
-        assert right._queue.qsize() == _aiortc_private.MAX_QUEUED_DATAGRAMS
+        assert right._queue.qsize() == _aioice_private.MAX_QUEUED_DATAGRAMS
         await asyncio.gather(left.close(), right.close())
 
     run(scenario)
@@ -376,7 +383,7 @@ def test_a_relay_that_is_stuck_holds_a_bounded_number_of_packets() -> None:
         pair = pair_of(agent, SimpleNamespace(transport=TurnTransport(inner)))
         agent._nominated[1] = pair
         sent = [agent.send_now(b"\x80") for _ in range(100)]
-        assert sent.count(True) == _aiortc_private.MAX_QUEUED_RELAY_SENDS
+        assert sent.count(True) == _aioice_private.MAX_QUEUED_RELAY_SENDS
         stuck.set()
         agent._nominated.clear()
         agent._check_list.clear()

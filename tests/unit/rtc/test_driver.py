@@ -80,7 +80,7 @@ def test_events_come_in_batches_and_never_empty() -> None:
     async def scenario(rig: Rig) -> None:
         rig.driver.start()
         rig.engine.events += ["one", "two"]
-        rig.driver.rtp_received(RTP)
+        rig.driver.datagram_received(RTP)
         await asyncio.sleep(0.1)
         assert [len(batch) for batch in rig.batches] == [3]
 
@@ -91,8 +91,7 @@ def test_nothing_reaches_a_stopped_engine() -> None:
     async def scenario(rig: Rig) -> None:
         rig.driver.start()
         rig.driver.stop()
-        rig.driver.rtp_received(RTP)
-        rig.driver.rtcp_received(RTP)
+        rig.driver.datagram_received(RTP)
         await asyncio.sleep(1)
         assert (rig.batches, rig.engine.timeouts) == ([], [])
 
@@ -108,7 +107,7 @@ def test_first_packets_are_marked_when_they_really_went() -> None:
         assert rig.driver.first_packet_sent_ns is None
         rig.wire.accepts = True
         await asyncio.sleep(0.02)
-        rig.driver.rtp_received(RTP)
+        rig.driver.datagram_received(RTP)
         assert round((rig.driver.first_packet_sent_ns - VirtualLoop.ORIGIN_NS) / MS) == 60
         assert rig.driver.first_packet_received_ns == rig.loop.now_ns()
 
@@ -120,11 +119,11 @@ def test_a_callback_may_give_the_driver_more_to_do() -> None:
         def answer(batch: list[Any]) -> None:
             rig.batches.append(batch)
             if len(rig.batches) < 3:
-                rig.driver.rtp_received(RTP)
+                rig.driver.datagram_received(RTP)
 
         rig.on_batch = answer
         rig.driver.start()
-        rig.driver.rtp_received(RTP)
+        rig.driver.datagram_received(RTP)
         assert len(rig.batches) == 3
         await asyncio.sleep(0.1)
         assert len(rig.engine.timeouts) == 5  # one timer, not one for each level

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.calls import LOOPBACK, fake_end, run
 
 from voicectl.errors import ConnectError
-from voicectl.rtc._aiortc_private import EngineConnection, TransportPolicy
+from voicectl.rtc._aioice_private import EngineConnection, TransportPolicy
 from voicectl.rtc.description import read_remote
 
 

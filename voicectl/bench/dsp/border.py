@@ -12,7 +12,7 @@ from voicectl.bench.suite import Bench, Stopwatch
 
 __all__ = ["BENCHES"]
 
-_CALLS = 1000
+_CALLS = 300
 _FRAME_SAMPLES = 960
 
 

@@ -17,8 +17,8 @@ __all__ = ["BENCHES"]
 
 _RATE_HZ = 48_000
 _FRAME_SAMPLES = 960
-_FRAMES = 40
-"""0.8 seconds of speech: the codec's cost depends on what it hears."""
+_FRAMES = 25
+"""Half a second of speech: the codec's cost depends on what it hears."""
 _BITRATE_BPS = 32_000
 _COMPLEXITY = 9
 _LOSS_PERCENT = 10

@@ -30,12 +30,8 @@ def spoken_sentences(sample_rate_hz: int) -> tuple[NDArray[np.int16], ...]:
     """Each sentence by itself, at paces from 0.85 to 1.2."""
     import hibari
 
-    voice = hibari.Hibari()
-    paces = np.linspace(0.85, 1.2, len(SENTENCES))
-    return tuple(
-        _leveled(voice(text, speed=float(pace), seed=_SEED), sample_rate_hz)
-        for text, pace in zip(SENTENCES, paces, strict=True)
-    )
+    resampler = Resampler(int(hibari.SAMPLE_RATE), sample_rate_hz, quality="high")
+    return tuple(resampler.convert(pcm) for pcm in _made_sentences())
 
 
 @cache
@@ -52,10 +48,21 @@ def chunks(pcm: NDArray[np.int16], samples: int) -> list[NDArray[np.int16]]:
     return [chunk.copy() for chunk in pcm[: count * samples].reshape(count, samples)]
 
 
-def _leveled(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.int16]:
+@cache
+def _made_sentences() -> tuple[NDArray[np.int16], ...]:
+    """At the voice's own rate."""
     import hibari
 
+    voice = hibari.Hibari()
+    paces = np.linspace(0.85, 1.2, len(SENTENCES))
+    return tuple(
+        _leveled(voice(text, speed=float(pace), seed=_SEED))
+        for text, pace in zip(SENTENCES, paces, strict=True)
+    )
+
+
+def _leveled(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     level = float(np.sqrt(np.mean(np.square(samples))))
     scaled = np.clip(samples * (_LEVEL / level), -1.0, 1.0) * 32767.0
-    resampler = Resampler(int(hibari.SAMPLE_RATE), sample_rate_hz, quality="high")
-    return resampler.convert(scaled.astype(np.int16))
+    pcm: NDArray[np.int16] = scaled.astype(np.int16)
+    return pcm

@@ -20,9 +20,16 @@ __all__ = ["BENCHES"]
 _Detector = Literal["earshot", "silero"]
 
 _RATE_HZ = 16_000
-_SECONDS = 2
+_SECONDS = 1
 _WEBRTC_FRAME_SAMPLES = 480
 _WEBRTC_MODE = 2
+
+
+def _excerpt() -> "NDArray[np.int16]":
+    """A pause, then speech."""
+    from voicectl.bench.dsp.speech import speech
+
+    return speech(_RATE_HZ)[: _SECONDS * _RATE_HZ]
 
 
 def _ours(name: _Detector) -> Workload:
@@ -33,9 +40,9 @@ def _ours(name: _Detector) -> Workload:
 
 
 def _scoring(score: "Callable[[NDArray[np.int16]], object]", samples: int) -> Workload:
-    from voicectl.bench.dsp.speech import chunks, speech
+    from voicectl.bench.dsp.speech import chunks
 
-    frames = chunks(speech(_RATE_HZ)[: _SECONDS * _RATE_HZ], samples)
+    frames = chunks(_excerpt(), samples)
 
     def run() -> None:
         for frame in frames:
@@ -45,11 +52,10 @@ def _scoring(score: "Callable[[NDArray[np.int16]], object]", samples: int) -> Wo
 
 
 def _earshot_vs_webrtcvad(stopwatch: Stopwatch) -> Measurement:
-    from voicectl.bench.dsp.speech import chunks, speech
+    from voicectl.bench.dsp.speech import chunks
 
     is_speech = rival("webrtcvad").Vad(_WEBRTC_MODE).is_speech
-    pcm = speech(_RATE_HZ)[: _SECONDS * _RATE_HZ]
-    frames = [frame.tobytes() for frame in chunks(pcm, _WEBRTC_FRAME_SAMPLES)]
+    frames = [frame.tobytes() for frame in chunks(_excerpt(), _WEBRTC_FRAME_SAMPLES)]
 
     def run() -> None:
         for frame in frames:

@@ -44,7 +44,10 @@ def _figure(figure: Figure) -> dict[str, Any]:
             for rival in (measurement.rivals if measurement else ())
         ],
         "ratio": _estimate(measurement.ratio) if measurement and measurement.ratio else None,
-        "ratios": [_rounded(ratio) for ratio in (measurement.ratios if measurement else ())],
+        "ratios": [
+            [_rounded(ratio) for ratio in group]
+            for group in (measurement.ratios if measurement else ())
+        ],
         "missing": figure.missing,
         "verdict": figure.verdict,
         "checks": [_check(check) for check in figure.checks],

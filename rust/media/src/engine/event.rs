@@ -59,6 +59,17 @@ pub enum Event<'a> {
     },
 }
 
+/// What [`Engine::poll_event`](super::Engine::poll_event) has to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PendingEvents {
+    /// Nothing.
+    None,
+    /// Audio only: more of it would join the same event.
+    Audio,
+    /// Something else too.
+    Other,
+}
+
 #[derive(Debug)]
 enum Queued {
     StreamStarted(u32),
@@ -193,6 +204,18 @@ impl EventQueue {
                 pcm: begin..self.sent.len(),
                 at_ns,
             }),
+        }
+    }
+
+    pub(super) fn pending(&self) -> PendingEvents {
+        let is_audio =
+            |queued: &Queued| matches!(queued, Queued::AudioReceived(_) | Queued::AudioSent { .. });
+        if self.queue.is_empty() {
+            PendingEvents::None
+        } else if self.queue.iter().all(is_audio) {
+            PendingEvents::Audio
+        } else {
+            PendingEvents::Other
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! [`Engine`] owns the whole path: RTP and RTCP, the jitter buffer, Opus both ways, resampling,
 //! speech detection and the pacing of what is sent. It has no clock, no sockets and no threads.
-//! What protects packets and moves them comes around it: it takes plain RTP and RTCP.
+//! It takes datagrams as they come off the network, once it has the keys of the DTLS handshake
+//! ([`Engine::handle_datagram`], [`Engine::poll_datagram`]), or plain RTP and RTCP
+//! ([`Engine::handle_rtp`], [`Engine::handle_rtcp`], [`Engine::poll_transmit`]).
 //!
 //! # Time
 //!
@@ -29,6 +31,7 @@
 //! resampler's delay, until the first frame.
 
 mod audio_output;
+mod datagrams;
 mod event;
 mod media_resampler;
 mod receiver;
@@ -41,7 +44,7 @@ mod source_lock;
 mod stats;
 mod transmit;
 
-pub use event::Event;
+pub use event::{Event, PendingEvents};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
 pub use settings::{EngineError, Settings};
 pub use stats::{
@@ -54,6 +57,7 @@ use crate::resample::UnsupportedRate;
 use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
+use datagrams::Protection;
 use event::EventQueue;
 use receiver::Receiver;
 use reports::Reports;
@@ -74,7 +78,7 @@ fn ns_to_samples(span_ns: u64, rate_hz: u32) -> u64 {
 
 /// One end of one call's audio.
 ///
-/// After every call, poll [`Engine::poll_transmit`] and [`Engine::poll_event`] until they give
+/// After every call, poll [`Engine::poll_datagram`] (or [`Engine::poll_transmit`]) and [`Engine::poll_event`] until they give
 /// `None`, and call [`Engine::handle_timeout`] no later than [`Engine::next_timeout`]. All queues
 /// are bounded; [`Stats`] counts what they dropped.
 pub struct Engine {
@@ -88,6 +92,7 @@ pub struct Engine {
     tap: Option<SentTap>,
     events: EventQueue,
     transmit: TransmitQueue,
+    protection: Protection,
     ticks_always: bool,
     /// A stream to begin as soon as the time is known.
     start: Option<Start>,
@@ -130,6 +135,7 @@ impl Engine {
             tap,
             events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
             transmit: TransmitQueue::default(),
+            protection: Protection::default(),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             start: None,
             drained_ns: None,
@@ -210,6 +216,12 @@ impl Engine {
         self.transmit.pop()
     }
 
+    /// Whether there are events to poll, and whether they can wait for more audio.
+    #[must_use]
+    pub fn pending_events(&self) -> PendingEvents {
+        self.events.pending()
+    }
+
     /// The next event. Its PCM is borrowed until the next call.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
         self.events.pop()
@@ -287,6 +299,7 @@ impl Engine {
                 dropped_packets: self.transmit.dropped,
                 starved_frames: self.sender.frames_starved,
                 failed_frames: self.sender.frames_failed,
+                unprotected_packets: self.protection.unprotected,
             },
             queued_ns: self.sender.queue.queued_ns(),
         }

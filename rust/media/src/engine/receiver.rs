@@ -16,6 +16,10 @@ const MAX_HELD_BYTES: usize = 1500;
 /// What was received and not used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiveErrors {
+    /// Datagrams that fail their SRTP tag, or came before there were keys.
+    pub unauthenticated_packets: u64,
+    /// Datagrams that were received before (RFC 3711 §3.3.2).
+    pub replayed_packets: u64,
     /// Datagrams that are not RTP.
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.

@@ -52,6 +52,8 @@ pub struct Drops {
     pub starved_frames: u64,
     /// Frames that the encoder refused.
     pub failed_frames: u64,
+    /// Packets that SRTP would not protect: their index was used up.
+    pub unprotected_packets: u64,
 }
 
 /// A call's counters at one moment.

@@ -1,0 +1,142 @@
+//! The threads and the calls on them.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+
+use voicectl_media::engine::Engine;
+
+use crate::inbox::Inbox;
+use crate::link::{CallId, Link, Route};
+use crate::lock;
+use crate::worker::{Command, MAX_SOCKETS, Mailbox, Worker};
+
+/// How a plane works.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaneSettings {
+    /// Threads; at least one is made.
+    pub threads: usize,
+    /// How long received audio waits for more of it before the owner is told. What is not audio
+    /// does not wait.
+    pub delivery_interval_ns: u64,
+}
+
+impl Default for PlaneSettings {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            delivery_interval_ns: 20_000_000,
+        }
+    }
+}
+
+/// Threads that carry calls. Dropping it ends them.
+pub struct Plane {
+    inbox: Arc<Inbox>,
+    threads: Vec<(Arc<Mailbox>, JoinHandle<()>)>,
+    calls: Mutex<Calls>,
+}
+
+#[derive(Default)]
+struct Calls {
+    next_id: CallId,
+    /// Which thread serves which call.
+    thread_of: HashMap<CallId, usize>,
+}
+
+impl Plane {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system has no descriptors or threads left.
+    pub fn new(settings: PlaneSettings) -> std::io::Result<Self> {
+        let mut plane = Self {
+            inbox: Arc::new(Inbox::new()?),
+            threads: Vec::new(),
+            calls: Mutex::default(),
+        };
+        for n in 0..settings.threads.max(1) {
+            let mailbox = Arc::new(Mailbox::new()?);
+            let interval_ns = settings.delivery_interval_ns;
+            let worker = Worker::new(Arc::clone(&mailbox), Arc::clone(&plane.inbox), interval_ns)?;
+            let thread = Builder::new()
+                .name(format!("media-{n}"))
+                .spawn(|| worker.run())?;
+            plane.threads.push((mailbox, thread));
+        }
+        Ok(plane)
+    }
+
+    /// Where the owner learns what the calls have for it.
+    #[must_use]
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// Lets the thread with the fewest calls carry one more. It reads `sockets`, of which it has
+    /// its own descriptors, from now on; it sends when it has a [`Route`].
+    ///
+    /// # Errors
+    /// More sockets than a call can have (256).
+    pub fn add(
+        &self,
+        engine: Arc<Mutex<Engine>>,
+        sockets: Vec<OwnedFd>,
+    ) -> std::io::Result<Arc<Link>> {
+        if sockets.len() > MAX_SOCKETS {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
+        let mut calls = lock(&self.calls);
+        let id = calls.next_id;
+        calls.next_id += 1;
+        let load = |thread: &usize| calls.thread_of.values().filter(|t| *t == thread).count();
+        let thread = (0..self.threads.len()).min_by_key(load).unwrap_or(0);
+        calls.thread_of.insert(id, thread);
+        drop(calls);
+        let link = Arc::new(Link::new(id, engine));
+        self.post(id, Command::Add(Arc::clone(&link), sockets));
+        Ok(link)
+    }
+
+    /// Says which way a call's media goes from now on.
+    pub fn set_route(&self, id: CallId, route: Route) {
+        self.post(id, Command::SetRoute(id, route));
+    }
+
+    /// Makes the thread look at an engine that the owner has touched.
+    pub fn look(&self, id: CallId) {
+        self.post(id, Command::Look(id));
+    }
+
+    /// Ends a call on its thread, after what its engine still has to send.
+    pub fn remove(&self, id: CallId) {
+        self.post(id, Command::Remove(id));
+        lock(&self.calls).thread_of.remove(&id);
+    }
+
+    /// Calls on the plane.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        lock(&self.calls).thread_of.len()
+    }
+
+    fn post(&self, id: CallId, command: Command) {
+        let thread = lock(&self.calls).thread_of.get(&id).copied();
+        if let Some((mailbox, _)) = thread.and_then(|thread| self.threads.get(thread)) {
+            mailbox.post(command);
+        }
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        for (mailbox, _) in &self.threads {
+            mailbox.post(Command::Stop);
+        }
+        for (_, thread) in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+    }
+}

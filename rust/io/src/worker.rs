@@ -1,0 +1,182 @@
+//! A thread's loop.
+
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use rustix::event::{Timespec, epoll};
+
+use crate::call::{Call, Tell};
+use crate::clock::now_ns;
+use crate::inbox::Inbox;
+use crate::link::{CallId, Link, Route};
+use crate::lock;
+use crate::timers::Timers;
+use crate::wakeup::Wakeup;
+
+const NS_PER_S: u64 = 1_000_000_000;
+/// Sockets that are looked at before the timers are again.
+const MAX_EVENTS: usize = 64;
+/// A call's sockets are told apart by the low bits of their key.
+const SOCKET_BITS: u32 = 8;
+pub(crate) const MAX_SOCKETS: usize = 1 << SOCKET_BITS;
+/// No call and socket have this key.
+const WAKEUP_KEY: u64 = u64::MAX;
+
+/// What a thread is asked to do.
+pub(crate) enum Command {
+    Add(Arc<Link>, Vec<OwnedFd>),
+    SetRoute(CallId, Route),
+    /// The owner has touched the engine.
+    Look(CallId),
+    /// Send what the engine has left and let go of the sockets.
+    Remove(CallId),
+    Stop,
+}
+
+/// Commands on their way to a thread.
+pub(crate) struct Mailbox {
+    wakeup: Wakeup,
+    commands: Mutex<Vec<Command>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            wakeup: Wakeup::new()?,
+            commands: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn post(&self, command: Command) {
+        lock(&self.commands).push(command);
+        self.wakeup.wake();
+    }
+}
+
+/// The calls of one thread.
+pub(crate) struct Worker {
+    epoll: OwnedFd,
+    mailbox: Arc<Mailbox>,
+    inbox: Arc<Inbox>,
+    calls: HashMap<CallId, Call>,
+    timers: Timers,
+    delivery_interval_ns: u64,
+    owner_is_to_wake: bool,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        mailbox: Arc<Mailbox>,
+        inbox: Arc<Inbox>,
+        delivery_interval_ns: u64,
+    ) -> std::io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let key = epoll::EventData::new_u64(WAKEUP_KEY);
+        epoll::add(&epoll, &mailbox.wakeup, key, epoll::EventFlags::IN)?;
+        Ok(Self {
+            epoll,
+            mailbox,
+            inbox,
+            calls: HashMap::new(),
+            timers: Timers::default(),
+            delivery_interval_ns,
+            owner_is_to_wake: false,
+        })
+    }
+
+    /// Serves until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
+        loop {
+            if !self.run_commands() {
+                return;
+            }
+            self.run_timers();
+            if std::mem::take(&mut self.owner_is_to_wake) {
+                self.inbox.wake();
+            }
+            let timeout = self.timeout();
+            let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
+                continue; // interrupted
+            };
+            for event in events {
+                let key = event.data.u64();
+                if key == WAKEUP_KEY {
+                    self.mailbox.wakeup.clear();
+                } else {
+                    let socket = key as usize % MAX_SOCKETS;
+                    self.run_call(key >> SOCKET_BITS, |call, now_ns| call.read(socket, now_ns));
+                }
+            }
+        }
+    }
+
+    /// How long to wait: in whole milliseconds, which lets calls share a waking.
+    fn timeout(&self) -> Option<Timespec> {
+        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns());
+        Some(Timespec {
+            tv_sec: (wait_ns / NS_PER_S) as i64,
+            tv_nsec: (wait_ns % NS_PER_S) as i64,
+        })
+    }
+
+    fn run_timers(&mut self) {
+        while let Some((_, id)) = self.timers.pop_due(now_ns()) {
+            self.run_call(id, Call::handle_timeout);
+        }
+    }
+
+    /// Lets a call do something, then sees to its timer and its owner.
+    fn run_call(&mut self, id: CallId, work: impl FnOnce(&mut Call, u64) -> Tell) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if work(call, now_ns()) == Tell::Now && call.link.needs_listing() {
+            self.inbox.list(&call.link);
+            self.owner_is_to_wake = true;
+        }
+        self.timers.set(id, call.due_ns());
+    }
+
+    /// False: stop.
+    fn run_commands(&mut self) -> bool {
+        let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
+        for command in commands {
+            match command {
+                Command::Add(link, sockets) => self.add(link, sockets),
+                Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
+                    call.route = route;
+                    call.look(now_ns)
+                }),
+                Command::Look(id) => self.run_call(id, Call::look),
+                Command::Remove(id) => self.remove(id),
+                Command::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>) {
+        let id = link.id();
+        for (socket, fd) in sockets.iter().enumerate() {
+            let key = epoll::EventData::new_u64(id << SOCKET_BITS | socket as u64);
+            // Without it the socket is deaf, and the peer's consent checks end the call.
+            let _ = epoll::add(&self.epoll, fd, key, epoll::EventFlags::IN);
+        }
+        let call = Call::new(link, sockets, self.delivery_interval_ns);
+        self.calls.insert(id, call);
+    }
+
+    fn remove(&mut self, id: CallId) {
+        self.run_call(id, Call::look);
+        self.timers.set(id, None);
+        if let Some(call) = self.calls.remove(&id) {
+            for fd in &call.sockets {
+                // Closing is not enough: the owner has the same socket open.
+                let _ = epoll::delete(&self.epoll, fd);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+"""What runs in the lab: coturn, dnsmasq, tinyproxy, certificates, and the probe itself."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.certificates import issue, make_authority
+from lab.network import HERE, Names, Network
+
+PEER_PORT = 3480
+PROXY_PORT = 3128
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the probe said."""
+
+    status: int
+    record: dict[str, Any]
+    took_s: float
+    stderr: str
+
+    @property
+    def verdict(self) -> str:
+        return str(self.record["verdict"]["id"])
+
+
+@dataclass
+class Lab:
+    """One network with its servers."""
+
+    names: Names
+    network: Network = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.network = Network(self.names)
+        self.turn_port = self.names.port
+        self.credentials = (self.names.user, self.names.password)
+        """The server's port and the probe's credentials, for others to try the same."""
+
+    @property
+    def folder(self) -> Path:
+        return self.network.folder
+
+    def up(self, mode: str, *, v6: bool = False, impair: tuple[str, ...] = ()) -> None:
+        self.network.up(mode, v6=v6, impair=impair)
+        self._certificates()
+        self._dns()
+
+    def down(self) -> None:
+        self.network.down()
+
+    def coturn(
+        self,
+        *options: str,
+        ip: str | None = None,
+        port: int | None = None,
+        auth: tuple[str, ...] | None = None,
+        certificate: str = "good",
+        v6: bool = False,
+        rfc5780: bool = False,
+    ) -> None:
+        """Start coturn with these options on top of the usual ones."""
+        names = self.names
+        port = names.port if port is None else port
+        self.turn_port = port
+        auth = ("--lt-cred-mech", "-u", f"{names.user}:{names.password}") if auth is None else auth
+        listening = [ip or names.server]
+        if rfc5780:
+            listening.append(names.second)
+        if v6:
+            listening.append(names.server6)
+        count = len(self.network.processes)
+        process = self.network.spawn(
+            "srv",
+            *("turnserver", "-n", "--no-cli", "-f", "-r", names.realm, "-p", str(port)),
+            *(word for each in listening for word in ("-L", each)),
+            *auth,
+            *("--cert", str(self.folder / f"{certificate}.pem")),
+            *("--pkey", str(self.folder / f"{certificate}.key")),
+            *("--log-file", "stdout", "--userdb", str(self.folder / f"turn{count}.sqlite")),
+            *("--pidfile", str(self.folder / f"turn{count}.pid")),
+            *options,
+        )
+        self.network.wait_for_port(process, port)
+
+    def script(self, where: str, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start one of the lab's own programs."""
+        return self.network.spawn(where, sys.executable, str(HERE / name), *arguments)
+
+    def fake_server(self, fault: str) -> None:
+        names = self.names
+        arguments = (names.server, str(names.port), names.user, names.password, fault)
+        process = self.script("srv", "fake_server.py", *arguments)
+        self.network.wait_for_port(process, names.port)
+
+    def hold(self, count: int) -> None:
+        """Another client takes `count` allocations."""
+        names = self.names
+        process = self.script(
+            "peer", "hold.py", names.server, str(names.port), names.user, names.password, str(count)
+        )
+        log = self.folder / f"{Path(sys.executable).name}-{len(self.network.processes) - 1}.log"
+        ends = time.monotonic() + 10
+        while time.monotonic() < ends and "holding" not in log.read_text():
+            if process.poll() is not None:
+                raise RuntimeError(log.read_text())
+            time.sleep(0.02)
+
+    def echo_peer(self) -> str:
+        """Start the echoing peer; its address."""
+        process = self.script("peer", "echo.py", str(PEER_PORT))
+        self.network.wait_for_port(process, PEER_PORT)
+        return f"{self.names.peer}:{PEER_PORT}"
+
+    def proxy(self, *ports: int) -> str:
+        """Start tinyproxy on the router; its URL."""
+        lan = self.network.lan
+        config = self.folder / "tinyproxy.conf"
+        lines = [f"Port {PROXY_PORT}", f"Listen {lan}.1", "Timeout 600", "MaxClients 50"]
+        config.write_text("\n".join([*lines, *(f"ConnectPort {port}" for port in ports), ""]))
+        process = self.network.spawn("rtr", "tinyproxy", "-d", "-c", str(config))
+        self.network.wait_for_port(process, PROXY_PORT)
+        return f"http://{lan}.1:{PROXY_PORT}"
+
+    def intercept(self, port: int) -> None:
+        """Put an inspecting box in front of TCP `port`."""
+        self.network.nft(
+            "rtr",
+            f"""
+table ip inspect {{
+ chain inwards {{
+  type nat hook prerouting priority -100;
+  iifname "lan" tcp dport {port} redirect to :8443
+ }}
+}}
+""",
+        )
+        files = (str(self.folder / "corp.pem"), str(self.folder / "corp.key"))
+        process = self.script("rtr", "intercept.py", "8443", *files, self.names.server, str(port))
+        self.network.wait_for_port(process, 8443)
+
+    def probe(self, *arguments: str, credentials: tuple[str, str] | None | bool = True) -> Answer:
+        """Run the command behind the NAT, as a user would."""
+        if credentials is True:
+            credentials = (self.names.user, self.names.password)
+        extra: list[str] = []
+        if isinstance(credentials, tuple):
+            self.credentials = credentials
+            (self.folder / "password").write_text(credentials[1] + "\n")
+            extra = ["--username", credentials[0], "--password-file", str(self.folder / "password")]
+        command = [
+            *("ip", "netns", "exec", self.network.ns("cli")),
+            *(sys.executable, "-c", "from voicectl.cli import main; main()", "probe", "--json"),
+        ]
+        clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+        began = time.monotonic()
+        done = subprocess.run(
+            [*command, *extra, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.folder,
+            env=clean,
+        )
+        took_s = time.monotonic() - began
+        lines = done.stdout.splitlines()
+        record = json.loads(lines[0]) if lines else {"verdict": {"id": "none"}}
+        return Answer(done.returncode, record, took_s, done.stderr)
+
+    @property
+    def ca(self) -> tuple[str, str]:
+        return "--ca", str(self.folder / "lab-authority.pem")
+
+    def _certificates(self) -> None:
+        names = self.names
+        own = [names.turn, names.v4_only, names.v6_only]
+        authority = make_authority(self.folder, "lab authority")
+        issue(self.folder, "good", authority, own)
+        issue(self.folder, "expired", authority, own, expired=True)
+        issue(self.folder, "othername", authority, [names.other])
+        corporate = make_authority(self.folder, "CorpProxy Issuing CA")
+        issue(self.folder, "corp", corporate, own)
+
+    def _dns(self) -> None:
+        names = self.names
+        domain = names.domain
+        dead = 4000 + names.seed % 500
+        lines = [
+            "no-resolv",
+            "no-hosts",
+            "bind-interfaces",
+            "listen-address=203.0.113.253,2001:db8:1::53",
+            "user=root",
+            "pid-file=",
+            "local=/test/",
+            f"host-record={names.turn},{names.server},{names.server6}",
+            f"host-record={names.v4_only},{names.server}",
+            f"host-record={names.v6_only},{names.server6}",
+            f"host-record={names.other},{names.server}",
+            f"txt-record=empty.{domain},nothing here",
+            f"srv-host=_turn._udp.{domain},{names.v4_only},{names.port},10,5",
+            f"srv-host=_turn._tcp.{domain},{names.v4_only},{names.port},10,5",
+            f"srv-host=_turn._udp.dead.{domain},{names.v4_only},{dead},10,5",
+            f"naptr-record={domain},10,0,S,RELAY:turn.udp,,_turn._udp.{domain}",
+            f"naptr-record={domain},20,0,S,RELAY:turn.tcp,,_turn._tcp.{domain}",
+            f"txt-record=dead.{domain},no address of its own",
+        ]
+        config = self.folder / "dnsmasq.conf"
+        config.write_text("\n".join([*lines, ""]))
+        process = self.network.spawn("inet", "dnsmasq", "-k", f"--conf-file={config}")
+        self.network.wait_for_port(process, 53)

@@ -1,0 +1,183 @@
+"""Native threads carry calls: what they take, what they hand back, what they drop."""
+
+import select
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from voicectl._native import Engine, EngineSettings, MediaCall, SrtpSession
+from voicectl.errors import UsageError
+
+if sys.platform != "linux":
+    pytest.skip("Linux only", allow_module_level=True)
+
+from voicectl._native import MediaPlane
+
+PROFILE = "SRTP_AEAD_AES_128_GCM"
+ENGINE_KEYS, PEER_KEYS = bytes(range(28)), bytes(range(100, 128))
+PEER_SSRC = 7
+TIMEOUT_S = 10.0
+
+
+@pytest.fixture
+def plane() -> Iterator[MediaPlane]:
+    plane = MediaPlane(delivery_interval_ms=0)
+    yield plane
+    plane.close()
+
+
+class Call:
+    """An engine on the plane, and the socket of its peer."""
+
+    def __init__(self, plane: MediaPlane, family: int = socket.AF_INET) -> None:
+        self.host = "127.0.0.1" if family == socket.AF_INET else "::1"
+        self.plane = plane
+        self.ours, self.theirs, self.strange = (self.bound(family) for _ in range(3))
+        settings = EngineSettings(sink="eager")
+        self.engine = Engine(settings, now_ns=time.monotonic_ns(), seed=1)
+        self.engine.configure_receive({96: "opus"})
+        self.engine.set_srtp_keys(PROFILE, ENGINE_KEYS, PEER_KEYS)
+        self.srtp = SrtpSession(PROFILE, PEER_KEYS, ENGINE_KEYS)
+        self.call: MediaCall = plane.add(self.engine, [self.ours.fileno()])
+
+    def bound(self, family: int) -> socket.socket:
+        bound = socket.socket(family, socket.SOCK_DGRAM)
+        bound.bind((self.host, 0))
+        bound.settimeout(TIMEOUT_S)
+        return bound
+
+    @property
+    def peer(self) -> tuple[int, str, int]:
+        return (0, self.host, self.theirs.getsockname()[1])
+
+    def send(self, datagram: bytes, *, strange: bool = False) -> None:
+        sender = self.strange if strange else self.theirs
+        sender.sendto(datagram, self.ours.getsockname()[:2])
+
+    def until_ready(self) -> None:
+        readable, _, _ = select.select([self.plane.fileno()], [], [], TIMEOUT_S)
+        assert readable
+        assert self.call.id in self.plane.take_ready()
+
+    def media(self, sequence_number: int) -> bytes:
+        header = bytes([0x80, 96, 0, sequence_number]) + bytes(4) + PEER_SSRC.to_bytes(4)
+        return self.srtp.protect(header + bytes([0xF8, 0xFF, 0xFE]))
+
+    def close(self) -> None:
+        self.call.close()
+        for each in (self.ours, self.theirs, self.strange):
+            each.close()
+
+
+@pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
+def call(request: pytest.FixtureRequest, plane: MediaPlane) -> Iterator[Call]:
+    try:
+        call = Call(plane, request.param)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    yield call
+    call.close()
+
+
+def test_media_of_the_peer_reaches_the_engine_and_its_events_are_told(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    call.send(call.media(1))
+    call.until_ready()
+    assert call.engine.poll_events()
+    assert call.engine.stats().inbound.packets_received == 1
+    assert call.call.stats().first_packet_received_ns is not None
+
+
+def test_the_engine_is_heard_at_its_own_times(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    call.engine.start_sending(ssrc=9, payload_type=96, cname="c")
+    call.call.look()
+    packets = [call.srtp.unprotect(call.theirs.recv(2048)) for _ in range(5)]
+    assert all(packet is not None for packet in packets)
+    assert call.call.stats().first_packet_sent_ns is not None
+
+
+def test_what_is_no_media_is_handed_back_with_its_source(call: Call) -> None:
+    for datagram in (b"\x00\x01stun", b"\x16dtls", b"\xff", b""):
+        call.send(datagram, strange=True)
+        call.until_ready()
+        (item,) = call.call.take_handed_back()
+        assert (item.data, item.socket) == (datagram, 0)
+        assert item.source == (call.host, call.strange.getsockname()[1])
+
+
+def test_media_from_elsewhere_than_a_live_pair_is_dropped_and_counted(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    call.send(call.media(1), strange=True)
+    call.send(b"\x16dtls", strange=True)  # arrives after it
+    call.until_ready()
+    assert call.call.stats().unknown_source == 1
+    assert call.engine.stats().inbound is None
+
+
+def test_forged_and_repeated_media_of_the_peers_address_changes_nothing(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    media = call.media(1)
+    for datagram in (media[:-1] + b"\0", media, media, b"\x80" * 40, b"\x80"):
+        call.send(datagram)
+    call.send(b"\x16dtls")  # arrives after them
+    while not [item for item in call.call.take_handed_back() if item.data == b"\x16dtls"]:
+        call.until_ready()
+    stats = call.engine.stats()
+    assert stats.inbound.packets_received == 1
+    assert (stats.drops.unauthenticated_packets, stats.drops.replayed_packets) == (3, 1)
+
+
+def test_without_a_socket_to_send_on_datagrams_are_handed_back(call: Call) -> None:
+    call.call.set_route([call.peer], None)
+    call.engine.start_sending(ssrc=9, payload_type=96, cname="c")
+    call.call.look()
+    call.until_ready()
+    first = call.call.take_handed_back()[0]
+    assert (first.socket, first.source) == (None, None)
+    assert call.srtp.unprotect(first.data) is not None
+
+
+def test_the_last_packets_go_out_when_a_call_ends(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    call.engine.start_sending(ssrc=9, payload_type=96, cname="c")
+    call.engine.stop(time.monotonic_ns())
+    call.call.close()
+    packets = [call.srtp.unprotect(call.theirs.recv(2048))]
+    while packets[-1][1] < 200:  # RTP
+        packets.append(call.srtp.unprotect(call.theirs.recv(2048)))
+    assert bytes([0x81, 203]) in packets[-1]
+
+
+def test_handed_back_datagrams_that_nobody_takes_are_bounded(call: Call) -> None:
+    for _ in range(300):
+        call.send(b"\x00stun")
+        call.until_ready()
+    assert len(call.call.take_handed_back()) == 256
+    assert call.call.stats().overflowed == 44
+
+
+def test_a_descriptor_that_is_not_open_is_an_os_error(plane: MediaPlane) -> None:
+    engine = Engine(EngineSettings(), now_ns=time.monotonic_ns(), seed=1)
+    for fileno in (-1, 10**6):
+        with pytest.raises(OSError, match=r".+"):
+            plane.add(engine, [fileno])
+    assert plane.call_count == 0
+
+
+def test_a_host_that_is_no_address_is_a_usage_error(call: Call) -> None:
+    with pytest.raises(UsageError, match="no IP address"):
+        call.call.set_route([(0, "example.org", 9)], None)
+
+
+def test_calls_outlive_their_plane_without_harm(plane: MediaPlane) -> None:
+    call = Call(plane)
+    plane.close()
+    call.call.look()
+    call.call.set_route([call.peer], call.peer)
+    call.close()
+    with pytest.raises(ValueError, match="closed"):
+        plane.take_ready()

@@ -1,0 +1,64 @@
+"""Traces are read, written, and played to streams of any length."""
+
+from pathlib import Path
+
+import pytest
+
+from voicectl.errors import UsageError
+from voicectl.netem.trace import format_trace, is_trace, parse_trace
+
+TEXT = "# name: x\nseq,send_ms,arrival_ms\n0,0.000,19.357\n2,40.000,59.5\n1,20.000,\n"
+SHIPPED = sorted((Path(__file__).parents[3] / "benches" / "traces").glob("*.csv"))
+
+
+def test_comments_losses_and_order_are_read() -> None:
+    trace = parse_trace(TEXT)
+    assert [(p.frame, p.send_ns, p.arrival_ns) for p in trace.packets] == [
+        (0, 0, 19_357_000),
+        (1, 20_000_000, None),
+        (2, 40_000_000, 59_500_000),
+    ]
+    assert trace.comments == ["name: x"]
+    assert (trace.sent, trace.lost) == (3, 1)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_trace_survives_being_written(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert is_trace(text)
+    trace = parse_trace(text)
+    assert parse_trace(format_trace(trace)).packets == trace.packets
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("1,2", "2 columns"),
+        ("1,2,3,4", "4 columns"),
+        ("-1,2,3", "seq `-1`"),
+        ("1,twenty,3", "send_ms `twenty`"),
+        ("1,NaN,3", "send_ms `NaN`"),
+        ("1,2,1e300", "arrival_ms `1e300`"),
+        ("1,2,-3", "arrival_ms `-3`"),
+        ("0,1,2", "frame 0 stands twice"),
+    ],
+)
+def test_bad_line_is_named(line: str, named: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse_trace(f"# x\n0,0,1\n{line}\n")
+    assert named in raised.value.message
+    if "twice" not in named:
+        assert "line 3" in raised.value.message
+
+
+def test_trace_without_packets_is_refused() -> None:
+    with pytest.raises(UsageError, match="no packets"):
+        parse_trace("# nothing\nseq,send_ms,arrival_ms\n")
+
+
+def test_stream_longer_than_the_trace_meets_it_again() -> None:
+    link = parse_trace(TEXT).link()
+    start = 7_000_000_000
+    fates = [link.arrivals(start + 20_000_000 * n, 100) for n in range(6)]
+    delays = [fate[0] - (start + 20_000_000 * n) if fate else None for n, fate in enumerate(fates)]
+    assert delays == [19_357_000, None, 19_500_000] * 2

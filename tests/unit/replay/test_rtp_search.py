@@ -1,0 +1,173 @@
+"""RTP is found among everything else that a capture holds, and its payload is recognized."""
+
+import struct
+
+import numpy as np
+import pytest
+from support.captures import START_NS, ethernet, opus_payloads, pcap, rtp, udp4
+
+from voicectl.errors import MediaError, UsageError
+from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
+from voicectl.replay.rtp_search import Found, search_frames
+from voicectl.replay.rtp_stream import Codec
+from voicectl.wire.pcap import read_pcap
+
+OPUS = opus_payloads(60)
+STUN = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+DTLS = b"\x16\xfe\xfd" + bytes(20)
+
+
+def search(*payloads: bytes, spacing_ms: int = 20) -> Found:
+    frames = [
+        (START_NS + n * spacing_ms * 1_000_000, ethernet(udp4(payload)))
+        for n, payload in enumerate(payloads)
+    ]
+    return search_frames(read_pcap(pcap(frames)).frames)
+
+
+def random_bytes(length: int, seed: int) -> bytes:
+    return np.random.default_rng(seed).bytes(length)
+
+
+def encrypted(count: int) -> list[bytes]:
+    return [rtp(n, random_bytes(len(OPUS[n]) + 10, n)) for n in range(count)]
+
+
+def test_opus_is_found_among_stun_and_dtls() -> None:
+    found = search(STUN, DTLS, *(rtp(n, payload) for n, payload in enumerate(OPUS)), STUN)
+    (stream,) = found.streams
+    assert stream.codec is Codec.OPUS
+    assert stream.clock_rate_hz == 48_000
+    assert stream.frame_timestamps == 960
+    assert found.contents == {"STUN": 2, "DTLS": 1}
+
+
+def test_rtp_in_turn_channel_data_is_found() -> None:
+    packets = [rtp(n, payload) for n, payload in enumerate(OPUS)]
+    found = search(*(struct.pack(">HH", 0x4000, len(p)) + p for p in packets))
+    assert found.streams[0].codec is Codec.OPUS
+
+
+def test_opus_with_dtx_is_opus() -> None:
+    speaking = [n for n in range(60) if n % 20 < 8]
+    found = search(
+        *(
+            rtp(index, OPUS[n], timestamp=n * 960, marker=n % 20 == 0)
+            for index, n in enumerate(speaking)
+        )
+    )
+    assert found.streams[0].codec is Codec.OPUS
+
+
+def test_srtp_is_recognized_by_its_payload() -> None:
+    found = search(*encrypted(60))
+    assert found.streams[0].codec is Codec.ENCRYPTED
+    assert found.streams[0].clock_rate_hz == 48_000
+
+
+def test_static_payload_types_are_named() -> None:
+    found = search(*(rtp(n, bytes(160), payload_type=0, timestamp=n * 160) for n in range(20)))
+    assert found.streams[0].codec_name == "PCMU"
+    assert found.streams[0].clock_rate_hz == 8000
+
+
+def test_video_is_not_audio() -> None:
+    packets = [rtp(n, random_bytes(900, n), timestamp=n // 4 * 3000) for n in range(40)]
+    found = search(*packets)
+    assert found.streams[0].codec is Codec.VIDEO
+    with pytest.raises(MediaError, match="video only"):
+        choose_stream(found, None, needs_payload=False)
+
+
+def test_noise_that_looks_like_rtp_is_no_stream() -> None:
+    noise = [bytes([0x80, n]) + random_bytes(30, n) for n in range(100)]
+    constant = [b"\x80\x6f\x12\x34" + bytes(4) + b"\0\0\0\1" + bytes([n]) for n in range(50)]
+    found = search(*noise, *constant)
+    assert found.streams == []
+    assert found.contents == {"other UDP": 150}
+
+
+def test_two_streams_are_told_apart_by_their_ssrc_and_the_longer_goes_first() -> None:
+    packets = []
+    for n, payload in enumerate(OPUS):
+        packets.append(rtp(n, payload, ssrc=1))
+        if n % 2:
+            packets.append(rtp(n // 2, OPUS[n // 2], ssrc=2))
+    found = search(*packets, spacing_ms=10)
+    assert [stream.ssrc for stream in found.streams] == [1, 2]
+    assert choose_stream(found, None, needs_payload=True).ssrc == 1
+    assert choose_stream(found, "0x00000002", needs_payload=True).ssrc == 2
+    with pytest.raises(UsageError) as raised:
+        choose_stream(found, "0x3", needs_payload=True)
+    assert "0x00000001" in (raised.value.hint or "")
+
+
+def test_decodable_stream_is_preferred_to_a_longer_encrypted_one() -> None:
+    opus = [rtp(n, payload, ssrc=5) for n, payload in enumerate(OPUS[:20])]
+    found = search(*encrypted(60), *opus)
+    assert choose_stream(found, None, needs_payload=True).ssrc == 5
+
+
+def test_wrap_of_sequence_number_and_timestamp_loses_nothing() -> None:
+    found = search(
+        *(rtp(65_500 + n, p, timestamp=2**32 - 20_000 + n * 960) for n, p in enumerate(OPUS))
+    )
+    figures = found.streams[0].figures()
+    assert (figures.packets, figures.lost, figures.reordered) == (60, 0, 0)
+    assert figures.jitter_ms == pytest.approx(0, abs=0.001)
+    assert found.streams[0].codec is Codec.OPUS
+
+
+def test_losses_duplicates_and_reordering_are_counted() -> None:
+    order = [0, 1, 2, 4, 3, 5, 5, 8, 9, 10]
+    figures = search(*(rtp(n, OPUS[n]) for n in order)).streams[0].figures()
+    assert figures.packets == 10
+    # 6 and 7 never came; 5 came twice, which RFC 3550 sets against a loss.
+    assert figures.lost == 1
+    assert (figures.duplicates, figures.reordered) == (1, 1)
+
+
+def test_capture_without_rtp_says_what_it_holds() -> None:
+    with pytest.raises(MediaError) as raised:
+        choose_stream(search(*[STUN] * 38, *[DTLS] * 3), None, needs_payload=True)
+    assert "holds no RTP" in raised.value.message
+    assert "41 packets: 38 STUN, 3 DTLS" in (raised.value.detail or "")
+
+
+def test_encrypted_capture_offers_its_timing() -> None:
+    with pytest.raises(MediaError) as raised:
+        choose_stream(search(DTLS, *encrypted(60)), None, needs_payload=True)
+    assert "encrypted" in raised.value.message
+    assert "1 DTLS packet " in (raised.value.detail or "")
+    assert "--headers" in (raised.value.hint or "")
+
+
+def test_payload_type_kept_for_rtcp_is_replaced() -> None:
+    found = search(*(rtp(n, p, payload_type=72) for n, p in enumerate(OPUS)))
+    material = captured_material(found.streams[0], "pcap")
+    assert material.payload_type == 111
+    assert {packet.data[1] & 0x7F for packet in material.packets} == {111}
+
+
+def test_timing_of_a_stream_with_other_frames_than_can_be_made_is_refused() -> None:
+    packets = [rtp(n, bytes(30), payload_type=4, timestamp=n * 240) for n in range(20)]
+    with pytest.raises(MediaError, match="30 ms long"):
+        timing_material(search(*packets, spacing_ms=30).streams[0], "pcap", seed=0)
+
+
+def test_timing_keeps_losses_pauses_and_marks() -> None:
+    # 8 kHz: frames of 160; 3 is lost, 5 to 7 were not sent, and the timestamp jumps before 12.
+    places = [(0, 0), (1, 1), (2, 2), (4, 4), (5, 8), (6, 9), (7, 10), (8, 11), (9, 500_000)]
+    packets = [
+        rtp(number, random_bytes(160, number), payload_type=8, timestamp=frame * 160)
+        for number, frame in places
+    ]
+    material = timing_material(search(*packets).streams[0], "pcap", seed=0)
+    frames = [
+        ((packet.timestamp or 0) - (material.packets[0].timestamp or 0)) // 960
+        for packet in material.packets
+    ]
+    assert frames == [0, 1, 2, 4, 8, 9, 10, 11, 12]
+    numbers = [int.from_bytes(packet.data[2:4], "big") for packet in material.packets]
+    assert [number - numbers[0] for number in numbers] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert [packet.at_ns for packet in material.packets] == [n * 20_000_000 for n in range(9)]

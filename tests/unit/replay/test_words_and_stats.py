@@ -1,0 +1,60 @@
+"""Words lost are counted, and statistics become a trace with as much loss and jitter."""
+
+import pytest
+from support.captures import rtp
+
+from voicectl.replay.material import OfferedPacket
+from voicectl.replay.replay import lost_at_s
+from voicectl.replay.stats_trace import trace_of_stats
+from voicectl.replay.words import lost_words
+from voicectl.wire.rtcstats import StatsDump, StatsSample, StatsSeries
+
+
+@pytest.mark.parametrize(
+    ("said", "understood", "lost"),
+    [
+        ("what time is it", "what time is it", 0),
+        ("what time is it", "", 4),
+        ("what time is it", "what is it", 1),
+        ("what time is it", "it is time what", 3),
+        ("count to twelve", "please count to ten", 1),
+    ],
+)
+def test_words_lost_are_those_missing_in_their_order(said: str, understood: str, lost: int) -> None:
+    assert lost_words(said.split(), understood.split()) == lost
+
+
+def test_trace_has_the_losses_and_the_jitter_of_each_interval() -> None:
+    samples = [
+        StatsSample(0, 0, 0, 0),
+        StatsSample(10_000, 500, 0, 2),
+        StatsSample(20_000, 900, 100, 10),
+    ]
+    series = StatsSeries("pc", 1, samples)
+    dump = StatsDump("rtcstats", [series], [(0, 80.0), (1, 60.0), (2, 100.0)])
+    trace = trace_of_stats(series, dump, seed=1)
+    assert trace.sent == 1000
+    assert [p.arrival_ns is None for p in trace.packets[:500]].count(True) == 0
+    assert [p.arrival_ns is None for p in trace.packets[500:]].count(True) == 100
+    delays = [(p.arrival_ns - p.send_ns) / 1e6 for p in trace.packets if p.arrival_ns is not None]
+    assert min(delays) == pytest.approx(40, abs=1)
+    assert trace.packets == trace_of_stats(series, dump, seed=1).packets
+    assert trace.packets != trace_of_stats(series, dump, seed=2).packets
+
+
+def test_jitter_of_the_trace_is_that_of_the_statistics() -> None:
+    samples = [StatsSample(0, 0, 0, 0), StatsSample(600_000, 30_000, 0, 5.0)]
+    series = StatsSeries("pc", 1, samples)
+    trace = trace_of_stats(series, StatsDump("rtcstats", [series]), seed=1)
+    delays = [(p.arrival_ns or 0) - p.send_ns for p in trace.packets]
+    differences = [abs(b - a) / 1e6 for a, b in zip(delays, delays[1:], strict=False)]
+    assert sum(differences) / len(differences) == pytest.approx(5.0, rel=0.1)
+
+
+def test_lost_packets_are_missed_once_and_late_ones_not_at_all() -> None:
+    numbers = [65_534, 65_535, 2, 1, 5]
+    packets = [
+        OfferedPacket(n * 20_000_000, rtp(number, b""), number * 960)
+        for n, number in enumerate(numbers)
+    ]
+    assert lost_at_s(packets) == [0.04, 0.08, 0.08]

@@ -1,0 +1,74 @@
+"""The `tc netem` line that does on a real interface what an impairment does in the simulation."""
+
+from voicectl.netem.spec import Distribution, Impairment
+from voicectl.units import NS_PER_MS
+
+__all__ = ["netem_lines"]
+
+_DISTRIBUTIONS = {
+    Distribution.NORMAL: "distribution normal",
+    Distribution.UNIFORM: "",
+    Distribution.EXPONENTIAL: "distribution pareto",
+}
+_PACKET_BITS = 8 * 120
+"""Of a 20 ms frame at 32 kbit/s with its headers: netem's queue counts packets."""
+
+
+def netem_lines(impairment: Impairment, *, seed: int, interface: str = "eth0") -> list[str]:
+    """The command, and a comment for each thing that netem does otherwise or not at all."""
+    parts = [f"tc qdisc add dev {interface} root netem"]
+    if impairment.delay_ns or impairment.jitter_ns:
+        parts.append(_delay(impairment))
+    if impairment.loss:
+        parts.append(_loss(impairment))
+    if impairment.duplicate:
+        parts.append(f"duplicate {impairment.duplicate * 100:g}%")
+    if impairment.rate_bps:
+        parts.append(f"rate {impairment.rate_bps / 1000:g}kbit")
+        if impairment.queue_ns:
+            packets = impairment.rate_bps * impairment.queue_ns // (10**9 * _PACKET_BITS)
+            parts.append(f"limit {max(packets, 1)}")
+    parts.append(f"seed {seed}")
+    return [" ".join(parts), *(f"# {note}" for note in _notes(impairment))]
+
+
+def _delay(impairment: Impairment) -> str:
+    delay_ms, jitter_ms = impairment.delay_ns / NS_PER_MS, impairment.jitter_ns / NS_PER_MS
+    if impairment.distribution is Distribution.UNIFORM:
+        # netem's uniform jitter lies on both sides of the delay.
+        delay_ms, jitter_ms = delay_ms + jitter_ms / 2, jitter_ms / 2
+    if not jitter_ms:
+        return f"delay {delay_ms:g}ms"
+    return (
+        f"delay {delay_ms:g}ms {jitter_ms:g}ms {_DISTRIBUTIONS[impairment.distribution]}".rstrip()
+    )
+
+
+def _loss(impairment: Impairment) -> str:
+    if impairment.burst == 1 or impairment.loss >= 1:
+        return f"loss random {impairment.loss * 100:g}%"
+    recover = 1 / impairment.burst
+    enter = impairment.loss * recover / (1 - impairment.loss)
+    return f"loss gemodel {enter * 100:.4g}% {recover * 100:.4g}%"
+
+
+def _notes(impairment: Impairment) -> list[str]:
+    notes = ["`seed` needs iproute2 6.6 or newer; it acts on what leaves the interface"]
+    if impairment.jitter_ns and not impairment.reorder and not impairment.rate_bps:
+        notes.append("netem lets jitter change the order of packets; the simulation keeps it")
+    if impairment.distribution is Distribution.EXPONENTIAL and impairment.jitter_ns:
+        notes.append("netem has no exponential distribution: pareto comes near")
+    missing = [
+        name
+        for name, on in (
+            ("spikes", impairment.spike_every_ns),
+            ("handovers", impairment.hold_every_ns),
+            ("blackouts", impairment.blackout_every_ns),
+            ("route changes", impairment.flap_every_ns),
+            ("clock drift", impairment.drift_ppm),
+        )
+        if on
+    ]
+    if missing:
+        notes.append(f"netem has no {', '.join(missing)}: left out")
+    return notes

@@ -1,0 +1,135 @@
+"""Recorded arrival times: `seq,send_ms,arrival_ms`, an empty arrival is a loss."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from voicectl._native import NetworkLink
+from voicectl.errors import UsageError
+from voicectl.units import NS_PER_MS
+
+__all__ = [
+    "FRAME_NS",
+    "Trace",
+    "TracePacket",
+    "format_trace",
+    "is_trace",
+    "parse_trace",
+]
+
+FRAME_NS = 20 * NS_PER_MS
+"""What `seq` counts in."""
+_COLUMNS = "seq,send_ms,arrival_ms"
+_LONGEST_MS = 86_400_000.0
+"""Times beyond a day are a mistake in the unit."""
+
+
+class TracePacket(NamedTuple):
+    """One packet. Times are on the receiver's clock."""
+
+    frame: int
+    """Which 20 ms of the stream it carries."""
+    send_ns: int
+    arrival_ns: int | None
+    """None: lost."""
+
+
+@dataclass
+class Trace:
+    """The packets of a trace by frame."""
+
+    packets: list[TracePacket] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    """Its `#` lines: name, source, seed, parameters."""
+
+    @property
+    def sent(self) -> int:
+        """How many packets were sent."""
+        return len(self.packets)
+
+    @property
+    def lost(self) -> int:
+        """How many of them did not arrive."""
+        return sum(packet.arrival_ns is None for packet in self.packets)
+
+    def link(self) -> NetworkLink:
+        """A network that does to the n-th packet what happened to the n-th here, over and over."""
+        return NetworkLink.replaying(self.packets)
+
+    @cached_property
+    def frames(self) -> int:
+        """From the first 20 ms to the last, sent or not (DTX)."""
+        return self.packets[-1].frame + 1 if self.packets else 0
+
+
+def is_trace(text: str) -> bool:
+    """Whether a file's beginning looks like a trace."""
+    for line in text.splitlines():
+        line = line.strip()
+        if line and not line.startswith("#"):
+            return line == _COLUMNS or line.count(",") == 2 and line[0].isdigit()
+    return False
+
+
+def parse_trace(text: str) -> Trace:
+    """Read a trace.
+
+    Raises:
+        UsageError: With the line that is no packet, or that there is none.
+    """
+    trace = Trace()
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if line.startswith("#"):
+            trace.comments.append(line.lstrip("# "))
+        elif line and line != _COLUMNS:
+            trace.packets.append(_parse_line(line, number))
+    if not trace.packets:
+        raise UsageError("the trace holds no packets", hint=f"a line a packet: {_COLUMNS}")
+    trace.packets.sort(key=lambda packet: packet.frame)
+    for before, after in zip(trace.packets, trace.packets[1:], strict=False):
+        if before.frame == after.frame:
+            raise UsageError(
+                f"frame {after.frame} stands twice in the trace", hint="each frame is one line"
+            )
+    return trace
+
+
+def format_trace(trace: Trace) -> str:
+    """The text that `parse_trace` reads the same trace from."""
+    lines = [*(f"# {comment}" for comment in trace.comments), _COLUMNS]
+    for packet in trace.packets:
+        arrival = "" if packet.arrival_ns is None else f"{packet.arrival_ns / NS_PER_MS:.3f}"
+        lines.append(f"{packet.frame},{packet.send_ns / NS_PER_MS:.3f},{arrival}")
+    return "\n".join(lines) + "\n"
+
+
+def _parse_line(line: str, number: int) -> TracePacket:
+    columns = [column.strip() for column in line.split(",")]
+    if len(columns) != 3:
+        raise _wrong(number, f"{len(columns)} columns")
+    frame, send, arrival = columns
+    if not (frame.isascii() and frame.isdigit()) or len(frame) > 9:
+        raise _wrong(number, f"seq `{frame}`")
+    return TracePacket(
+        int(frame),
+        _time_ns(send, number, "send_ms"),
+        _time_ns(arrival, number, "arrival_ms") if arrival else None,
+    )
+
+
+def _time_ns(text: str, number: int, column: str) -> int:
+    try:
+        ms = float(text)
+    except ValueError:
+        ms = -1.0
+    if not 0.0 <= ms < _LONGEST_MS:
+        raise _wrong(number, f"{column} `{text}`")
+    return round(ms * NS_PER_MS)
+
+
+def _wrong(number: int, what: str) -> UsageError:
+    return UsageError(
+        f"line {number} of the trace cannot be read: {what}",
+        hint=f"a line a packet: {_COLUMNS}, an empty arrival_ms is a loss",
+    )

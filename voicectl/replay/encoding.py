@@ -1,0 +1,86 @@
+"""Speech turned into RTP packets by the real sender, on a virtual clock."""
+
+import struct
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicectl import _native
+from voicectl.replay.material import SAMPLE_RATE_HZ, CleanSpeech, OfferedPacket
+from voicectl.units import NS_PER_MS
+
+__all__ = [
+    "FRAME_LENGTHS_MS",
+    "PAYLOAD_TYPE",
+    "clean_speech",
+    "encode",
+    "relabelled",
+    "timestamp_of",
+]
+
+FRAME_LENGTHS_MS = (10, 20, 40, 60)
+"""What the sender can put into one packet."""
+PAYLOAD_TYPE = 111
+_SSRC = 0x766F6963
+_TICK_NS = 10 * NS_PER_MS
+
+
+def encode(
+    pcm: NDArray[np.int16],
+    *,
+    seed: int,
+    frame_ms: int = 20,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> list[OfferedPacket]:
+    """Send speech at 48 kHz from its first sample to its last; at 32 kbit/s with LBRR.
+
+    Times are those of a sender that begins at 0, so that the first packet is at its first tick.
+    """
+    settings = _native.EngineSettings(sink="eager", frame_ms=frame_ms)
+    engine = _native.Engine(settings, now_ns=0, seed=seed)
+    frame_samples = SAMPLE_RATE_HZ * frame_ms // 1000
+    frames = -(-len(pcm) // frame_samples)
+    engine.start_sending(ssrc=_SSRC, payload_type=PAYLOAD_TYPE, cname="replay")
+    packets: list[OfferedPacket] = []
+    queued, sent = 0, 0
+    while sent < frames:
+        if queued < len(pcm):
+            queued += engine.queue_audio(pcm[queued : queued + SAMPLE_RATE_HZ], SAMPLE_RATE_HZ)
+            if queued == len(pcm):
+                engine.finish_audio()
+        due_ns = engine.next_timeout()
+        if due_ns is None:
+            break
+        engine.handle_timeout(due_ns)
+        for data in engine.poll_transmit():
+            timestamp = timestamp_of(data)
+            packets.append(OfferedPacket(due_ns, data, timestamp))
+            sent += timestamp is not None
+        on_progress(sent / frames)
+        engine.poll_events()
+    return packets
+
+
+def clean_speech(
+    pcm: NDArray[np.int16], first: OfferedPacket, *, lines: tuple[str, ...] = ()
+) -> CleanSpeech:
+    """The speech that `encode` sent, and where it comes out: Opus looks ahead."""
+    ahead = _native.OpusEncoder().lookahead_samples
+    return CleanSpeech(pcm, ((first.timestamp or 0) + ahead) & 0xFFFFFFFF, lines)
+
+
+def timestamp_of(datagram: bytes) -> int | None:
+    """The RTP timestamp of a packet that the sender made, None of its RTCP (RFC 5761 §4)."""
+    if 192 <= datagram[1] <= 223:
+        return None
+    return int.from_bytes(datagram[4:8], "big")
+
+
+def relabelled(
+    datagram: bytes, *, sequence_number: int, timestamp: int, marker: bool
+) -> OfferedPacket:
+    """The packet of `encode` with another place in the stream, at time 0."""
+    flags = datagram[1] & 0x7F | marker << 7
+    place = struct.pack(">BHI", flags, sequence_number & 0xFFFF, timestamp & 0xFFFFFFFF)
+    return OfferedPacket(0, datagram[:1] + place + datagram[8:], timestamp & 0xFFFFFFFF)

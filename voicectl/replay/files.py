@@ -1,0 +1,187 @@
+"""What a file is, by its bytes, and the stream in it that is to be replayed."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicectl._native import Resampler
+from voicectl.device.wav import read_audio
+from voicectl.errors import MediaError, UsageError
+from voicectl.netem.trace import Trace, is_trace, parse_trace
+from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
+from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
+from voicectl.replay.made_speech import trace_material
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material
+from voicectl.replay.rtp_search import Found, search_dump, search_frames
+from voicectl.replay.stats_trace import trace_of_stats
+from voicectl.wire.capture import Damage
+from voicectl.wire.pcap import is_pcap, read_pcap
+from voicectl.wire.pcapng import is_pcapng, read_pcapng
+from voicectl.wire.rtcstats import is_stats_dump, read_stats_dump
+from voicectl.wire.rtpdump import is_rtpdump, read_rtpdump
+
+__all__ = ["Choice", "open_material", "read_trace"]
+
+_MAX_BYTES = 1 << 30
+_AUDIO_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
+_SHOWN_DAMAGE = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a file is replayed."""
+
+    headers: bool = False
+    """Only the timing of an encrypted capture, with speech of our own."""
+    stream: str | None = None
+    """The SSRC, where there are several."""
+    seed: int = 0
+
+
+def open_material(
+    path: Path, choice: Choice, on_progress: Callable[[float], None] = lambda share: None
+) -> Material:
+    """Read a file of any kind that `replay` knows.
+
+    Raises:
+        UsageError: It is missing, unreadable or too large, or the choice does not fit it.
+        MediaError: It holds nothing that can be replayed; says what it holds instead.
+    """
+    data = read_file(path)
+    try:
+        if data.startswith(_AUDIO_MAGICS):
+            return _spoken(path, choice, on_progress)
+        if is_pcap(data):
+            capture = read_pcap(data)
+            return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
+        if is_pcapng(data):
+            capture = read_pcapng(data)
+            return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
+        if is_rtpdump(data):
+            dump = read_rtpdump(data)
+            return _captured("rtpdump", search_dump(dump), dump.damage, choice)
+        if is_stats_dump(data):
+            return _from_stats(data, choice, on_progress)
+        text = _text(data)
+        if text is not None and is_trace(text):
+            trace = parse_trace(text)
+            return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
+    except MediaError as error:
+        error.message = f"{path}: {error.message}"
+        raise
+    raise MediaError(
+        f"{path} is of no kind that replay reads",
+        hint="it reads wav, flac, pcap, pcapng, rtpdump, a trace csv, rtcstats and webrtc-internals"
+        " dumps",
+    )
+
+
+def read_trace(path: Path) -> Trace:
+    """A trace for `--network`.
+
+    Raises:
+        UsageError: It is missing, unreadable, or none.
+    """
+    text = _text(read_file(path))
+    if text is None or not is_trace(text):
+        raise UsageError(
+            f"{path} is no trace",
+            hint="--network takes a profile, a trace csv (seq,send_ms,arrival_ms) or "
+            "loss=2%,delay=40ms",
+        )
+    return parse_trace(text)
+
+
+def read_file(path: Path) -> bytes:
+    """All bytes of a file, unpacked where it is gzipped.
+
+    Raises:
+        UsageError: It is missing, unreadable or too large.
+        MediaError: It breaks off within its compression.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file", hint="give a recording, a capture or a trace")
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UsageError(f"{path} is larger than 1 GiB", hint="cut it with `editcap`")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    return _unpacked(path, data) if data.startswith(b"\x1f\x8b") else data
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(data, _MAX_BYTES)
+    except zlib.error as error:
+        raise MediaError(f"{path} is damaged within its compression: {error}") from error
+    if unpacker.unconsumed_tail:
+        raise UsageError(f"{path} is larger than 1 GiB unpacked", hint="cut it with `editcap`")
+    return unpacked
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _spoken(path: Path, choice: Choice, on_progress: Callable[[float], None]) -> Material:
+    audio = read_audio(path)
+    if audio.sample_rate_hz == SAMPLE_RATE_HZ:
+        pcm = audio.pcm
+    else:
+        pcm = Resampler(audio.sample_rate_hz, SAMPLE_RATE_HZ, quality="high").convert(audio.pcm)
+    packets = encode(pcm, seed=choice.seed, on_progress=on_progress)
+    first = next(packet for packet in packets if packet.timestamp is not None)
+    return Material(
+        format="audio",
+        packets=packets,
+        payload_type=PAYLOAD_TYPE,
+        frame_samples=SAMPLE_RATE_HZ // 50,
+        speech=clean_speech(pcm, first),
+        sent=sum(packet.timestamp is not None for packet in packets),
+        description={"sample_rate_hz": audio.sample_rate_hz},
+    )
+
+
+def _captured(form: str, found: Found, damage: list[Damage], choice: Choice) -> Material:
+    stream = choose_stream(found, choice.stream, needs_payload=not choice.headers)
+    if choice.headers:
+        material = timing_material(stream, form, seed=choice.seed)
+    else:
+        material = captured_material(stream, form)
+    others = [other for other in found.streams if other is not stream]
+    if others:
+        listed = ", ".join(f"{o.label} ({o.codec_name}, {len(o.packets)})" for o in others[:4])
+        material.notes.append(f"left out: {listed}; --stream takes one of them")
+    material.notes += [f"damaged {place}" for place in damage[:_SHOWN_DAMAGE]]
+    if len(damage) > _SHOWN_DAMAGE:
+        material.notes.append(f"and {len(damage) - _SHOWN_DAMAGE} more damaged places")
+    return material
+
+
+def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None]) -> Material:
+    dump = read_stats_dump(data)
+    if not dump.series:
+        raise MediaError(
+            f"the {dump.format} dump tells of no received audio",
+            hint="take it while a call goes on, at the end that heard the trouble",
+        )
+    series = dump.series[0]
+    trace = trace_of_stats(series, dump, seed=choice.seed)
+    if not any(packet.arrival_ns is not None for packet in trace.packets):
+        raise MediaError(
+            f"no packet of the {dump.format} dump's audio arrived",
+            hint="there is nothing to replay; `voicectl probe` finds out why media does not flow",
+        )
+    material = trace_material(trace, dump.format, seed=choice.seed, on_progress=on_progress)
+    material.description["ssrc"] = f"0x{series.ssrc:08x}"
+    material.notes.append(
+        "statistics tell how much was lost and how much it jittered, not when: that is drawn"
+    )
+    material.notes += [f"damaged {place}" for place in dump.damage[:_SHOWN_DAMAGE]]
+    return material

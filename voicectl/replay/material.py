@@ -1,0 +1,76 @@
+"""What a replay starts from, whatever the file: RTP packets, their times, and what was said."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicectl._native import NetworkLink
+from voicectl.replay.rtp_stream import ReceptionFigures
+
+__all__ = ["CleanSpeech", "Material", "OfferedPacket", "across"]
+
+SAMPLE_RATE_HZ = 48_000
+"""Of the speech: Opus' own and its RTP clock's."""
+
+
+class OfferedPacket(NamedTuple):
+    """A packet and the time at which it is offered to the network, or to the pipeline."""
+
+    at_ns: int
+    """From the first packet on."""
+    data: bytes
+    timestamp: int | None
+    """The RTP timestamp; None: RTCP."""
+
+
+@dataclass(frozen=True)
+class CleanSpeech:
+    """What was said, as it went into the encoder."""
+
+    pcm: NDArray[np.int16]
+    """Mono at 48 kHz, shape (samples,)."""
+    timestamp: int
+    """The RTP timestamp at which `pcm[0]` comes out of a decoder."""
+    lines: tuple[str, ...] = ()
+    """The utterances it is made of, where they are known: a recognizer can be held to them."""
+
+
+@dataclass
+class Material:
+    """One stream to be replayed."""
+
+    format: str
+    """Of the file: `wav`, `pcap`, …"""
+    packets: list[OfferedPacket]
+    """In the order of their times."""
+    payload_type: int
+    frame_samples: int
+    """Of a packet at 48 kHz."""
+    speech: CleanSpeech | None = None
+    """None: only the packets are known."""
+    reception: ReceptionFigures | None = None
+    """Of a capture's stream, as it was captured."""
+    sent: int | None = None
+    """Packets that were sent, where the file tells; the lost ones are not among `packets`."""
+    description: dict[str, str | int | float] = field(default_factory=dict)
+    """What is worth telling about the stream, by name."""
+    notes: list[str] = field(default_factory=list)
+    """For people: what was chosen, left out or made up."""
+
+    @property
+    def duration_ns(self) -> int:
+        """From the first packet offered to the last."""
+        return self.packets[-1].at_ns - self.packets[0].at_ns
+
+
+def across(packets: list[OfferedPacket], link: NetworkLink) -> list[OfferedPacket]:
+    """The packets as they arrive at the far end of `link`, in that order; RTCP is left out."""
+    arrived = [
+        packet._replace(at_ns=at_ns)
+        for packet in packets
+        if packet.timestamp is not None
+        for at_ns in link.arrivals(packet.at_ns, len(packet.data))
+    ]
+    return sorted(arrived, key=lambda packet: packet.at_ns)

@@ -1,0 +1,58 @@
+"""The network that `--network` names: a profile, a trace file, or a text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicectl._native import NetworkLink
+from voicectl.netem.profiles import PROFILES, find_profile
+from voicectl.netem.spec import Impairment, format_spec, parse_spec
+from voicectl.netem.tc import netem_lines
+from voicectl.netem.trace import Trace
+from voicectl.replay.files import read_trace
+
+__all__ = ["Network", "find_network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What lies between the sender, or the capture, and the replayed receiver."""
+
+    name: str
+    impairment: Impairment | None = None
+    trace: Trace | None = None
+    cite: str | None = None
+
+    def link(self, seed: int) -> NetworkLink:
+        """A fresh one: each run begins with the first packet."""
+        if self.trace is not None:
+            return self.trace.link()
+        return (self.impairment or Impairment()).link(seed=seed)
+
+    def fields(self) -> dict[str, str]:
+        """As it stands in the JSON."""
+        fields = {"name": self.name}
+        if self.impairment is not None:
+            fields["spec"] = format_spec(self.impairment)
+        if self.cite is not None:
+            fields["cite"] = self.cite
+        return fields
+
+    def netem(self, seed: int) -> list[str]:
+        """The `tc netem` line and what it leaves out."""
+        if self.impairment is None:
+            return [f"# {self.name}: netem does not play traces"]
+        return netem_lines(self.impairment, seed=seed)
+
+
+def find_network(text: str) -> Network:
+    """What is meant by the value of `--network`.
+
+    Raises:
+        UsageError: It is no profile, no trace and no text of the form `loss=2%,delay=40ms`.
+    """
+    if "=" in text:
+        return Network(text, impairment=parse_spec(text))
+    if text.lower() not in PROFILES and Path(text).is_file():
+        return Network(Path(text).stem, trace=read_trace(Path(text)))
+    profile = find_profile(text)
+    return Network(profile.name, impairment=profile.impairment, cite=profile.cite)

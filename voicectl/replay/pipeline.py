@@ -1,0 +1,287 @@
+"""Runs arriving packets through the real pipeline on a virtual clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicectl import _native
+from voicectl.replay.material import OfferedPacket
+from voicectl.units import NS_PER_MS, NS_PER_S
+
+__all__ = ["Played", "Strategy", "Window", "play"]
+
+_WINDOW_NS = 100 * NS_PER_MS
+_TICK_NS = 10 * NS_PER_MS
+_LONGEST_TAIL_NS = 3 * NS_PER_S
+"""After the last packet: a buffer holds less."""
+_MAX_GAP_NS = 3600 * NS_PER_S
+
+
+class Strategy(StrEnum):
+    """Whom the audio is for, and how a buffer for ears leans."""
+
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+    EAGER = "eager"
+
+    @property
+    def settings(self) -> _native.EngineSettings:
+        """Of a receiver with this strategy."""
+        match self:
+            case Strategy.EAGER:
+                return _native.EngineSettings(sink="eager")
+            case Strategy.CONSERVATIVE:
+                return _native.EngineSettings(strategy="conservative")
+            case Strategy.AGGRESSIVE:
+                return _native.EngineSettings(strategy="aggressive")
+            case Strategy.BALANCED:
+                return _native.EngineSettings(strategy="balanced")
+
+
+class Window(NamedTuple):
+    """A tenth of a second of a run. Sums, so that windows can be joined."""
+
+    at_ns: int
+    """Its end, from the first packet's arrival."""
+    emitted_samples: int
+    delay_ms: float
+    """Times `emitted_samples`, as the sums of W3C webrtc-stats are."""
+    target_ms: float
+    concealed_samples: int
+    skipped_samples: int
+
+
+class Block(NamedTuple):
+    """Audio as it came out."""
+
+    pcm: NDArray[np.int16]
+    at_ns: int
+    media_samples: int
+    concealed: list[tuple[int, int]]
+
+
+@dataclass
+class Played:
+    """What came out of a run, at 48 kHz."""
+
+    strategy: Strategy
+    stats: _native.InboundRtpStats
+    drops: _native.EngineDrops
+    windows: list[Window] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    first_timestamp: int = 0
+    """The RTP timestamp of media time 0."""
+
+    @property
+    def sink(self) -> Literal["playout", "eager"]:
+        """Whom it is for."""
+        return "eager" if self.strategy is Strategy.EAGER else "playout"
+
+    def heard(self) -> NDArray[np.int16]:
+        """The audio as it was heard: in the order in which it came out, time-scaled as it was.
+
+        Eager audio has no rhythm of its own: it is given in media time, gaps as silence.
+        """
+        if self.strategy is Strategy.EAGER:
+            return self.in_media_time()
+        return np.concatenate([np.zeros(0, np.int16), *(block.pcm for block in self.blocks)])
+
+    def in_media_time(self) -> NDArray[np.int16]:
+        """The audio put back to when it was said: what was stretched overlaps, a gap is silence."""
+        length = max((b.media_samples + len(b.pcm) for b in self.blocks), default=0)
+        pcm = np.zeros(max(length, 0), np.int16)
+        for block in self.blocks:
+            begin = max(-block.media_samples, 0)
+            start = block.media_samples + begin
+            pcm[start : start + len(block.pcm) - begin] = block.pcm[begin:]
+        return pcm
+
+    def concealed_ranges(self) -> list[tuple[int, int]]:
+        """Where `heard()` was made up."""
+        ranges, position = [], 0
+        for block in self.blocks:
+            start = block.media_samples if self.strategy is Strategy.EAGER else position
+            ranges += [(start + begin, start + end) for begin, end in block.concealed]
+            position += len(block.pcm)
+        return ranges
+
+
+def play(
+    packets: list[OfferedPacket],
+    strategy: Strategy,
+    *,
+    payload_type: int,
+    frame_samples: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Played | None:
+    """Give the packets to a receiver at their times and take what comes out until all is played.
+
+    The same packets give the same result on every run. None: no packet was taken.
+
+    Args:
+        packets: In the order of their arrival, RTP and RTCP.
+        strategy: Of the receiver.
+        payload_type: Which of them is Opus.
+        frame_samples: Of a packet at 48 kHz, to know where the stream ends.
+        on_progress: Told the share that is done.
+    """
+    if not packets:
+        return None
+    run = _Run(strategy, payload_type, packets[0].at_ns)
+    last_ns = packets[-1].at_ns
+    span_ns = max(last_ns - packets[0].at_ns, 1)
+    for packet in packets:
+        if run.advance(packet.at_ns):
+            on_progress((packet.at_ns - packets[0].at_ns) / span_ns)
+        run.take(packet)
+    run.finish(last_ns, frame_samples)
+    on_progress(1.0)
+    return run.played()
+
+
+class _Run:
+    def __init__(self, strategy: Strategy, payload_type: int, start_ns: int) -> None:
+        self._strategy = strategy
+        self._start_ns = start_ns
+        self._engine = _native.Engine(strategy.settings, now_ns=start_ns, seed=0)
+        self._engine.configure_receive({payload_type: "opus"})
+        self._next_window_ns = start_ns + _WINDOW_NS
+        self._windows: list[Window] = []
+        self._blocks: list[Block] = []
+        self._before: _native.InboundRtpStats | None = None
+        self._waiting: list[int] = []
+        """Timestamps that came before the first frame went."""
+        self._first_timestamp: int | None = None
+        self._highest_timestamp = 0
+        self._final: _native.EngineStats | None = None
+        """As of before the tick in which there was nothing left to play."""
+
+    def advance(self, now_ns: int) -> bool:
+        """Run what is due before `now_ns`; whether a window ended on the way.
+
+        A tick at `now_ns` itself waits for the packets of that moment, as the engine has it.
+        """
+        if self._first_timestamp is None and self._waiting:
+            self._step_to_first_frame(now_ns)
+        ended = False
+        while self._next_window_ns < now_ns:
+            self._engine.handle_timeout(self._next_window_ns)
+            self._end_window(self._next_window_ns)
+            self._next_window_ns += _WINDOW_NS
+            ended = True
+        return ended
+
+    def take(self, packet: OfferedPacket) -> None:
+        if packet.timestamp is None:
+            self._engine.handle_rtcp(packet.data, packet.at_ns)
+            return
+        self._engine.handle_rtp(packet.data, packet.at_ns)
+        if self._first_timestamp is None:
+            self._waiting.append(packet.timestamp)
+            self._note_first_frame()
+        ahead = (packet.timestamp - self._highest_timestamp) & 0xFFFFFFFF
+        if len(self._waiting) == 1 or ahead < 1 << 31:
+            self._highest_timestamp = packet.timestamp
+
+    def finish(self, now_ns: int, frame_samples: int) -> None:
+        """Play what is buffered, and stop before an ear would hear the silence after it."""
+        self.advance(now_ns)
+        self._collect()
+        end_ns = now_ns + _LONGEST_TAIL_NS
+        first = self._first_timestamp if self._first_timestamp is not None else 0
+        last_sample = ((self._highest_timestamp - first) & 0xFFFFFFFF) + frame_samples
+        while (due_ns := self._engine.next_timeout()) is not None and due_ns < end_ns:
+            before, blocks = self._engine.stats(), len(self._blocks)
+            now_ns = max(due_ns, now_ns)
+            self._engine.handle_timeout(now_ns)
+            self._note_first_frame()
+            self._collect()
+            if self._media_end() >= last_sample:
+                break
+            # Time-scaling may leave a few samples of the last frame unplayed.
+            is_last = self._media_end() >= last_sample - frame_samples
+            if is_last and _emitted(self._engine.stats()) == _emitted(before):
+                self._final = before
+                del self._blocks[blocks:]
+                break
+        self._end_window(now_ns)
+
+    def played(self) -> Played | None:
+        stats = self._stats()
+        if stats.inbound is None:
+            return None
+        return Played(
+            self._strategy,
+            stats.inbound,
+            stats.drops,
+            self._windows,
+            self._blocks,
+            self._first_timestamp or 0,
+        )
+
+    def _stats(self) -> _native.EngineStats:
+        return self._final if self._final is not None else self._engine.stats()
+
+    def _media_end(self) -> int:
+        if not self._blocks:
+            return 0
+        block = self._blocks[-1]
+        return block.media_samples + len(block.pcm)
+
+    def _step_to_first_frame(self, now_ns: int) -> None:
+        """Tick by tick: the packets that are there when the first frame goes tell which it is."""
+        while self._first_timestamp is None:
+            due_ns = self._engine.next_timeout()
+            if due_ns is None or due_ns >= now_ns:
+                return
+            self._engine.handle_timeout(due_ns)
+            self._note_first_frame()
+
+    def _note_first_frame(self) -> None:
+        if self._first_timestamp is not None or not self._waiting:
+            return
+        inbound = self._engine.stats().inbound
+        if inbound is not None and inbound.jitter_buffer_emitted_count > 0:
+            newest = self._waiting[-1]
+            self._first_timestamp = min(self._waiting, key=lambda t: _signed(t - newest))
+
+    def _collect(self) -> None:
+        for event in self._engine.poll_events():
+            if isinstance(event, _native.AudioReceived):
+                self._blocks.append(
+                    Block(event.pcm, event.at_ns, event.media_time_samples, event.concealed)
+                )
+
+    def _end_window(self, now_ns: int) -> None:
+        self._collect()
+        after, before = self._stats().inbound, self._before
+        if after is None:
+            return
+
+        def gained(of: Callable[[_native.InboundRtpStats], float]) -> float:
+            return of(after) - (of(before) if before is not None else 0)
+
+        self._windows.append(
+            Window(
+                now_ns - self._start_ns,
+                int(gained(lambda stats: stats.jitter_buffer_emitted_count)),
+                gained(lambda stats: stats.jitter_buffer_delay_ms),
+                gained(lambda stats: stats.jitter_buffer_target_delay_ms),
+                int(gained(lambda stats: stats.concealed_samples)),
+                int(gained(lambda stats: stats.skipped_samples)),
+            )
+        )
+        self._before = after
+
+
+def _emitted(stats: _native.EngineStats) -> int:
+    return 0 if stats.inbound is None else stats.inbound.jitter_buffer_emitted_count
+
+
+def _signed(difference: int) -> int:
+    return (difference + (1 << 31)) % (1 << 32) - (1 << 31)

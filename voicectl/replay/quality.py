@@ -1,0 +1,151 @@
+"""How a replayed call sounds beside what was said.
+
+Scores are taken on the audio put back to when it was said: neither STOI nor PESQ tolerates
+stretched time, and neither punishes delay.
+"""
+
+import warnings
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicectl._native import Resampler, SpeechEnded, SpeechGate, SpeechStarted
+from voicectl.replay.material import SAMPLE_RATE_HZ, CleanSpeech
+from voicectl.replay.pipeline import Played
+from voicectl.replay.report import Quality
+from voicectl.replay.words import WordCounter
+
+__all__ = ["QualityMeter"]
+
+_SCORED_HZ = 16_000
+_SEGMENT_S = 8
+"""PESQ is made for 8 to 12 s of speech."""
+_SHORTEST_S = 1
+_SPEECH_MARGIN_SAMPLES = _SCORED_HZ // 5
+_SPEECH_LEVEL = 50
+"""Root mean square of 16-bit samples: below it a segment holds no speech worth scoring."""
+
+
+class QualityMeter:
+    """Scores runs of one stream.
+
+    Args:
+        clean: What was said.
+    """
+
+    def __init__(self, clean: CleanSpeech) -> None:
+        self._timestamp = clean.timestamp
+        self._clean = _at_scored_rate(clean.pcm)
+        self._stoi = _module("pystoi")
+        self._pesq = _module("pesq")
+        self._utterances = _utterances(self._clean)
+        self._words = WordCounter(clean.lines, [self._clean[a:b] for a, b in self._utterances])
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages whose scores are left out."""
+        return [
+            name
+            for name, module in (("pystoi", self._stoi), ("pesq", self._pesq))
+            if module is None
+        ]
+
+    def score(self, played: Played) -> Quality:
+        """Compare what came out of a run."""
+        heard = _at_scored_rate(self._aligned(played))
+        pairs = [
+            (self._clean[begin : begin + length], heard[begin : begin + length])
+            for begin, length in _segments(len(self._clean))
+        ]
+        pairs = [pair for pair in pairs if _level(pair[0]) > _SPEECH_LEVEL]
+        words, lost = self._words.lost([heard[a:b] for a, b in self._utterances])
+        return Quality(
+            stoi=self._mean_stoi(pairs),
+            pesq_wb=self._mean_pesq(pairs),
+            words=words,
+            words_lost=lost,
+        )
+
+    def _aligned(self, played: Played) -> NDArray[np.int16]:
+        """What was heard, sample for sample beside the clean signal."""
+        heard = played.in_media_time()
+        difference = (self._timestamp - played.first_timestamp) & 0xFFFFFFFF
+        ahead = difference - (1 << 32) if difference >= 1 << 31 else difference
+        length = len(self._clean) * (SAMPLE_RATE_HZ // _SCORED_HZ)
+        aligned = np.zeros(length, np.int16)
+        source = heard[max(ahead, 0) :]
+        begin = max(-ahead, 0)
+        count = max(min(len(source), length - begin), 0)
+        aligned[begin : begin + count] = source[:count]
+        return aligned
+
+    def _mean_stoi(self, pairs: list[tuple[NDArray[np.int16], NDArray[np.int16]]]) -> float | None:
+        if self._stoi is None or not pairs:
+            return None
+        scores = []
+        for clean, heard in pairs:
+            with warnings.catch_warnings():
+                # Too little speech in a segment for one window of STOI.
+                warnings.simplefilter("ignore")
+                scores.append(float(self._stoi.stoi(clean / 32768, heard / 32768, _SCORED_HZ)))
+        return float(np.mean(scores))
+
+    def _mean_pesq(self, pairs: list[tuple[NDArray[np.int16], NDArray[np.int16]]]) -> float | None:
+        if self._pesq is None:
+            return None
+        scores = []
+        for clean, heard in pairs:
+            if not np.any(heard):
+                heard = heard.copy()
+                heard[:: _SCORED_HZ // 100] = 1  # of digital silence it has no score
+            score = self._pesq.pesq(
+                _SCORED_HZ, clean, heard, "wb", on_error=self._pesq.PesqError.RETURN_VALUES
+            )
+            # Negative: no utterance was found in it.
+            if score > 0:
+                scores.append(float(score))
+        return float(np.mean(scores)) if scores else None
+
+
+def _module(name: str) -> ModuleType | None:
+    """An optional package."""
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _at_scored_rate(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    return Resampler(SAMPLE_RATE_HZ, _SCORED_HZ, quality="high").convert(pcm)
+
+
+def _segments(samples: int) -> list[tuple[int, int]]:
+    """Equal parts of at most `_SEGMENT_S`."""
+    if samples < _SHORTEST_S * _SCORED_HZ:
+        return []
+    count = -(-samples // (_SEGMENT_S * _SCORED_HZ))
+    length = samples // count
+    return [(index * length, length) for index in range(count)]
+
+
+def _utterances(pcm: NDArray[np.int16]) -> list[tuple[int, int]]:
+    """Where something is said, with a margin."""
+    gate = SpeechGate(hangover_ms=400)
+    spans: list[tuple[int, int]] = []
+    began: int | None = None
+    for event in [*gate.process(pcm, 0), *gate.reset()]:
+        match event:
+            case SpeechStarted(at_samples=at):
+                began = at
+            case SpeechEnded(at_samples=at) if began is not None:
+                begin = max(began - _SPEECH_MARGIN_SAMPLES, 0)
+                spans.append((begin, min(at + _SPEECH_MARGIN_SAMPLES, len(pcm))))
+                began = None
+    return spans
+
+
+def _level(pcm: NDArray[np.int16]) -> float:
+    return float(np.sqrt(np.mean(np.square(pcm.astype(np.float64))))) if len(pcm) else 0.0

@@ -1,0 +1,194 @@
+"""A whole replay: a file, a network, one or more strategies, and what is written of it."""
+
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicectl.errors import MediaError, SetupError, UsageError
+from voicectl.replay.files import Choice, open_material
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
+from voicectl.replay.network import Network
+from voicectl.replay.pipeline import Played, Strategy, play
+from voicectl.replay.report import Figures, FileReport, figures_of
+
+__all__ = ["ReplayPlan", "parse_strategies", "replay_file"]
+
+_NEAR = 1 << 15
+
+
+@dataclass(frozen=True)
+class ReplayPlan:
+    """What is done with each file."""
+
+    strategies: tuple[Strategy, ...] = (Strategy.BALANCED,)
+    network: Network | None = None
+    choice: Choice = Choice()
+    output: Path | None = None
+    plot: Path | None = None
+    scored: bool = True
+    """Compare with the clean speech, where there is one."""
+    several_files: bool = False
+    """So that each needs a name of its own for what is written."""
+
+
+def parse_strategies(text: str) -> tuple[Strategy, ...]:
+    """Read `balanced,eager`.
+
+    Raises:
+        UsageError: One of them is none, or stands twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    known = ", ".join(Strategy)
+    for name in names:
+        if name not in tuple(Strategy):
+            raise UsageError(f"there is no strategy `{name}`", hint=f"there are {known}")
+    if len(set(names)) < len(names):
+        raise UsageError(f"a strategy stands twice in `{text}`", hint=f"there are {known}")
+    return tuple(Strategy(name) for name in names)
+
+
+def replay_file(
+    path: Path,
+    plan: ReplayPlan,
+    on_progress: Callable[[str, float], None] = lambda stage, share: None,
+) -> FileReport:
+    """Replay one file.
+
+    Args:
+        path: Of any kind that `open_material` reads.
+        plan: What to do with it.
+        on_progress: Told what is going on, and the share of it that is done.
+
+    Raises:
+        UsageError: The file or the choice cannot be used.
+        MediaError: There is nothing in it to be replayed.
+        SetupError: A package is missing, or an output cannot be written.
+    """
+    if plan.plot is not None:
+        from voicectl.replay.plot import check_matplotlib
+
+        check_matplotlib()
+    material = open_material(path, plan.choice, lambda share: on_progress("reading", share))
+    packets = material.packets
+    if plan.network is not None:
+        packets = across(packets, plan.network.link(plan.choice.seed))
+    runs = [_play(packets, strategy, material, path, on_progress) for strategy in plan.strategies]
+    figures = _score(runs, material, plan, on_progress)
+    outputs = _write(path, plan, runs, packets, on_progress)
+    network = plan.network.fields() if plan.network is not None else None
+    return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+
+
+def _play(
+    packets: list[OfferedPacket],
+    strategy: Strategy,
+    material: Material,
+    path: Path,
+    on_progress: Callable[[str, float], None],
+) -> Played:
+    played = play(
+        packets,
+        strategy,
+        payload_type=material.payload_type,
+        frame_samples=material.frame_samples,
+        on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
+    )
+    if played is None:
+        raise MediaError(
+            f"{path}: no packet arrived", hint="the network loses them all: choose another one"
+        )
+    return played
+
+
+def _score(
+    runs: list[Played],
+    material: Material,
+    plan: ReplayPlan,
+    on_progress: Callable[[str, float], None],
+) -> list[Figures]:
+    if material.speech is None or not plan.scored:
+        return [figures_of(run) for run in runs]
+    # scipy and the recognizer take a second to import.
+    from voicectl.replay.quality import QualityMeter
+
+    on_progress("scoring", 0.0)
+    meter = QualityMeter(material.speech)
+    if meter.missing:
+        packages = " and ".join(meter.missing)
+        material.notes.append(
+            f"without {packages} there are no such scores: pip install {packages}"
+        )
+    figures = []
+    for index, run in enumerate(runs, start=1):
+        figures.append(figures_of(run, meter.score(run)))
+        on_progress("scoring", index / len(runs))
+    return figures
+
+
+def _write(
+    path: Path,
+    plan: ReplayPlan,
+    runs: list[Played],
+    packets: list[OfferedPacket],
+    on_progress: Callable[[str, float], None],
+) -> list[str]:
+    written = []
+    if plan.output is not None:
+        for run in runs:
+            parts = [path.stem] if plan.several_files else []
+            parts += [run.strategy.value] if len(runs) > 1 else []
+            target = _with_suffix(plan.output, parts)
+            _write_wav(target, run.heard())
+            written.append(str(target))
+    if plan.plot is not None:
+        from voicectl.replay.plot import draw
+
+        on_progress("drawing", 0.0)
+        target = _with_suffix(plan.plot, [path.stem] if plan.several_files else [])
+        title = path.name if plan.network is None else f"{path.name} · {plan.network.name}"
+        draw(target, title, runs, lost_at_s(packets))
+        written.append(str(target))
+    return written
+
+
+def lost_at_s(packets: list[OfferedPacket]) -> list[float]:
+    """When each packet that never came was first missed, from the first packet on."""
+    missing: dict[int, float] = {}
+    highest: int | None = None
+    for packet in packets:
+        if packet.timestamp is None:
+            continue
+        number = int.from_bytes(packet.data[2:4], "big")
+        if highest is None:
+            highest = number
+            continue
+        step = (number - highest) % (1 << 16)
+        if 0 < step < _NEAR:
+            at_s = (packet.at_ns - packets[0].at_ns) / 1e9
+            missing.update((highest + i, at_s) for i in range(1, step))
+            highest += step
+        else:
+            missing.pop(highest + step - (1 << 16), None)
+    return sorted(missing.values())
+
+
+def _with_suffix(path: Path, parts: list[str]) -> Path:
+    return path.with_stem("-".join([path.stem, *parts]))
+
+
+def _write_wav(path: Path, pcm: NDArray[np.int16]) -> None:
+    try:
+        # Opened here: a `wave.open` that fails leaves a file object that fails again in __del__.
+        with path.open("wb") as raw, wave.open(raw) as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE_HZ)
+            file.writeframes(pcm.astype("<i2").tobytes())
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror}", hint="choose another --output"
+        ) from error

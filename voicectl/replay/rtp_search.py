@@ -1,0 +1,123 @@
+"""Finds the RTP streams in what was captured, and counts what else is there."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from voicectl._native import parse_rtp_packet
+from voicectl.errors import WireError
+from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
+from voicectl.wire.capture import Frame
+from voicectl.wire.datagram import Flow, NotUdp, datagram_in
+from voicectl.wire.multiplex import Protocol, protocol_of, relayed_payload
+from voicectl.wire.rtpdump import RtpDump
+
+__all__ = ["Found", "search_dump", "search_frames"]
+
+_MIN_PACKETS = 4
+_MIN_CONTINUITY = 0.8
+_NEAR = 100
+"""Sequence numbers further apart than this do not follow one another."""
+_MAX_STREAMS = 4096
+"""Every SSRC of a hostile capture could be its own."""
+
+
+@dataclass
+class Found:
+    """The streams, longest first, and the packets that belong to none, counted by name."""
+
+    streams: list[RtpStream] = field(default_factory=list)
+    contents: Counter[str] = field(default_factory=Counter)
+    packets: int = 0
+
+    @property
+    def has_dtls(self) -> bool:
+        """Whether keys were agreed on, so that RTP is SRTP."""
+        return bool(self.contents[Protocol.DTLS])
+
+
+class _Search:
+    def __init__(self) -> None:
+        self._candidates: dict[tuple[object, int], RtpStream] = {}
+        self._rtcp: dict[tuple[object, int], list[tuple[int, bytes]]] = {}
+        self.found = Found()
+
+    def take(self, at_ns: int, flow: Flow, payload: bytes, missing_bytes: int) -> None:
+        protocol = protocol_of(payload, port=min(flow.source_port, flow.destination_port))
+        inner = relayed_payload(payload, protocol)
+        if inner is not None:
+            payload, protocol = inner, protocol_of(inner)
+        if protocol is Protocol.RTP:
+            if self._take_rtp(at_ns, flow, payload, missing_bytes):
+                return
+            protocol = Protocol.OTHER
+        elif protocol is Protocol.RTCP:
+            ssrc = int.from_bytes(payload[4:8], "big")
+            self._rtcp.setdefault((flow, ssrc), []).append((at_ns, payload))
+        self.found.contents[protocol] += 1
+
+    def _take_rtp(self, at_ns: int, flow: Flow, payload: bytes, missing_bytes: int) -> bool:
+        try:
+            # What the snapshot length cut off may hold the padding's count: it is not looked for.
+            packet = parse_rtp_packet(_unpadded(payload) if missing_bytes else payload)
+        except WireError:
+            return False
+        key = (flow, packet.ssrc)
+        stream = self._candidates.get(key)
+        if stream is None:
+            if len(self._candidates) >= _MAX_STREAMS:
+                return False
+            stream = self._candidates[key] = RtpStream(str(flow), packet.ssrc)
+        stream.packets.append(ArrivedPacket(at_ns, packet, payload))
+        stream.cut_packets += missing_bytes > 0
+        return True
+
+    def finish(self) -> Found:
+        for key, stream in self._candidates.items():
+            if _is_stream(stream):
+                stream.packets.sort(key=lambda packet: packet.at_ns)
+                stream.rtcp = self._rtcp.get(key, [])
+                self.found.streams.append(stream)
+            else:
+                self.found.contents[Protocol.OTHER] += len(stream.packets)
+        self.found.streams.sort(key=lambda stream: -len(stream.packets))
+        return self.found
+
+
+def search_frames(frames: Iterable[Frame]) -> Found:
+    """Look through the frames of a capture."""
+    search = _Search()
+    for frame in frames:
+        search.found.packets += 1
+        datagram = datagram_in(frame)
+        if isinstance(datagram, NotUdp):
+            search.found.contents[datagram.name] += 1
+        else:
+            search.take(frame.at_ns, datagram.flow, datagram.payload, datagram.missing_bytes)
+    return search.finish()
+
+
+def search_dump(dump: RtpDump) -> Found:
+    """Look through an rtpdump, whose packets are all of one sender."""
+    flow = Flow(dump.source, dump.port, bytes(len(dump.source)), 0)
+    search = _Search()
+    for packet in dump.packets:
+        search.found.packets += 1
+        search.take(packet.at_ns, flow, packet.data, packet.missing_bytes)
+    return search.finish()
+
+
+def _is_stream(stream: RtpStream) -> bool:
+    """Whether the numbers of the packets follow one another, as those of no other protocol do."""
+    numbers = [packet.rtp.sequence_number for packet in stream.packets]
+    if len(numbers) < _MIN_PACKETS:
+        return False
+    steps = [(b - a) % 65536 for a, b in zip(numbers, numbers[1:], strict=False)]
+    near = sum(step <= _NEAR or step >= 65536 - _NEAR for step in steps)
+    # Of a constant that stands where the number should be, no step moves on.
+    moving = sum(0 < step <= _NEAR for step in steps)
+    return near >= _MIN_CONTINUITY * len(steps) and 2 * moving >= len(steps)
+
+
+def _unpadded(payload: bytes) -> bytes:
+    return bytes([payload[0] & ~0x20]) + payload[1:]

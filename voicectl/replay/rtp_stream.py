@@ -1,0 +1,232 @@
+"""One RTP stream of a capture: its packets, what they carry, and RFC 3550's figures of them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from statistics import median
+from typing import NamedTuple
+
+from voicectl._native import RtpPacket, parse_opus_packet
+from voicectl.errors import CodecError
+from voicectl.units import NS_PER_MS, NS_PER_S
+
+__all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream"]
+
+_STATIC_PAYLOAD_TYPES = {
+    0: ("PCMU", 8000),
+    3: ("GSM", 8000),
+    4: ("G723", 8000),
+    8: ("PCMA", 8000),
+    9: ("G722", 8000),
+    13: ("CN", 8000),
+    15: ("G728", 8000),
+    18: ("G729", 8000),
+}
+"""Audio of RFC 3551 §6 that is still met."""
+_CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
+_OPUS_CLOCK_RATE_HZ = 48_000
+_JUDGED_PACKETS = 2000
+_MIN_OPUS_SHARE = 0.9
+"""Of the packets whose length in time must be what the next timestamp says. Random bytes reach
+a few percent."""
+_MIN_VIDEO_SHARE = 0.2
+"""Of the packets that have their timestamp from the one before: audio has none."""
+
+
+class Codec(StrEnum):
+    """What a stream's payload is, as far as its bytes tell."""
+
+    OPUS = "Opus"
+    ENCRYPTED = "encrypted"
+    """SRTP, or a codec of a dynamic payload type that is not Opus."""
+    CUT = "cut off by the snapshot length"
+    VIDEO = "video"
+    OTHER = "other"
+    """A static payload type: `RtpStream.codec_name` has its name."""
+
+
+class ArrivedPacket(NamedTuple):
+    """An RTP packet and when it was captured."""
+
+    at_ns: int
+    """Since the Unix epoch."""
+    rtp: RtpPacket
+    datagram: bytes
+
+
+@dataclass(frozen=True)
+class ReceptionFigures:
+    """RFC 3550 §6.4.1 and appendix A, over a whole stream, as Wireshark counts them too."""
+
+    packets: int
+    lost: int
+    """Expected less received: negative where more came twice than were lost."""
+    duplicates: int
+    reordered: int
+    jitter_ms: float
+    """Interarrival jitter after the last packet."""
+    max_jitter_ms: float
+    mean_jitter_ms: float
+    max_gap_ms: float
+    """The longest time between two packets."""
+
+
+@dataclass
+class RtpStream:
+    """The packets of one SSRC in one direction, in the capture's order."""
+
+    name: str
+    """Its flow, as people write it."""
+    ssrc: int
+    packets: list[ArrivedPacket] = field(default_factory=list)
+    rtcp: list[tuple[int, bytes]] = field(default_factory=list)
+    """Plain RTCP of the same sender, with its times."""
+    cut_packets: int = 0
+
+    @property
+    def label(self) -> str:
+        """A short name of it, which `--stream` takes."""
+        return f"0x{self.ssrc:08x}"
+
+    @property
+    def duration_ns(self) -> int:
+        """From the first packet to the last."""
+        return self.packets[-1].at_ns - self.packets[0].at_ns
+
+    @cached_property
+    def payload_type(self) -> int:
+        """The one that most packets have."""
+        return Counter(packet.rtp.payload_type for packet in self.packets).most_common(1)[0][0]
+
+    @cached_property
+    def media_packets(self) -> list[ArrivedPacket]:
+        """Those of `payload_type`, without DTMF and comfort noise."""
+        return [packet for packet in self.packets if packet.rtp.payload_type == self.payload_type]
+
+    @cached_property
+    def codec(self) -> Codec:
+        """What the payload is."""
+        if self.payload_type in _STATIC_PAYLOAD_TYPES:
+            return Codec.OTHER
+        if self._is_video():
+            return Codec.VIDEO
+        if 2 * self.cut_packets > len(self.packets):
+            return Codec.CUT
+        return Codec.OPUS if self._is_opus() else Codec.ENCRYPTED
+
+    @property
+    def codec_name(self) -> str:
+        """For people."""
+        if self.codec is Codec.OTHER:
+            return _STATIC_PAYLOAD_TYPES[self.payload_type][0]
+        return self.codec.value
+
+    @cached_property
+    def clock_rate_hz(self) -> int:
+        """Of the RTP timestamps: known, or the usual one nearest to what was observed."""
+        if self.payload_type in _STATIC_PAYLOAD_TYPES:
+            return _STATIC_PAYLOAD_TYPES[self.payload_type][1]
+        if self.codec is Codec.OPUS:
+            return _OPUS_CLOCK_RATE_HZ
+        first, last = self.media_packets[0], self.media_packets[-1]
+        elapsed = _forward(first.rtp.timestamp, last.rtp.timestamp, 32)
+        observed = elapsed * NS_PER_S / max(last.at_ns - first.at_ns, 1)
+        return min(_CLOCK_RATES_HZ, key=lambda rate: abs(rate - observed) / rate)
+
+    @cached_property
+    def frame_timestamps(self) -> int:
+        """How far the timestamp advances from a packet to the next, as a rule."""
+        steps = [
+            _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
+            for a, b in self._successive
+            if a.rtp.timestamp != b.rtp.timestamp
+        ]
+        return int(median(steps)) if steps else 0
+
+    def figures(self) -> ReceptionFigures:
+        """Count over all packets of the stream."""
+        return _figures(self.packets, self.clock_rate_hz)
+
+    @cached_property
+    def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
+        """Packets of one payload type that follow one another by number: enough to judge by."""
+        packets = self.media_packets[:_JUDGED_PACKETS]
+        return [
+            (a, b)
+            for a, b in zip(packets, packets[1:], strict=False)
+            if _forward(a.rtp.sequence_number, b.rtp.sequence_number, 16) == 1
+        ]
+
+    def _is_video(self) -> bool:
+        pairs = self._successive
+        same = sum(a.rtp.timestamp == b.rtp.timestamp for a, b in pairs)
+        return same > _MIN_VIDEO_SHARE * len(pairs)
+
+    def _is_opus(self) -> bool:
+        """Whether each packet lasts as long as the timestamps say.
+
+        After DTX a timestamp jumps further; the marker says so (RFC 7587 §4.1).
+        """
+        pairs = [pair for pair in self._successive if not pair[1].rtp.marker]
+        fitting = sum(
+            _opus_duration(a.rtp.payload) == _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
+            for a, b in pairs
+        )
+        return bool(pairs) and fitting >= _MIN_OPUS_SHARE * len(pairs)
+
+
+def _opus_duration(payload: bytes) -> int | None:
+    try:
+        return parse_opus_packet(payload).duration_samples
+    except CodecError:
+        return None
+
+
+def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigures:
+    first = packets[0]
+    highest = first.rtp.sequence_number
+    seen = {highest}
+    duplicates = reordered = max_gap_ns = 0
+    jitter = max_jitter = sum_jitter = 0.0
+    previous = first
+    for packet in packets[1:]:
+        number = _extended(highest, packet.rtp.sequence_number)
+        if number in seen:
+            duplicates += 1
+        elif number < highest:
+            reordered += 1
+        seen.add(number)
+        highest = max(highest, number)
+        elapsed_ns = packet.at_ns - previous.at_ns
+        media = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
+        difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / clock_rate_hz)
+        jitter += (difference_ms - jitter) / 16
+        sum_jitter += jitter
+        max_jitter = max(max_jitter, jitter)
+        max_gap_ns = max(max_gap_ns, elapsed_ns)
+        previous = packet
+    return ReceptionFigures(
+        packets=len(packets),
+        lost=highest - min(seen) + 1 - len(packets),
+        duplicates=duplicates,
+        reordered=reordered,
+        jitter_ms=jitter,
+        max_jitter_ms=max_jitter,
+        mean_jitter_ms=sum_jitter / max(len(packets) - 1, 1),
+        max_gap_ms=max_gap_ns / NS_PER_MS,
+    )
+
+
+def _extended(highest: int, sequence_number: int) -> int:
+    """The sequence number, wraps counted, that is nearest to `highest`."""
+    return highest + _signed(sequence_number - highest, 16)
+
+
+def _forward(before: int, after: int, bits: int) -> int:
+    return (after - before) % (1 << bits)
+
+
+def _signed(difference: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return (difference + half) % (1 << bits) - half

@@ -1,0 +1,339 @@
+"""aioice's ICE agent, with what it leaves out. Only this file touches what aioice keeps to itself.
+
+Nothing is replaced in that package: what changes, changes in a subclass that only our own
+connections use, so another user of it in the same process keeps the stock behaviour.
+"""
+
+import asyncio
+import struct
+from asyncio import selector_events
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aioice import Connection, TransportPolicy, stun
+from aioice.ice import (
+    ICE_COMPLETED,
+    ICE_FAILED,
+    CandidatePair,
+    StunProtocol,
+    get_host_addresses,
+)
+from aioice.turn import TurnTransport
+from aiortc import RTCIceServer
+from aiortc.rtcicetransport import connection_kwargs
+
+from voicectl.rtc.settings import HostAddresses
+from voicectl.rtc.stats import DatagramCounters, NominatedPair
+
+__all__ = ["DetachedSocket", "EngineConnection", "MediaRoute"]
+
+COMPONENT = 1
+"""RTP and RTCP share one (RFC 8445 §5.1.1.1 with rtcp-mux)."""
+LOOPBACK_ADDRESSES = ["127.0.0.1"]
+"""One family: each further address costs every call a socket and a pair."""
+STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
+CHECK_PACING_S = 0.005
+"""Ta between two new checks, the least that RFC 8445 §14.2 allows."""
+CANDIDATE_WAIT_S = 0.02
+"""How soon a candidate that the peer trickles is noticed."""
+STUN_GATHER_TIMEOUT_S = 1
+TURN_GATHER_TIMEOUT_S = 3
+MAX_DATAGRAM_BYTES = 1500
+"""No WebRTC endpoint sends more than an Ethernet frame holds."""
+MAX_QUEUED_DATAGRAMS = 256
+"""DTLS that waits for its reader; the newest is dropped."""
+MAX_EARLY_MEDIA = 64
+"""Media that waits for the keys; the newest is dropped."""
+MAX_QUEUED_RELAY_SENDS = 64
+MAX_QUEUED_SOCKET_BYTES = 65536
+
+# Typeshed leaves it out. Nothing is an instance of () on a Python that has it no more.
+_SELECTOR_TRANSPORT: Any = getattr(selector_events, "_SelectorDatagramTransport", ())
+
+_MALFORMED_STUN = (ValueError, KeyError, IndexError, AssertionError, struct.error)
+
+Address = tuple[int, str, int]
+"""Index of a socket, host and port."""
+
+
+@dataclass(frozen=True)
+class DetachedSocket:
+    """A socket that the event loop no longer reads."""
+
+    protocol: StunProtocol
+    """Takes what is no media."""
+    fileno: int
+
+
+@dataclass(frozen=True)
+class MediaRoute:
+    """Which way media goes over detached sockets."""
+
+    accepted: list[Address]
+    """The peer's ends of the live candidate pairs."""
+    destination: Address | None
+    """None: not over a detached socket."""
+
+
+class EngineConnection(Connection):
+    """An ICE agent for one component, with what aioice leaves out."""
+
+    def __init__(
+        self,
+        host_addresses: HostAddresses,
+        transport_policy: TransportPolicy,
+        servers: list[RTCIceServer],
+    ) -> None:
+        super().__init__(
+            ice_controlling=False,
+            transport_policy=transport_policy,
+            **connection_kwargs(servers),
+        )
+        self.counters = DatagramCounters()
+        self.on_pairs_changed: Callable[[], None] | None = None
+        """Called when a pair may have come to life or been nominated."""
+        self.consent_expired = False
+        self._on_media: Callable[[bytes], None] | None = None
+        self._early_media: list[bytes] = []
+        self._host_addresses = host_addresses
+        self._proven: set[tuple[StunProtocol, tuple[str, int]]] = set()
+        self._triggered_by: dict[CandidatePair, bytes] = {}
+
+    async def gather_candidates(self) -> None:
+        """Gather, bounded by what can still succeed, then put the gate before every socket."""
+        if self._local_candidates_start:
+            return
+        self._local_candidates_start = True
+        timeout = TURN_GATHER_TIMEOUT_S if self.turn_server else STUN_GATHER_TIMEOUT_S
+        self._local_candidates += await self.get_component_candidates(
+            COMPONENT, self._addresses(), timeout
+        )
+        self._local_candidates_end = True
+        for protocol in self._protocols:
+            gate = partial(self._admit_datagram, protocol)
+            protocol.datagram_received = gate  # type: ignore[method-assign]
+        if self._closing:
+            self.abort()  # close() has come and gone, and did not see these sockets
+
+    def _addresses(self) -> list[str]:
+        if self._transport_policy is TransportPolicy.RELAY:
+            return []
+        addresses = [] if self._host_addresses == "interfaces" else LOOPBACK_ADDRESSES
+        if self._host_addresses != "loopback":
+            addresses = addresses + get_host_addresses(use_ipv4=True, use_ipv6=True)
+        return addresses
+
+    def _admit_datagram(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Tell datagrams apart (RFC 7983); only STUN may come from an unproven source."""
+        source = (addr[0], addr[1])
+        if not 0 < len(data) <= MAX_DATAGRAM_BYTES:
+            self.counters.malformed += 1
+        elif data[0] < 4:
+            if data[4:8] != STUN_MAGIC_COOKIE:
+                self.counters.malformed += 1
+                return
+            try:
+                StunProtocol.datagram_received(protocol, data, source)
+            except _MALFORMED_STUN:
+                self.counters.malformed += 1
+        elif not self._is_pair(protocol, source):
+            self.counters.unknown_source += 1
+        elif 128 <= data[0] <= 191:
+            self._take_media(data)
+        elif self._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
+            self.counters.overflowed += 1
+        else:
+            self._queue.put_nowait((data, COMPONENT))
+
+    def _take_media(self, datagram: bytes) -> None:
+        if self._on_media is not None:
+            self._on_media(datagram)
+        elif len(self._early_media) >= MAX_EARLY_MEDIA:
+            self.counters.overflowed += 1
+        else:
+            self._early_media.append(datagram)
+
+    def set_media_handler(self, handler: Callable[[bytes], None] | None) -> None:
+        """Give `handler` the media of live pairs, first what came before there were keys."""
+        self._on_media = handler
+        early_media, self._early_media = self._early_media, []
+        for datagram in early_media:
+            if handler is not None:
+                handler(datagram)
+
+    def _is_pair(self, protocol: StunProtocol, source: tuple[str, int]) -> bool:
+        """Whether a check of the pair of this socket and source is in progress or succeeded."""
+        if (protocol, source) in self._proven:
+            return True
+        for pair in self._check_list:
+            if pair.protocol is protocol and pair.remote_addr == source:
+                if pair.state is CandidatePair.State.SUCCEEDED:
+                    self._proven.add((protocol, source))
+                    return True
+                return pair.state is CandidatePair.State.IN_PROGRESS
+        return False
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Drop what looked like STUN and did not parse; aioice would queue it as data."""
+        self.counters.malformed += 1
+
+    async def connect(self) -> None:
+        """As aioice's, but over the moment the check list is done, not at the next 20 ms."""
+        if not self._local_candidates_end:
+            raise ConnectionError("Candidates were not gathered")
+        for candidate in self._remote_candidates:
+            self._pair_remote_candidate(candidate)
+        self.sort_check_list()
+        self._unfreeze_initial()
+        for message, addr, protocol in self._early_checks:
+            self.check_incoming(message, addr, protocol)
+        self._early_checks.clear()
+        self._early_checks_done = True
+
+        result = await self._run_checks()
+        for pair in self._check_list:
+            if pair.task is not None:
+                pair.task.cancel()
+                pair.task = None
+                # So that a peer that moves to this pair later finds it checked (§7.3.1.4).
+                self.check_state(pair, CandidatePair.State.FAILED)
+        if result != ICE_COMPLETED:
+            raise ConnectionError("No candidate pair succeeded")
+        self._query_consent_task = asyncio.create_task(self.query_consent())
+
+    async def _run_checks(self) -> int:
+        unchecked = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
+        while self._check_periodic():
+            more = any(pair.state in unchecked for pair in self._check_list)
+            try:
+                async with asyncio.timeout(CHECK_PACING_S if more else CANDIDATE_WAIT_S):
+                    return await self._check_list_state.get()
+            except TimeoutError:
+                continue
+        return await self._check_list_state.get() if self._check_list else ICE_FAILED
+
+    def check_incoming(
+        self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
+    ) -> None:
+        """As aioice's, and repeat our own check of the pair when it is still In-Progress.
+
+        The peer has just shown that it can reach us, so our check, sent before it was ready or
+        before its NAT had a binding, need not wait for its retransmission timer. The request
+        keeps its transaction: a late response to the first copy still counts.
+        """
+        if "PRIORITY" not in message.attributes:
+            self.counters.malformed += 1
+            return
+        in_progress = self._in_progress_pair(protocol, addr)
+        super().check_incoming(message, addr, protocol)
+        if in_progress and self._triggered_by.get(in_progress) != message.transaction_id:
+            self._triggered_by[in_progress] = message.transaction_id
+            _retransmit_checks(in_progress)
+
+    def _in_progress_pair(
+        self, protocol: StunProtocol, addr: tuple[str, int]
+    ) -> CandidatePair | None:
+        for pair in self._check_list:
+            if pair.protocol is protocol and pair.remote_addr == addr:
+                return pair if pair.state is CandidatePair.State.IN_PROGRESS else None
+        return None
+
+    def check_state(self, pair: CandidatePair, state: CandidatePair.State) -> None:
+        """As aioice's, and tell."""
+        super().check_state(pair, state)
+        self._tell_pairs()
+
+    def check_complete(self, pair: CandidatePair) -> None:
+        """As aioice's, and tell: the pair may be the nominated one now."""
+        super().check_complete(pair)
+        self._tell_pairs()
+
+    def _tell_pairs(self) -> None:
+        if self.on_pairs_changed is not None:
+            self.on_pairs_changed()
+
+    async def query_consent(self) -> None:
+        """As aioice's, which returns only when the peer has not answered for about 30 s."""
+        await super().query_consent()
+        self.consent_expired = True
+
+    @property
+    def nominated_pair(self) -> NominatedPair | None:
+        """The pair in use now; it may change after nomination."""
+        pair = self._nominated.get(COMPONENT)
+        if pair is None:
+            return None
+        local, remote = pair.local_candidate, pair.remote_candidate
+        return NominatedPair(
+            local.type, f"{local.host}:{local.port}", remote.type, f"{remote.host}:{remote.port}"
+        )
+
+    def detach_sockets(self) -> list[DetachedSocket]:
+        """Stop reading the sockets that asyncio's own loop reads, for another thread to read them.
+
+        They stay open, and sending goes on as before. Empty when the pair in use is relayed, or
+        where the loop or the system does not let its sockets go.
+        """
+        loop = asyncio.get_running_loop()
+        remove_reader = getattr(loop, "_remove_reader", None)
+        nominated = self._nominated.get(COMPONENT)
+        raw = [p for p in self._protocols if isinstance(p.transport, _SELECTOR_TRANSPORT)]
+        if remove_reader is None or nominated is None or nominated.protocol not in raw:
+            return []
+        sockets = [DetachedSocket(p, p.transport.get_extra_info("socket").fileno()) for p in raw]
+        for detached in sockets:
+            remove_reader(detached.fileno)
+        return sockets
+
+    def media_route(self, sockets: Sequence[DetachedSocket]) -> MediaRoute:
+        """Where media may come from and goes to now, by index into `sockets`."""
+        index_of = {detached.protocol: index for index, detached in enumerate(sockets)}
+        live = (CandidatePair.State.IN_PROGRESS, CandidatePair.State.SUCCEEDED)
+        accepted = [
+            (index_of[pair.protocol], *pair.remote_addr)
+            for pair in self._check_list
+            if pair.state in live and pair.protocol in index_of
+        ]
+        nominated = self._nominated.get(COMPONENT)
+        if nominated is None or nominated.protocol not in index_of:
+            return MediaRoute(accepted, None)
+        return MediaRoute(accepted, (index_of[nominated.protocol], *nominated.remote_addr))
+
+    def send_now(self, data: bytes) -> bool:
+        """Send on the nominated pair without awaiting; False when it cannot be queued.
+
+        A host pair goes straight to its socket. A relayed one costs aioice a task per datagram,
+        because the channel may have to be bound first: those are counted and bounded.
+        """
+        pair = self._nominated.get(COMPONENT)
+        if pair is None:
+            return False
+        transport: Any = pair.protocol.transport
+        if isinstance(transport, TurnTransport):
+            if _pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
+                return False
+        elif transport.is_closing() or transport.get_write_buffer_size() > MAX_QUEUED_SOCKET_BYTES:
+            return False
+        transport.sendto(data, pair.remote_addr)
+        return True
+
+    def abort(self) -> None:
+        """Close the sockets at once, for a close that did not end in time."""
+        for protocol in self._protocols:
+            protocol.transport.close()
+
+
+def _pending_relay_sends(transport: TurnTransport) -> int:
+    """Sends of a relay that wait for a channel binding or their turn."""
+    stock: Any = transport
+    return len(stock._TurnTransport__send_tasks)
+
+
+def _retransmit_checks(pair: CandidatePair) -> None:
+    """Send the pair's outstanding Binding requests once more, now."""
+    transactions: list[Any] = list(pair.protocol.transactions.values())
+    for transaction in transactions:
+        if transaction._Transaction__addr == pair.remote_addr:
+            pair.protocol.send_stun(transaction._Transaction__request, pair.remote_addr)

@@ -1,0 +1,124 @@
+"""A call's media on a native thread: no Python runs for a packet.
+
+The thread reads and writes the call's own UDP sockets and wakes the engine at its times. What
+arrives on them and is no media comes back here, and goes the way it went before.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Self
+from weakref import WeakKeyDictionary
+
+from voicectl._native import Engine
+from voicectl.rtc._aioice_private import DetachedSocket, EngineConnection
+
+if sys.platform == "linux":
+    from voicectl._native import MediaCall, MediaCallStats, MediaPlane
+
+__all__ = ["CarriedCall", "carry"]
+
+
+def carry(
+    engine: Engine, connection: EngineConnection, *, on_events: Callable[[], None]
+) -> "CarriedCall | None":
+    """Give a connected call's sockets to the media thread of the running event loop.
+
+    Returns None where that cannot be: off Linux, on a loop that is not asyncio's own, and while
+    the pair in use is relayed. The call's media then stays with the event loop.
+
+    Args:
+        engine: With its keys; from now on the thread drives it.
+        connection: Its ICE agent.
+        on_events: Called on the event loop when the engine has events.
+    """
+    if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
+        return None
+    return CarriedCall(engine, connection, sockets, on_events)
+
+
+class CarriedCall:
+    """A call that the media thread carries, until `close`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        connection: EngineConnection,
+        sockets: list[DetachedSocket],
+        on_events: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._sockets = sockets
+        self._on_events = on_events
+        self._plane = LoopPlane.of_running_loop()
+        self._call = self._plane.add(engine, [s.fileno for s in sockets], self._handle_ready)
+        connection.on_pairs_changed = self._update_route
+        self._update_route()
+
+    def look(self) -> None:
+        """Make the thread look at an engine that was used from here."""
+        self._call.look()
+
+    def stats(self) -> "MediaCallStats":
+        """What the thread counted."""
+        return self._call.stats()
+
+    def close(self) -> None:
+        """End, after what the engine still has to send."""
+        self._connection.on_pairs_changed = None
+        self._plane.remove(self._call)
+
+    def _update_route(self) -> None:
+        route = self._connection.media_route(self._sockets)
+        self._call.set_route(route.accepted, route.destination)
+
+    def _handle_ready(self) -> None:
+        for item in self._call.take_handed_back():
+            if item.socket is None or item.source is None:
+                sent = self._connection.send_now(item.data)
+                self._connection.counters.unsent += not sent
+            else:
+                self._sockets[item.socket].protocol.datagram_received(item.data, item.source)
+        self._on_events()
+
+
+class LoopPlane:
+    """The media thread of one event loop: started with its first call, ended with its last."""
+
+    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Self] = WeakKeyDictionary()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._plane = MediaPlane()
+        self._on_ready: dict[int, Callable[[], None]] = {}
+        loop.add_reader(self._plane.fileno(), self._handle_readable)
+
+    @classmethod
+    def of_running_loop(cls) -> Self:
+        """The plane of the event loop that calls."""
+        loop = asyncio.get_running_loop()
+        plane = cls._of_loop.get(loop)
+        if plane is None:
+            plane = cls._of_loop[loop] = cls(loop)
+        return plane
+
+    def add(self, engine: Engine, sockets: list[int], on_ready: Callable[[], None]) -> "MediaCall":
+        """Carry one more call; `on_ready` runs when it has events or datagrams."""
+        call = self._plane.add(engine, sockets)
+        self._on_ready[call.id] = on_ready
+        return call
+
+    def remove(self, call: "MediaCall") -> None:
+        """Carry a call no longer."""
+        call.close()
+        if self._on_ready.pop(call.id, None) is None or self._on_ready:
+            return
+        self._loop.remove_reader(self._plane.fileno())
+        del self._of_loop[self._loop]
+        self._plane.close()
+
+    def _handle_readable(self) -> None:
+        for call_id in self._plane.take_ready():
+            if (on_ready := self._on_ready.get(call_id)) is not None:
+                # Each on its own: what one call's callback raises is not another's.
+                self._loop.call_soon(on_ready)
