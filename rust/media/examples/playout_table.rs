@@ -1,7 +1,8 @@
 //! Both sinks of the jitter buffer beside `NetEq`'s figures on the same packets.
 //!
 //! `cargo run --release -p voicectl-media --example playout_table -- [--strategy balanced]
-//! [--trace NAME] [--speech 48k-mono.raw] [--seconds] [--no-fec]`
+//! [--trace NAME] [--fec-only] [--speech 48k-mono.raw] [--seed N] [--seconds [--phase 0..3]]
+//! [--output DIRECTORY] [--generated [--seeds N]]`
 
 #![allow(
     clippy::print_stdout,
@@ -117,6 +118,15 @@ fn main() {
                 Sink::Playout => format!("{:?}", settings.strategy).to_lowercase(),
             };
             row(name, columns[1], &sink, &runs, number(3), number(9));
+            if let Some(directory) = value("--output") {
+                let heard = run(&trace, payloads, settings, PHASES_NS[0], true);
+                let bytes: Vec<u8> = heard.pcm.iter().flat_map(|s| s.to_le_bytes()).collect();
+                std::fs::write(
+                    format!("{directory}/{name}-{}-{sink}.raw", columns[1]),
+                    bytes,
+                )
+                .unwrap();
+            }
             if flag("--seconds") {
                 let shown =
                     &runs[value("--phase").map_or(0, |text| text.parse::<usize>().unwrap())];

@@ -9,6 +9,9 @@ use voicectl_media::playout::{BlockKind, JitterBuffer, Settings, Sink, Stats};
 const LOST: u16 = 250;
 const FRAMES: u16 = 500;
 
+/// The samples of the first frame: loud enough for none to be a pause, which may be cut.
+const FIRST: i16 = 1_000;
+
 struct Run {
     stats: Stats,
     /// Delay of the buffer over the second before the loss and over the last second.
@@ -30,7 +33,7 @@ fn run(sink: Sink, lbrr: bool, is_lost: impl Fn(u16) -> bool) -> Run {
         while let Some(block) = buffer.poll(now_ns) {
             if matches!(block.kind, BlockKind::Decoded | BlockKind::Stretched) {
                 // The fade from silence begins with zero.
-                heard.extend(block.pcm.iter().copied().filter(|&number| number > 0));
+                heard.extend(block.pcm.iter().copied().filter(|&number| number >= FIRST));
                 heard.dedup();
             }
         }
@@ -40,7 +43,7 @@ fn run(sink: Sink, lbrr: bool, is_lost: impl Fn(u16) -> bool) -> Run {
         let number = (tick / 2) as u16;
         if tick % 2 == 0 && !is_lost(number) {
             let arrival_ns = now_ns + 3 * MS;
-            let bytes = payload(number as i16 + 1, 8, lbrr);
+            let bytes = payload(FIRST + number as i16, 8, lbrr);
             buffer.insert(&frame(number, &bytes), arrival_ns);
         }
         listen(&mut buffer, now_ns + 3 * MS);
@@ -84,12 +87,12 @@ fn a_lost_packet_costs_one_concealed_frame_and_no_lasting_delay() {
         let mut first_heard = Vec::new();
         for number in run.heard {
             // The fade over the loss passes through its number.
-            if !first_heard.contains(&number) && number != LOST as i16 + 1 {
+            if !first_heard.contains(&number) && number != FIRST + LOST as i16 {
                 first_heard.push(number);
             }
         }
-        let sent: Vec<i16> = (1..=FRAMES as i16)
-            .filter(|&number| number != LOST as i16 + 1)
+        let sent: Vec<i16> = (FIRST..FIRST + FRAMES as i16)
+            .filter(|&number| number != FIRST + LOST as i16)
             .collect();
         assert!(first_heard.len() >= sent.len() - 3, "{sink:?}");
         assert_eq!(first_heard, sent[..first_heard.len()], "{sink:?}");

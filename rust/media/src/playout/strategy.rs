@@ -67,21 +67,21 @@ impl Strategy {
                 ms_per_concealed_percent: 40.0,
                 linger_ms: 500,
                 outage_ms: 100.0,
-                worthwhile_ms: 1.0,
+                worthwhile_ms: 3.0,
             },
             Self::Balanced => Leaning {
                 start_ms: 40.0,
-                ms_per_concealed_percent: 170.0,
+                ms_per_concealed_percent: 150.0,
                 linger_ms: 1_000,
                 outage_ms: 200.0,
-                worthwhile_ms: 1.0,
+                worthwhile_ms: 5.0,
             },
             Self::Aggressive => Leaning {
                 start_ms: 60.0,
                 ms_per_concealed_percent: 800.0,
                 linger_ms: 4_000,
                 outage_ms: 400.0,
-                worthwhile_ms: 2.0,
+                worthwhile_ms: 6.0,
             },
         }
     }

@@ -21,6 +21,10 @@ const ANY_LIKENESS: f32 = -1.0;
 /// More than this is missing only when packets are about to be missed.
 const URGENT_MS: f32 = 19.0;
 
+/// So much later than the slowest of the last second and a packet is overdue. With less, each lost
+/// packet would be taken for one.
+const OVERDUE_MS: f32 = 5.0;
+
 /// Catching up takes so many periods out of one tick at most.
 const CUTS_PER_TICK: usize = 3;
 
@@ -53,7 +57,7 @@ impl PlayoutSink {
             return false;
         }
         let late_ms = inlet.arrivals.relative_ns(cursor.media, at_ns) as f32 / 1e6;
-        late_ms > inlet.arrivals.recent_slowest_ms(1)
+        late_ms > inlet.arrivals.recent_slowest_ms(1) + OVERDUE_MS
     }
 
     /// A voice loses a period that is not much longer than the excess: with more, the deadline
