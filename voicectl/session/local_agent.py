@@ -113,6 +113,8 @@ class LocalAgent:
         # Edges first: the agent wants to know of them before the audio that they lie in.
         for event in batch:
             match event:
+                case _native.StreamStarted():
+                    self._agent.handle_stream_started()
                 case _native.SpeechStarted():
                     self._agent.handle_speech_started(event.at_samples)
                 case _native.SpeechEnded():
