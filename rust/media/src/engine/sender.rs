@@ -259,13 +259,13 @@ mod tests {
                 sender.queue.finish();
             }
             sender.send_frame(&mut transmit);
-            let mut decoded = [0; 960];
+            let mut block = [0; 960];
             if let Some(datagram) = transmit.pop() {
                 let payload = Packet::parse(datagram).unwrap().payload;
-                assert_eq!(decoder.decode(payload, &mut decoded).unwrap(), 960);
+                assert_eq!(decoder.decode(payload, &mut block).unwrap(), 960);
                 packets += 1;
             }
-            heard.extend(decoded);
+            heard.extend(block);
         }
         (heard, packets)
     }
