@@ -158,6 +158,8 @@ class _Run:
         """Timestamps that came before the first frame went."""
         self._first_timestamp: int | None = None
         self._highest_timestamp = 0
+        self._final: _native.EngineStats | None = None
+        """As of before the tick in which there was nothing left to play."""
 
     def advance(self, now_ns: int) -> bool:
         """Run what is due before `now_ns`; whether a window ended on the way.
@@ -189,23 +191,28 @@ class _Run:
     def finish(self, now_ns: int, frame_samples: int) -> None:
         """Play what is buffered, and stop before an ear would hear the silence after it."""
         self.advance(now_ns)
+        self._collect()
         end_ns = now_ns + _LONGEST_TAIL_NS
         first = self._first_timestamp if self._first_timestamp is not None else 0
         last_sample = ((self._highest_timestamp - first) & 0xFFFFFFFF) + frame_samples
-        while now_ns < end_ns:
-            self._collect()
-            if self._blocks and self._media_end() >= last_sample:
-                break
-            due_ns = self._engine.next_timeout()
-            if due_ns is None:
-                break
+        while (due_ns := self._engine.next_timeout()) is not None and due_ns < end_ns:
+            before, blocks = self._engine.stats(), len(self._blocks)
             now_ns = max(due_ns, now_ns)
             self._engine.handle_timeout(now_ns)
             self._note_first_frame()
+            self._collect()
+            if self._media_end() >= last_sample:
+                break
+            # Time-scaling may leave a few samples of the last frame unplayed.
+            is_last = self._media_end() >= last_sample - frame_samples
+            if is_last and _emitted(self._engine.stats()) == _emitted(before):
+                self._final = before
+                del self._blocks[blocks:]
+                break
         self._end_window(now_ns)
 
     def played(self) -> Played | None:
-        stats = self._engine.stats()
+        stats = self._stats()
         if stats.inbound is None:
             return None
         return Played(
@@ -217,7 +224,12 @@ class _Run:
             self._first_timestamp or 0,
         )
 
+    def _stats(self) -> _native.EngineStats:
+        return self._final if self._final is not None else self._engine.stats()
+
     def _media_end(self) -> int:
+        if not self._blocks:
+            return 0
         block = self._blocks[-1]
         return block.media_samples + len(block.pcm)
 
@@ -247,7 +259,7 @@ class _Run:
 
     def _end_window(self, now_ns: int) -> None:
         self._collect()
-        after, before = self._engine.stats().inbound, self._before
+        after, before = self._stats().inbound, self._before
         if after is None:
             return
 
@@ -265,6 +277,10 @@ class _Run:
             )
         )
         self._before = after
+
+
+def _emitted(stats: _native.EngineStats) -> int:
+    return 0 if stats.inbound is None else stats.inbound.jitter_buffer_emitted_count
 
 
 def _signed(difference: int) -> int:

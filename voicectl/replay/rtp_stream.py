@@ -26,6 +26,7 @@ _STATIC_PAYLOAD_TYPES = {
 """Audio of RFC 3551 §6 that is still met."""
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
+_JUDGED_PACKETS = 2000
 _MIN_OPUS_SHARE = 0.9
 """Of the packets whose length in time must be what the next timestamp says. Random bytes reach
 a few percent."""
@@ -138,7 +139,7 @@ class RtpStream:
         """How far the timestamp advances from a packet to the next, as a rule."""
         steps = [
             _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
-            for a, b in self._successive()
+            for a, b in self._successive
             if a.rtp.timestamp != b.rtp.timestamp
         ]
         return int(median(steps)) if steps else 0
@@ -147,9 +148,10 @@ class RtpStream:
         """Count over all packets of the stream."""
         return _figures(self.packets, self.clock_rate_hz)
 
+    @cached_property
     def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
-        """Packets of one payload type that follow one another by number."""
-        packets = self.media_packets
+        """Packets of one payload type that follow one another by number: enough to judge by."""
+        packets = self.media_packets[:_JUDGED_PACKETS]
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
@@ -157,7 +159,7 @@ class RtpStream:
         ]
 
     def _is_video(self) -> bool:
-        pairs = self._successive()
+        pairs = self._successive
         same = sum(a.rtp.timestamp == b.rtp.timestamp for a, b in pairs)
         return same > _MIN_VIDEO_SHARE * len(pairs)
 
@@ -166,7 +168,7 @@ class RtpStream:
 
         After DTX a timestamp jumps further; the marker says so (RFC 7587 §4.1).
         """
-        pairs = [pair for pair in self._successive() if not pair[1].rtp.marker]
+        pairs = [pair for pair in self._successive if not pair[1].rtp.marker]
         fitting = sum(
             _opus_duration(a.rtp.payload) == _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
             for a, b in pairs

@@ -86,8 +86,12 @@ def test_encoding_with_an_equal_seed_gives_equal_packets(speech: NDArray[np.int1
 
 def test_silence_after_the_last_packet_is_not_concealment(packets: list[OfferedPacket]) -> None:
     for strategy in Strategy:
-        played = run(packets, "delay=20ms", strategy)
-        assert played.stats.concealed_samples <= 480, strategy
+        for network in ("delay=20ms", "delay=20ms,jitter=2ms", "delay=30ms,jitter=9ms"):
+            played = run(packets, network, strategy)
+            tail = [block for block in played.blocks[-3:] if block.concealed == [(0, 480)]]
+            assert tail == [], (strategy, network)
+            assert played.stats.concealed_samples <= 1440, (strategy, network)
+            assert len(played.heard()) / RATE == pytest.approx(6.0, abs=0.1)
 
 
 def test_pause_of_minutes_is_played_through_in_virtual_time(packets: list[OfferedPacket]) -> None:
