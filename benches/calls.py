@@ -153,13 +153,16 @@ class Run:
 
     cpu_ms: float
     """For a second of one call."""
-    p99_ms: float
-    """Lateness."""
+    p99_ms: float | None
+    """Lateness; None where the target sends nothing for a while: not every stack's timestamps
+    go on then."""
     packets_per_s: float
     """That a call received."""
 
 
-async def load(command: Sequence[str], calls: int, seconds: float, payloads: list[bytes]) -> Run:
+async def load(
+    command: Sequence[str], calls: int, seconds: float, payloads: list[bytes], *, steady: bool
+) -> Run:
     """Hold `calls` calls with a fresh target and measure it for `seconds`."""
     async with running(command) as target, AsyncExitStack() as stack:
         engines = [CallerEngine(payloads, SystemClock().now_ns(), n) for n in range(calls)]
@@ -178,7 +181,7 @@ async def load(command: Sequence[str], calls: int, seconds: float, payloads: lis
         late = [ms for engine in engines for ms in lateness_ms(engine.arrivals)]
         return Run(
             cpu_ms=cpu_ns / 1e6 / held_s / calls,
-            p99_ms=float(np.percentile(late, 99)) if late else float("nan"),
+            p99_ms=float(np.percentile(late, 99)) if late and steady else None,
             packets_per_s=len(late) / held_s / calls,
         )
 
@@ -190,7 +193,7 @@ class Row:
     row: str
     target: str
     cpu_ms: float
-    p99_ms: float
+    p99_ms: float | None
     packets_per_s: float
     ratio: float | None
     """The target's CPU over voicectl's, the median of the rounds'."""
@@ -245,7 +248,13 @@ async def measure(
     for n in range(arguments.rounds):
         names = list(targets) if n % 2 == 0 else list(reversed(targets))
         for name in names:
-            run = await load(targets[name], arguments.calls, arguments.seconds, payloads)
+            run = await load(
+                targets[name],
+                arguments.calls,
+                arguments.seconds,
+                payloads,
+                steady=row != "agent",
+            )
             runs[name].append(run)
     ours = runs["voicectl"]
     return [
@@ -253,7 +262,7 @@ async def measure(
             row=row,
             target=name,
             cpu_ms=statistics.median(run.cpu_ms for run in taken),
-            p99_ms=statistics.median(run.p99_ms for run in taken),
+            p99_ms=median_of([run.p99_ms for run in taken if run.p99_ms is not None]),
             packets_per_s=statistics.median(run.packets_per_s for run in taken),
             ratio=statistics.median(
                 theirs.cpu_ms / our.cpu_ms for theirs, our in zip(taken, ours, strict=True)
@@ -262,6 +271,15 @@ async def measure(
         )
         for name, taken in runs.items()
     ]
+
+
+def lateness(p99_ms: float | None) -> str:
+    return "" if p99_ms is None else f"p99 {p99_ms:6.1f} ms"
+
+
+def median_of(values: Sequence[float]) -> float | None:
+    """The median; None of nothing."""
+    return statistics.median(values) if values else None
 
 
 async def main() -> int:
@@ -292,7 +310,7 @@ async def main() -> int:
     for result in results:
         print(
             f"{result.row:20s} {result.target:14s} {result.cpu_ms:7.2f} CPU-ms per call-second "
-            f"({result.ratio:5.2f} of voicectl's)  p99 {result.p99_ms:6.1f} ms  "
+            f"({result.ratio:5.2f} of voicectl's)  {lateness(result.p99_ms):15s} "
             f"{result.packets_per_s:5.1f} packets/s"
         )
     return 0

@@ -90,9 +90,6 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
         loop {
-            if !self.run_commands() {
-                return;
-            }
             self.run_timers();
             if std::mem::take(&mut self.owner_is_to_wake) {
                 self.inbox.wake();
@@ -101,14 +98,18 @@ impl Worker {
             let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
                 continue; // interrupted
             };
-            for event in events {
+            let is_wakeup = |event: &epoll::Event| event.data.u64() == WAKEUP_KEY;
+            if events.iter().any(is_wakeup) {
+                self.mailbox.wakeup.clear();
+            }
+            // Before the sockets: what arrived after a command finds it done.
+            if !self.run_commands() {
+                return;
+            }
+            for event in events.iter().filter(|event| !is_wakeup(event)) {
                 let key = event.data.u64();
-                if key == WAKEUP_KEY {
-                    self.mailbox.wakeup.clear();
-                } else {
-                    let socket = key as usize % MAX_SOCKETS;
-                    self.run_call(key >> SOCKET_BITS, |call, now_ns| call.read(socket, now_ns));
-                }
+                let socket = key as usize % MAX_SOCKETS;
+                self.run_call(key >> SOCKET_BITS, |call, now_ns| call.read(socket, now_ns));
             }
         }
     }
