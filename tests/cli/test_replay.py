@@ -80,10 +80,10 @@ def test_same_file_network_and_seed_give_the_same_bytes(tone: Path, tmp_path: Pa
 
 def test_another_seed_is_another_network(tone: Path) -> None:
     runs = [
-        answer(tone, "-n", "jitter=9ms,delay=50ms", "--seed", seed, "--no-scores")["runs"][0]
+        answer(tone, "-n", "loss=20%,delay=20ms", "--seed", seed, "--no-scores")["runs"][0]
         for seed in ("1", "2")
     ]
-    assert runs[0]["jitter_ms"] != runs[1]["jitter_ms"]
+    assert runs[0] != runs[1]
 
 
 def test_strategies_are_compared_on_the_same_packets(call: Path) -> None:

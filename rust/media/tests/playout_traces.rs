@@ -1,5 +1,6 @@
-//! Both sinks on the ten traces of benches/traces, beside what NetEq reached on the same packets.
+//! Both sinks on the ten traces of benches/traces, beside what `NetEq` reached on the same packets.
 //! Virtual time, so the figures are exact; they are means over two phases of the tick grid.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 #[path = "playout_support/speech_like.rs"]
 mod speech_like;
@@ -41,7 +42,7 @@ fn mean(trace: &str, sink: Sink, strategy: Strategy) -> Mean {
     }
 }
 
-/// NetEq's mean delay and the highest concealed share of its runs.
+/// `NetEq`'s mean delay and the highest concealed share of its runs.
 fn neteq(trace: &str) -> (f64, f64) {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),

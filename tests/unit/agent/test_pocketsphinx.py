@@ -69,7 +69,7 @@ def test_what_a_call_does_to_speech_is_no_obstacle(
         case "noise":
             pcm = with_noise(pcm, 20, seed=1)
         case "soft":
-            pcm = (pcm // 10).astype(np.int16)
+            pcm = (pcm // 5).astype(np.int16)
         case "no lead":
             lead_ms = 0
         case "long lead":

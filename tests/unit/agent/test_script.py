@@ -17,8 +17,8 @@ def replier(seed: int = 1, at: datetime = datetime(2026, 5, 21, 9, 40)) -> Repli
     return SCRIPT.replier(seed=seed, local_time=lambda: at)
 
 
-def answer(text: str, **arguments: int) -> str:
-    return replier(**arguments).reply(SCRIPT.understand(text))
+def answer(text: str) -> str:
+    return replier().reply(SCRIPT.understand(text))
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ _HEAD_SAMPLES = 16_000
 """With the agent's preroll this holds about three quarters of a second of speech."""
 _PRIOR_FRAMES = 500
 """CMN_WIN of pocketsphinx's live cepstral mean."""
-_DITHER = np.random.default_rng(0).normal(0, 10, 16_000).astype(np.int16)
-"""About -70 dBFS."""
+_DITHER = np.random.default_rng(0).normal(0, 20, 16_000).astype(np.int16)
+"""About -64 dBFS."""
 
 
 def unknown_words(words: set[str]) -> set[str]:

@@ -22,7 +22,9 @@ _MIN_CLAUSE_CHARACTERS = 24
 """Shorter pieces are joined: the voice needs a few words to find its melody."""
 _SENTENCE_PAUSE_MS = 260
 _CLAUSE_PAUSE_MS = 120
-_ONSET_MARGIN_MS = 12
+_ONSET_MARGIN_MS = 3
+"""Every millisecond of it is one of the reply's latency."""
+_END_MARGIN_MS = 12
 _SILENCE_SHARE = 0.01
 """Of the peak: what is softer at the ends of a piece is the voice's own silence."""
 _STRESS_MARKS = "ˈˌ"
@@ -113,12 +115,14 @@ def _trim(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float
     loud = np.flatnonzero(np.abs(samples) > _SILENCE_SHARE * np.abs(samples).max())
     if not len(loud):
         return samples[:0]
-    margin = sample_rate_hz * _ONSET_MARGIN_MS // 1000
-    kept = samples[max(int(loud[0]) - margin, 0) : int(loud[-1]) + margin].copy()
+    lead = sample_rate_hz * _ONSET_MARGIN_MS // 1000
+    tail = sample_rate_hz * _END_MARGIN_MS // 1000
+    kept = samples[max(int(loud[0]) - lead, 0) : int(loud[-1]) + tail].copy()
     # What was cut off was not quite silent; a step of it would click.
-    ramp = np.linspace(0.0, 1.0, min(margin // 2, len(kept)), dtype=np.float32)
-    kept[: len(ramp)] *= ramp
-    kept[len(kept) - len(ramp) :] *= ramp[::-1]
+    rise = min(lead, len(kept))
+    kept[:rise] *= np.linspace(0.0, 1.0, rise, dtype=np.float32)
+    fall = min(tail // 2, len(kept) - rise)
+    kept[len(kept) - fall :] *= np.linspace(1.0, 0.0, fall, dtype=np.float32)
     return kept
 
 

@@ -8,6 +8,9 @@ use super::media_clock::Place;
 /// More than 10 s of 20 ms frames and 1 s of the shortest that Opus has.
 const MAX_PACKETS: usize = 512;
 
+/// How many wait at most on most networks: buffers for these are there from the beginning.
+const USUAL_PACKETS: usize = 32;
+
 /// What a payload buffer holds before it has to grow.
 const USUAL_PAYLOAD_BYTES: usize = 512;
 
@@ -52,9 +55,11 @@ pub(super) struct PacketStore {
 
 impl PacketStore {
     pub(super) fn new() -> Self {
+        let mut spare_payloads = Vec::with_capacity(MAX_PACKETS);
+        spare_payloads.resize_with(USUAL_PACKETS, || Vec::with_capacity(USUAL_PAYLOAD_BYTES));
         Self {
             packets: VecDeque::with_capacity(MAX_PACKETS + 1),
-            spare_payloads: Vec::with_capacity(MAX_PACKETS + 1),
+            spare_payloads,
         }
     }
 

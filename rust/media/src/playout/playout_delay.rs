@@ -20,6 +20,9 @@ pub(super) const LEAST_EDIT_MS: f32 = 2.5;
 /// From this much too late on, every frame is shortened.
 const HURRY_MS: f32 = 60.0;
 
+/// A packet that comes with the tick comes too late.
+const MARGIN_MS: f32 = 1.0;
+
 /// What should be done to the tape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Pace {
@@ -111,6 +114,7 @@ impl PlayoutDelay {
             .min(self.leaning.outage_ms)
             .max(arrivals.latest_slowest_ms())
             .max(arrivals.swelling_to_ms().unwrap_or(0.0))
+            + MARGIN_MS
     }
 
     /// Whether a frame due now has its deadline where it should be, or later.

@@ -56,6 +56,8 @@ pub(super) struct TargetDelay {
     lateness: Vec<f32>,
     /// By the delay at which it is decoded.
     misses: Vec<f32>,
+    /// Longer delays than this cost nothing but themselves.
+    end: usize,
     slowest_ms: Vec<f32>,
     repairs: [Repair; REMEMBERED_REPAIRS],
     next_repair: usize,
@@ -67,6 +69,7 @@ impl TargetDelay {
             leaning,
             lateness: vec![0.0; MAX_TARGET_MS + 2],
             misses: vec![0.0; MAX_TARGET_MS + 2],
+            end: 0,
             slowest_ms: Vec::with_capacity(WINDOWS),
             repairs: [Repair::default(); REMEMBERED_REPAIRS],
             next_repair: 0,
@@ -147,8 +150,9 @@ impl TargetDelay {
 
     /// Both costs are first noted as differences from one millisecond to the next.
     fn weigh(&mut self, now_ns: u64) {
-        self.lateness.fill(0.0);
-        self.misses.fill(0.0);
+        self.lateness[..=self.end].fill(0.0);
+        self.misses[..=self.end].fill(0.0);
+        self.end = 0;
         let ms_per_ms = self.leaning.ms_per_concealed_percent * 100.0;
         self.note_repairs(now_ns, ms_per_ms * 1e6 / REPAIR_MEMORY_NS as f32);
         let windows = self.slowest_ms.len();
@@ -170,11 +174,11 @@ impl TargetDelay {
             }
             weight *= FORGETTING;
         }
-        for delay_ms in 1..self.misses.len() {
+        for delay_ms in 1..=self.end {
             self.lateness[delay_ms] += self.lateness[delay_ms - 1];
             self.misses[delay_ms] += self.misses[delay_ms - 1];
         }
-        for delay_ms in (1..self.lateness.len()).rev() {
+        for delay_ms in (1..=self.end).rev() {
             self.lateness[delay_ms - 1] += self.lateness[delay_ms];
         }
     }
@@ -188,6 +192,7 @@ impl TargetDelay {
             self.lateness[late] -= weight;
             self.misses[0] += weight * MISS_MS;
             self.misses[late] -= weight * MISS_MS;
+            self.end = self.end.max(late);
         }
     }
 
@@ -196,8 +201,10 @@ impl TargetDelay {
         for repair in &self.repairs {
             let recent = now_ns.saturating_sub(repair.at_ns) <= REPAIR_MEMORY_NS;
             if recent && repair.frame_ms > 0.0 {
+                let late = bin(repair.delay_ms);
                 self.lateness[bin(repair.delay_ms - repair.frame_ms)] += weight;
-                self.lateness[bin(repair.delay_ms)] -= weight;
+                self.lateness[late] -= weight;
+                self.end = self.end.max(late);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Playing faster and slower without a change of pitch: one period of the voice is taken out or
 //! repeated, with a cross-fade (WSOLA; W. Verhelst and M. Roelands, ICASSP 1993).
 
+use std::ops::RangeInclusive;
+
 use super::tape::Tape;
 
 /// 400 Hz, the highest voice's pitch.
@@ -26,59 +28,85 @@ pub(super) struct Lag {
     pub(super) correlation: f32,
 }
 
-/// Which side the signal is compared with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Side {
-    Before,
-    After,
+/// Finds lags. Its scratch space is used again.
+#[derive(Debug)]
+pub(super) struct LagSearch {
+    fine: Vec<f32>,
+    coarse: Vec<f32>,
 }
 
-/// The lag at which `signal` around `at` is most like the samples before it.
-pub(super) fn lag_before(signal: &[i16], at: usize) -> Option<Lag> {
-    best_lag(signal, at, Side::Before, LONGEST_LAG)
-}
-
-fn best_lag(signal: &[i16], at: usize, side: Side, longest: usize) -> Option<Lag> {
-    let longest = match side {
-        Side::Before => longest.min(at),
-        Side::After => longest.min(signal.len().saturating_sub(at + COMPARED_SAMPLES)),
-    };
-    if at + COMPARED_SAMPLES > signal.len() || longest < SHORTEST_LAG {
-        return None;
+impl LagSearch {
+    pub(super) fn new() -> Self {
+        let samples = COMPARED_SAMPLES + LONGEST_LAG;
+        Self {
+            fine: Vec::with_capacity(samples),
+            coarse: Vec::with_capacity(samples / COARSE + 1),
+        }
     }
-    let likeness = |lag: usize, step: usize| {
-        let other = match side {
-            Side::Before => at - lag,
-            Side::After => at + lag,
-        };
-        correlation(
-            &signal[at..at + COMPARED_SAMPLES],
-            &signal[other..other + COMPARED_SAMPLES],
-            step,
+
+    /// The lag at which `signal` from `at` on is most like the samples before it.
+    pub(super) fn before(&mut self, signal: &[i16], at: usize, longest: usize) -> Option<Lag> {
+        let longest = longest.min(LONGEST_LAG).min(at);
+        let signal = signal.get(at - longest..at + COMPARED_SAMPLES)?;
+        // Backwards, so that what is compared comes first.
+        self.load(signal.iter().rev());
+        self.best(longest)
+    }
+
+    /// The lag at which `signal` from `at` on is most like the samples after it.
+    fn after(&mut self, signal: &[i16], at: usize, longest: usize) -> Option<Lag> {
+        let left = signal.len().checked_sub(at + COMPARED_SAMPLES)?;
+        let longest = longest.min(LONGEST_LAG).min(left);
+        self.load(signal[at..at + COMPARED_SAMPLES + longest].iter());
+        self.best(longest)
+    }
+
+    fn load<'a>(&mut self, signal: impl Iterator<Item = &'a i16>) {
+        self.fine.clear();
+        self.fine.extend(signal.map(|&sample| f32::from(sample)));
+        self.coarse.clear();
+        let coarse = self.fine.chunks_exact(COARSE);
+        self.coarse
+            .extend(coarse.map(|chunk| chunk.iter().sum::<f32>()));
+    }
+
+    fn best(&self, longest: usize) -> Option<Lag> {
+        let coarse = SHORTEST_LAG / COARSE..=longest / COARSE;
+        let compared = COMPARED_SAMPLES / COARSE;
+        let near = best_of(&self.coarse, compared, coarse)?.samples * COARSE;
+        let from = near.saturating_sub(COARSE).max(SHORTEST_LAG);
+        best_of(
+            &self.fine,
+            COMPARED_SAMPLES,
+            from..=(near + COARSE).min(longest),
         )
-    };
-    let best_of = |lags: &mut dyn Iterator<Item = usize>, step: usize| {
-        lags.map(|lag| Lag {
-            samples: lag,
-            correlation: likeness(lag, step),
-        })
-        .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
-    };
-    let coarse = best_of(&mut (SHORTEST_LAG..=longest).step_by(COARSE), COARSE)?;
-    let from = coarse.samples.saturating_sub(COARSE).max(SHORTEST_LAG);
-    let to = (coarse.samples + COARSE).min(longest);
-    best_of(&mut (from..=to), 2)
+    }
 }
 
-fn correlation(a: &[i16], b: &[i16], step: usize) -> f32 {
-    let (mut ab, mut aa, mut bb) = (0_i64, 1_i64, 1_i64);
-    for (&x, &y) in a.iter().zip(b).step_by(step) {
-        let (x, y) = (i64::from(x), i64::from(y));
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
+/// Compares the beginning of a signal with what lies each of the lags later.
+fn best_of(signal: &[f32], compared: usize, lags: RangeInclusive<usize>) -> Option<Lag> {
+    let reference = signal.get(..compared)?;
+    let energy = dot(reference, reference);
+    lags.filter_map(|lag| {
+        let other = signal.get(lag..lag + compared)?;
+        let likeness = dot(reference, other) / (energy * dot(other, other) + 1.0).sqrt();
+        Some(Lag {
+            samples: lag,
+            correlation: likeness,
+        })
+    })
+    .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
+}
+
+/// In eight sums, which the compiler keeps in vectors.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
     }
-    (ab as f64 / ((aa as f64) * (bb as f64)).sqrt()) as f32
+    sums.iter().sum()
 }
 
 /// Fades from one signal to another over their common length into `out`.
@@ -94,12 +122,14 @@ pub(super) fn cross_fade(from: &[i16], to: &[i16], out: &mut Vec<i16>) {
 /// Changes the tape's length. Its scratch space is used again.
 #[derive(Debug)]
 pub(super) struct TimeScale {
+    lags: LagSearch,
     scratch: Vec<i16>,
 }
 
 impl TimeScale {
     pub(super) fn new() -> Self {
         Self {
+            lags: LagSearch::new(),
             scratch: Vec::with_capacity(2 * LONGEST_LAG),
         }
     }
@@ -108,7 +138,7 @@ impl TimeScale {
     /// signal is at least so much like itself. Gives the samples removed.
     pub(super) fn accelerate(&mut self, tape: &mut Tape, most: usize, likeness: f32) -> usize {
         let (signal, at) = tape.with_history();
-        let Some(lag) = best_lag(signal, at, Side::After, most.min(LONGEST_LAG)) else {
+        let Some(lag) = self.lags.after(signal, at, most) else {
             return 0;
         };
         if lag.correlation < likeness {
@@ -142,7 +172,7 @@ impl TimeScale {
     /// signal is at least so much like itself. Gives the samples inserted.
     pub(super) fn decelerate(&mut self, tape: &mut Tape, most: usize, likeness: f32) -> usize {
         let (signal, at) = tape.with_history();
-        let Some(lag) = best_lag(signal, at, Side::Before, most.min(LONGEST_LAG)) else {
+        let Some(lag) = self.lags.before(signal, at, most) else {
             return 0;
         };
         if lag.correlation < likeness || lag.samples > tape.len() {

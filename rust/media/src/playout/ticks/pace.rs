@@ -67,7 +67,7 @@ impl PlayoutSink {
             self.time_scale
                 .accelerate(&mut self.tape, excess + excess / 4, LIKENESS)
         } else {
-            0
+            return;
         };
         self.note_removed(removed, inlet);
     }
@@ -116,16 +116,25 @@ impl PlayoutSink {
             return;
         };
         let inserted = self.time_scale.decelerate(&mut self.tape, most, likeness);
+        self.note_attempt(inserted);
         if inserted > 0 {
-            self.ticks_since_edit = 0;
             self.delay.edited(inserted as i64);
             inlet.stats.inserted_samples_for_deceleration += inserted as u64;
         }
     }
 
+    /// A voice that was not like itself is tried again sooner.
+    fn note_attempt(&mut self, samples: usize) {
+        self.ticks_since_edit = if samples > 0 {
+            0
+        } else {
+            TICKS_BETWEEN_EDITS / 2
+        };
+    }
+
     fn note_removed(&mut self, samples: usize, inlet: &mut Inlet) {
+        self.note_attempt(samples);
         if samples > 0 {
-            self.ticks_since_edit = 0;
             self.delay.edited(-(samples as i64));
             inlet.stats.removed_samples_for_acceleration += samples as u64;
         }
