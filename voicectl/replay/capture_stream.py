@@ -74,7 +74,7 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
     if frame_ms not in FRAME_LENGTHS_MS:
         lengths = ", ".join(map(str, FRAME_LENGTHS_MS))
         raise MediaError(
-            f"its packets are {frame_ms} ms long, which cannot be filled with speech",
+            f"holds packets {frame_ms} ms long, which cannot be filled with speech",
             hint=f"packets of {lengths} ms can; --stream takes another stream",
         )
     arrivals, sent = _places(stream)
@@ -143,12 +143,12 @@ def _is_wanted(stream: RtpStream, wanted: str) -> bool:
 
 def _no_rtp(found: Found) -> MediaError:
     if not found.packets:
-        return MediaError("it holds no packets", hint="capture again, while the call goes on")
+        return MediaError("holds no packets", hint="capture again, while the call goes on")
     detail = f"It has {_count(found.packets, 'packet')}: {_contents(found)}."
     if found.has_dtls:
         detail += " The media went another way, or was not captured."
     return MediaError(
-        "it holds no RTP",
+        "holds no RTP",
         detail=detail,
         hint="capture all UDP where the media passes: `tcpdump -i any -w call.pcap udp`",
     )
@@ -162,13 +162,13 @@ def _not_usable(found: Found, audio: list[RtpStream]) -> MediaError:
     ]
     detail = "\n".join(listed)
     if not audio:
-        return MediaError("it holds video only", detail=detail, hint="capture a call with audio")
+        return MediaError("holds video only", detail=detail, hint="capture a call with audio")
     if audio[0].codec is Codec.OTHER:
-        message = f"its RTP is {audio[0].codec_name}; only Opus is decoded"
+        message = f"holds RTP with {audio[0].codec_name}; only Opus is decoded"
     elif audio[0].codec is Codec.CUT:
-        message = "its packets were cut off by the capture's snapshot length"
+        message = "holds packets that were cut off by the capture's snapshot length"
     else:
-        message = "its RTP is encrypted"
+        message = "holds encrypted RTP"
         if found.has_dtls:
             detail += f"\n{_count(found.contents['DTLS'], 'DTLS packet')} agreed on the keys."
         else:

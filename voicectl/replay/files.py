@@ -68,7 +68,11 @@ def open_material(
             trace = parse_trace(text)
             return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
     except MediaError as error:
-        error.message = f"{path}: {error.message}"
+        # Of a stream it says what the file holds; `read_audio` names the file itself.
+        if error.message.startswith("holds "):
+            error.message = f"{path} {error.message}"
+        elif str(path) not in error.message:
+            error.message = f"{path}: {error.message}"
         raise
     raise MediaError(
         f"{path} is of no kind that replay reads",

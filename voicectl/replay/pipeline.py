@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicectl import _native
-from voicectl.replay.material import OfferedPacket
+from voicectl.replay.material import SAMPLE_RATE_HZ, OfferedPacket
 from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = ["Played", "Strategy", "Window", "play"]
@@ -18,7 +18,7 @@ _WINDOW_NS = 100 * NS_PER_MS
 _TICK_NS = 10 * NS_PER_MS
 _LONGEST_TAIL_NS = 3 * NS_PER_S
 """After the last packet: a buffer holds less."""
-_MAX_GAP_NS = 3600 * NS_PER_S
+_PIECE_SAMPLES = SAMPLE_RATE_HZ // 25
 
 
 class Strategy(StrEnum):
@@ -92,14 +92,31 @@ class Played:
         return np.concatenate([np.zeros(0, np.int16), *(block.pcm for block in self.blocks)])
 
     def in_media_time(self) -> NDArray[np.int16]:
-        """The audio put back to when it was said: what was stretched overlaps, a gap is silence."""
-        length = max((b.media_samples + len(b.pcm) for b in self.blocks), default=0)
-        pcm = np.zeros(max(length, 0), np.int16)
+        """The audio put back to when it was said, in pieces of 40 ms; a gap is silence."""
+        if self.strategy is Strategy.EAGER:
+            return self._placed()
+        heard = self.heard()
+        media = np.array([block.media_samples for block in self.blocks])
+        outputs = np.cumsum([0, *(len(block.pcm) for block in self.blocks)])
+        pieces = []
+        for at in range(0, self._media_length(), _PIECE_SAMPLES):
+            # A block may begin before the one ahead of it ended: the later one is what was heard.
+            index = int(np.flatnonzero(media <= at)[-1]) if media[0] <= at else 0
+            begin = int(min(outputs[index] + max(at - media[index], 0), outputs[index + 1]))
+            piece = heard[begin : begin + _PIECE_SAMPLES]
+            pieces.append(np.pad(piece, (0, _PIECE_SAMPLES - len(piece))))
+        return np.concatenate([np.zeros(0, np.int16), *pieces])[: self._media_length()]
+
+    def _placed(self) -> NDArray[np.int16]:
+        pcm = np.zeros(self._media_length(), np.int16)
         for block in self.blocks:
             begin = max(-block.media_samples, 0)
             start = block.media_samples + begin
             pcm[start : start + len(block.pcm) - begin] = block.pcm[begin:]
         return pcm
+
+    def _media_length(self) -> int:
+        return max((block.media_samples + len(block.pcm) for block in self.blocks), default=0)
 
     def concealed_ranges(self) -> list[tuple[int, int]]:
         """Where `heard()` was made up."""

@@ -22,6 +22,7 @@ _SCORED_HZ = 16_000
 _SEGMENT_S = 8
 """PESQ is made for 8 to 12 s of speech."""
 _SHORTEST_S = 1
+_MAX_SHIFT_SAMPLES = _SCORED_HZ // 50
 _SPEECH_MARGIN_SAMPLES = _SCORED_HZ // 5
 _SPEECH_LEVEL = 50
 """Root mean square of 16-bit samples: below it a segment holds no speech worth scoring."""
@@ -55,7 +56,7 @@ class QualityMeter:
         """Compare what came out of a run."""
         heard = _at_scored_rate(self._aligned(played))
         pairs = [
-            (self._clean[begin : begin + length], heard[begin : begin + length])
+            _pair(self._clean, heard, begin, length)
             for begin, length in _segments(len(self._clean))
         ]
         pairs = [pair for pair in pairs if _level(pair[0]) > _SPEECH_LEVEL]
@@ -129,6 +130,22 @@ def _segments(samples: int) -> list[tuple[int, int]]:
     count = -(-samples // (_SEGMENT_S * _SCORED_HZ))
     length = samples // count
     return [(index * length, length) for index in range(count)]
+
+
+def _pair(
+    clean: NDArray[np.int16], heard: NDArray[np.int16], begin: int, length: int
+) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """A segment of both, the heard one shifted to where the two are most alike.
+
+    Time-scaling moves speech by up to a pitch period within the pieces that were put back.
+    """
+    said = clean[begin : begin + length]
+    padded = np.pad(heard, _MAX_SHIFT_SAMPLES)[begin : begin + length + 2 * _MAX_SHIFT_SAMPLES]
+    size = 1 << (len(padded) + length).bit_length()
+    spectrum = np.fft.rfft(padded, size) * np.conj(np.fft.rfft(said, size))
+    likeness = np.fft.irfft(spectrum)[: 2 * _MAX_SHIFT_SAMPLES + 1]
+    shift = int(np.argmax(likeness)) if np.any(said) and np.any(padded) else _MAX_SHIFT_SAMPLES
+    return said, padded[shift : shift + length]
 
 
 def _utterances(pcm: NDArray[np.int16]) -> list[tuple[int, int]]:

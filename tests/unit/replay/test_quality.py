@@ -1,0 +1,45 @@
+"""Scores follow what was heard, not when: a buffer's time-scaling is no loss of quality."""
+
+import pytest
+
+from voicectl.netem.spec import parse_spec
+from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
+from voicectl.replay.material import CleanSpeech, OfferedPacket, across
+from voicectl.replay.pipeline import Strategy, play
+from voicectl.replay.quality import QualityMeter
+from voicectl.replay.speech import LINES, spoken_lines
+
+pytest.importorskip("pystoi", reason="the extra `scores` is not installed")
+
+
+@pytest.fixture(scope="module")
+def call() -> tuple[list[OfferedPacket], CleanSpeech]:
+    pcm = spoken_lines()[: 10 * 48_000]
+    packets = encode(pcm, seed=1)
+    first = next(packet for packet in packets if packet.timestamp is not None)
+    return packets, clean_speech(pcm, first, lines=LINES)
+
+
+def stoi(call: tuple[list[OfferedPacket], CleanSpeech], network: str, strategy: Strategy) -> float:
+    packets, clean = call
+    arrived = across(packets, parse_spec(network).link(seed=1))
+    played = play(arrived, strategy, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    assert played is not None
+    quality = QualityMeter(clean).score(played)
+    assert quality.stoi is not None
+    assert quality.words is not None
+    assert quality.words > 10
+    return quality.stoi
+
+
+def test_jitter_that_a_buffer_takes_out_costs_next_to_nothing(
+    call: tuple[list[OfferedPacket], CleanSpeech],
+) -> None:
+    calm = stoi(call, "delay=20ms", Strategy.EAGER)
+    jittery = stoi(call, "delay=30ms,jitter=9ms,distribution=exponential", Strategy.BALANCED)
+    assert calm > 0.97
+    assert jittery > calm - 0.02
+
+
+def test_heavy_loss_costs_intelligibility(call: tuple[list[OfferedPacket], CleanSpeech]) -> None:
+    assert stoi(call, "delay=20ms,loss=40%,burst=10", Strategy.EAGER) < 0.8
