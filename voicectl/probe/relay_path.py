@@ -7,6 +7,7 @@ network, or a second allocation on the same server.
 import asyncio
 import contextlib
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from voicectl.ice.candidate import is_private
@@ -39,7 +40,7 @@ _PERMISSION_TIMEOUT_S = 1.2
 Arrival = Callable[[ProbePacket, int], None]
 
 
-class RelayPath:
+class RelayPath(ABC):
     """A proven path: packets of this run go both ways and come out at the callbacks."""
 
     def __init__(self) -> None:
@@ -49,17 +50,17 @@ class RelayPath:
         self.on_far: Arrival = lambda *_: None
         """What the far end received through the relay."""
 
+    @abstractmethod
     def send_near(self, packet: bytes) -> None:
         """From the TURN client, through the relay, to the far end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send_far(self, packet: bytes) -> None:
         """From the far end to the relayed address."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Let go of the far end."""
-        raise NotImplementedError
 
 
 class OwnPeerPath(RelayPath):
