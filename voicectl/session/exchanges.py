@@ -72,10 +72,11 @@ class Exchanges:
 
     def handle_reply_started(self, onset_samples: int) -> None:
         """The agent is heard from this position on."""
-        answered = [e for e in self._open if e.index in self._spoken_until]
-        if not answered:
+        if not self._open:
             return
-        self._replying = answered[-1]
+        # An agent may answer before the last of the utterance was sent: it ends in silence.
+        answered = [e for e in self._open if e.index in self._spoken_until]
+        self._replying = (answered or self._open)[-1]
         self._replying.reply_onset_ms = _ms(onset_samples)
         self._emit(events.ReplyHeard(self._replying.index, _ms(onset_samples)))
 

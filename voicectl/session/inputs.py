@@ -13,6 +13,8 @@ from voicectl.session.utterance_plan import parse_start
 
 __all__ = ["at_call_rate", "read_utterances"]
 
+_KEPT_AFTER_SPEECH_SAMPLES = SAMPLE_RATE_HZ // 10
+
 
 def read_utterances(specifications: Sequence[str]) -> list[Utterance]:
     """Read `FILE[@START]` each.
@@ -25,13 +27,16 @@ def read_utterances(specifications: Sequence[str]) -> list[Utterance]:
     for specification in specifications:
         name, start = parse_start(specification)
         audio = at_call_rate(read_audio(Path(name)))
-        if not speech_spans(audio.pcm, audio.sample_rate_hz):
+        speech = speech_spans(audio.pcm, audio.sample_rate_hz)
+        if not speech:
             raise MediaError(
                 f"{name} has no speech in it",
                 detail=f"It is {audio.duration_ms / 1000:.1f} s long and stays near silence.",
                 hint="record it louder, or give another file to --input",
             )
-        utterances.append(Utterance(name, audio, start))
+        # The silence behind the speech is the agent's to measure, not the file's to prolong.
+        spoken = audio.pcm[: speech[-1].end + _KEPT_AFTER_SPEECH_SAMPLES]
+        utterances.append(Utterance(name, Audio(spoken, audio.sample_rate_hz), start))
     return utterances
 
 

@@ -98,13 +98,17 @@ class UtterancePlan:
         self._reply_started_ns: int | None = None
         self._replying = False
         self._spoken_over = False
+        self._answered_early = False
         self.unanswered: list[int] = []
         """Indices of the utterances that no reply came to."""
 
     def handle_utterance_ended(self, now_ns: int) -> None:
         """The last sample of the utterance has been sent."""
         self._speaking = False
-        self._utterance_ended_ns = now_ns
+        if self._answered_early:
+            self._free_since_ns = now_ns
+        else:
+            self._utterance_ended_ns = now_ns
 
     def handle_reply_started(self, onset_ns: int) -> None:
         """The agent is heard since `onset_ns`."""
@@ -119,6 +123,10 @@ class UtterancePlan:
             # It was the reply to the utterance before the one that spoke over it.
             self._spoken_over = False
             return
+        if self._speaking:
+            # Answered and over before the last of the utterance was sent.
+            self._answered_early = True
+            return
         self._free_since_ns = now_ns
         self._utterance_ended_ns = None
 
@@ -132,6 +140,7 @@ class UtterancePlan:
         self._next += 1
         self._speaking = True
         self._spoken_over = self._replying
+        self._answered_early = False
         self._free_since_ns = self._utterance_ended_ns = self._reply_started_ns = None
         return index
 

@@ -103,3 +103,13 @@ def test_unanswered_utterance_is_completed_without_a_latency() -> None:
     [exchange] = book.exchanges.completed
     assert exchange.heard_latency_ms is None
     assert exchange.reply_onset_ms is None
+
+
+def test_reply_into_the_silence_at_the_end_of_a_file_belongs_to_what_was_said() -> None:
+    book = Book(channel(4000, (0, 1000)), channel(4000, (1400, 2000)))
+    book.exchanges.handle_utterance_started(0, "a.wav", 0)
+    book.exchanges.handle_reply_started(1400 * PER_MS)
+    book.exchanges.handle_utterance_ended(1500 * PER_MS)
+    book.exchanges.handle_reply_ended(2000 * PER_MS)
+    [exchange] = book.exchanges.completed
+    assert exchange.heard_latency_ms == pytest.approx(400, abs=2)

@@ -96,3 +96,14 @@ def test_utterance_at_a_time_of_the_call_waits_for_nothing_else() -> None:
     assert plan.next_timeout() == 7 * NS_PER_S
     assert plan.poll_due(6 * NS_PER_S) is None
     assert plan.poll_due(7 * NS_PER_S) == 0
+
+
+def test_reply_that_comes_before_the_utterance_has_ended_is_the_reply_to_it() -> None:
+    plan = UtterancePlan([AfterReply()], now_ns=0)
+    assert plan.poll_due(0) == 0
+    plan.handle_reply_started(900 * MS)
+    plan.handle_reply_ended(1400 * MS)
+    assert not plan.finished
+    plan.handle_utterance_ended(1500 * MS)
+    assert plan.finished
+    assert plan.unanswered == []
