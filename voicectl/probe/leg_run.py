@@ -136,7 +136,7 @@ class LegRun:
             raise PathFailed(failure) from error
         try:
             await stream.ask_proxy(proxy, self.leg.address.ip, self.leg.address.port)
-        except BaseException:
+        except BaseException:  # cancelled too: the socket must not outlive the wait
             stream.close()
             raise
         return stream
@@ -155,7 +155,7 @@ class LegRun:
             stream.close()
             await self._try_plain()
             raise
-        except BaseException:
+        except BaseException:  # cancelled too: the socket must not outlive the wait
             stream.close()
             raise
         self.result.tls = stream.tls

@@ -41,7 +41,7 @@ class DtlsTransport:
         transport = cls(lower, layer)
         try:
             await transport._shake_hands()
-        except BaseException:
+        except BaseException:  # cancelled too: the socket must not outlive the wait
             lower.close()
             raise
         return transport

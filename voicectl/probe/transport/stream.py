@@ -55,7 +55,7 @@ class StreamTransport:
         except OSError as error:
             opened.close()
             raise PathFailed(from_os_error(error, "connect")) from error
-        except BaseException:
+        except BaseException:  # cancelled too: the socket must not outlive the wait
             opened.close()
             raise
         return cls(reader, writer, clock)
