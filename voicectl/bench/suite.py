@@ -16,6 +16,7 @@ from voicectl.bench.report import (
     Measurement,
     Report,
     RivalValue,
+    Table,
 )
 from voicectl.bench.self_test import SelfTest
 from voicectl.clock import Clock
@@ -32,11 +33,13 @@ class Effort:
     """A cost's, each on fresh memory, with one of the A/A self-test before them."""
     blocks: int
     """A round's, of `measure.compare`; even."""
+    slow: bool = True
+    """Whether what takes minutes is measured too."""
 
     @classmethod
     def quick(cls) -> "Effort":
         """Under a minute for all suites, on a machine that is not idle."""
-        return cls(rounds=5, blocks=6)
+        return cls(rounds=5, blocks=6, slow=False)
 
     @classmethod
     def thorough(cls) -> "Effort":
@@ -70,6 +73,12 @@ class Bench:
     spec: FigureSpec
     measure: Callable[[Stopwatch], Measurement]
     """Raises SetupError when a rival's package is not installed."""
+    slow: bool = False
+    """Left out when there is little time, unless it is gated."""
+
+
+def _no_tables(_: Effort) -> tuple[Table, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ class Suite:
 
     name: str
     benches: tuple[Bench, ...]
+    tables: Callable[[Effort], tuple[Table, ...]] = _no_tables
 
     @property
     def specs(self) -> list[FigureSpec]:
@@ -113,8 +123,11 @@ def run_suites(
     stopwatch = Stopwatch(clock, effort.blocks)
     figures = []
     for bench in (bench for suite in suites for bench in suite.benches):
+        if bench.slow and not effort.slow and bench.spec.id not in (limits or {}):
+            continue
         on_bench(bench.spec)
         figures.append(_measured(bench, stopwatch, self_test, effort.rounds))
+    tables = tuple(table for suite in suites for table in suite.tables(effort))
     noise = self_test.noise
     if limits is None:
         limits = _own_limits(figure.spec for figure in figures)
@@ -126,7 +139,7 @@ def run_suites(
             f"the baseline was measured on another processor ({baseline.cpu_model}): "
             "ratios move with the instructions a processor has"
         )
-    return Report(calibration, judged, tuple(notes))
+    return Report(calibration, judged, tables, tuple(notes))
 
 
 def run_self_test(*, clock: Clock, effort: Effort) -> Report:

@@ -31,7 +31,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples: under a minute, wider intervals.")
+    bool, typer.Option("--quick", help="Fewer samples, wider intervals, no speech scores.")
 ]
 GateOption = Annotated[
     Path | None,
@@ -51,6 +51,7 @@ _EXAMPLES = """
 Examples:
   voicectl bench --quick
   voicectl bench dsp --json
+  voicectl bench playout --format markdown
   voicectl bench --save today.json
   voicectl bench --baseline today.json
   voicectl bench --quick --gate gate.toml --format junit > bench.xml
@@ -132,6 +133,26 @@ def _dsp(
 
     _run(
         [DSP],
+        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
+    )
+
+
+@app.command("playout", epilog=_EXAMPLES)
+def _playout(
+    quick: QuickOption = False,
+    gate: GateOption = None,
+    baseline: BaselineOption = None,
+    save: SaveOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Jitter buffers on recorded traces, beside NetEq's and a fixed one."""
+    from voicectl.bench.playout import PLAYOUT
+
+    _run(
+        [PLAYOUT],
         _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
     )
 

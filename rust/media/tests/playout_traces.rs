@@ -1,4 +1,4 @@
-//! Both sinks on the ten traces of benches/traces, beside what `NetEq` reached on the same packets.
+//! Both sinks on the ten traces of voicectl/bench/playout/traces, beside what `NetEq` reached on the same packets.
 //! Virtual time, so the figures are exact; they are means over two phases of the tick grid.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -46,7 +46,7 @@ fn mean(trace: &str, sink: Sink, strategy: Strategy) -> Mean {
 fn neteq(trace: &str) -> (f64, f64) {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../benches/traces/neteq-chromium-156.tsv"
+        "/../../voicectl/bench/playout/traces/neteq-chromium-156.tsv"
     );
     let table = std::fs::read_to_string(path).unwrap();
     let line = table

@@ -16,6 +16,7 @@ mod media_plane;
 mod netem;
 mod opus;
 mod pcm;
+mod playout;
 #[cfg(target_os = "linux")]
 mod raw_fd;
 mod resample;
@@ -41,6 +42,8 @@ mod _native {
     use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::playout::JitterBufferLoad;
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]

@@ -1,9 +1,10 @@
 """The pieces of a figure that people read, the same in every format for them."""
 
-from voicectl.bench.report import Calibration, Figure, Report, Verdict
+from voicectl.bench.report import Calibration, Cell, Figure, Report, Verdict
 
 __all__ = [
     "calibration_line",
+    "cell_text",
     "counts_line",
     "gate_text",
     "our_text",
@@ -51,6 +52,13 @@ def reason_text(figure: Figure) -> str | None:
     if figure.verdict in (None, Verdict.PASS):
         return None
     return "; ".join(check.reason for check in figure.checks if check.verdict is figure.verdict)
+
+
+def cell_text(cell: Cell) -> str:
+    """A table's cell."""
+    if cell is None:
+        return "-"
+    return cell if isinstance(cell, str) else f"{cell:.3g}"
 
 
 def calibration_line(calibration: Calibration) -> str:
