@@ -42,6 +42,10 @@ impl PlayoutSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) {
+        if self.waits_in_pause(at_ns, inlet) {
+            self.draw_out_pause(wanted, inlet);
+            return;
+        }
         // What was made up while waiting stands for the beginning of the hole.
         let made_up = self.borrowed.min(gap);
         self.borrowed = 0;
@@ -73,6 +77,28 @@ impl PlayoutSink {
         let samples = unrepaired.min(wanted.next_multiple_of(CONCEAL_QUANTUM));
         self.advance(samples as i64);
         self.conceal_lost(samples, inlet, decoder);
+    }
+
+    /// Whether what is missing before the first packet may only have been overtaken, as others on
+    /// this network were: then a pause lasts a little longer, and nothing is made up.
+    fn waits_in_pause(&self, at_ns: u64, inlet: &Inlet) -> bool {
+        let Some(packet) = inlet.store.first() else {
+            return false;
+        };
+        let noticed_ns = inlet.missing.noticed_ns(packet.place.sequence);
+        self.activity == Activity::Pause
+            && noticed_ns.is_some_and(|ns| at_ns < ns + inlet.missing.patience_ns())
+    }
+
+    /// Any piece of a pause is as good as another.
+    fn draw_out_pause(&mut self, samples: usize, inlet: &mut Inlet) {
+        let pause = self
+            .concealment
+            .continuation(&self.tape, &self.floor, samples);
+        self.tape.push(pause, BlockKind::Stretched);
+        self.delay.edited(samples as i64);
+        self.seam = true;
+        inlet.stats.inserted_samples_for_deceleration += samples as u64;
     }
 
     /// Passes over as much of a hole as the buffer is too deep, and gives what is left of it.

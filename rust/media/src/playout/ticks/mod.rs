@@ -175,7 +175,8 @@ impl PlayoutSink {
             return;
         };
         let (media, sequence) = (packet.place.media, packet.place.sequence);
-        if sequence > cursor.sequence + 1 && packet.has_lbrr {
+        // A burst is made up anyway: what its last frame adds to that is worth no delay.
+        if sequence == cursor.sequence + 2 && packet.has_lbrr {
             self.delay.note_repairable(&inlet.arrivals, &packet, at_ns);
         }
         self.delay
