@@ -18,8 +18,8 @@ const LEAST_WEIGHT: f32 = 30.0;
 const MISS_MS: f32 = 2.0;
 
 /// What a repair that misses its tick costs beyond its lateness: all until the next tick is made
-/// up, which is half a tick on average.
-const REPAIR_MISS_MS: f32 = 5.0;
+/// up, which is half a tick on average, less what the tape is ahead.
+const REPAIR_MISS_MS: f32 = 4.0;
 
 /// The start delay counts like this many windows, and less the more were measured.
 const START_WINDOWS: f32 = 2.0;
