@@ -31,7 +31,7 @@ mod _native {
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
     #[pymodule_export]
-    use super::engine::{ClearedAudio, Engine, EngineSettings};
+    use super::engine::{ClearedAudio, Engine, EngineSettings, Redundancy, Repairs};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
     #[cfg(target_os = "linux")]
