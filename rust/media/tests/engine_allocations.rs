@@ -1,4 +1,5 @@
-//! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps.
+//! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps, and
+//! repairs of each kind on a line that loses a tenth of a second twice in a second.
 //! Only Rust's allocator is counted; libopus works on its state and the stack.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
@@ -6,7 +7,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use voicectl_media::engine::{Engine, Settings};
+use voicectl_media::engine::{Engine, Redundancy, RepairFormats, Repairs, Settings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
@@ -47,6 +48,25 @@ fn engine(sink: Sink, seed: u64) -> Engine {
     };
     let mut engine = Engine::new(&settings, 0, seed).unwrap();
     engine.configure_receive(&[OPUS]).unwrap();
+    let formats = RepairFormats {
+        red: Some(63),
+        rtx: Some(97),
+    };
+    let repairs = Repairs {
+        nack: true,
+        receive: formats,
+        send: formats,
+        rtx_ssrc: 7 + seed as u32,
+        dred: true,
+    };
+    engine.configure_repairs(&repairs).unwrap();
+    let redundancy = Redundancy {
+        inband_fec: false,
+        red_frames: 2,
+        dred_duration_ms: 200,
+        expected_loss_percent: 20,
+    };
+    engine.set_redundancy(redundancy).unwrap();
     engine.start_sending(seed as u32, OPUS, "test").unwrap();
     engine
 }
@@ -54,10 +74,11 @@ fn engine(sink: Sink, seed: u64) -> Engine {
 /// Runs `from` up to `now_ns` and hands its packets to `to`.
 fn step(from: &mut Engine, to: &mut Engine, now_ns: u64) {
     from.handle_timeout(now_ns);
+    let is_lost = now_ns / MS % 500 < 100;
     while let Some(packet) = from.poll_transmit() {
         if is_rtcp(packet) {
             to.handle_rtcp(packet, now_ns);
-        } else {
+        } else if !is_lost {
             to.handle_rtp(packet, now_ns);
         }
     }
