@@ -705,7 +705,7 @@ class MediaPlane:
         OSError: The system has no descriptors or threads left.
     """
 
-    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 20) -> MediaPlane: ...
+    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 10) -> MediaPlane: ...
     def fileno(self) -> int:
         """Readable while `take_ready` has something."""
 
