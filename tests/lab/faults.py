@@ -203,10 +203,38 @@ def the_rest_credentials_have_expired(lab: Lab) -> Answer:
 
 
 @fault(15, "nonce-unstable", 1)
-def every_nonce_is_stale(lab: Lab) -> Answer:
+def two_servers_behind_one_address_share_no_nonces(lab: Lab) -> Answer:
     lab.up("eim")
-    lab.fake_server("stale")
-    return lab.probe(turn(lab))
+    names = lab.names
+    lab.coturn()
+    lab.coturn(ip=names.second)
+    places = {"server": names.server, "second": names.second, "port": names.port}
+    lab.network.nft("srv", _BALANCER.format(**places))
+    return lab.probe(turn(lab, query="?transport=udp"))
+
+
+# Each Allocate goes to the other server than the one before, once: a copy sent again is dropped,
+# for the server that gave the nonce would take it. 128 bits into UDP the transaction id begins.
+_BALANCER = """
+table ip balance {{
+ set seen {{
+  typeof @th,128,32; flags dynamic; size 1024;
+ }}
+ chain inwards {{
+  type filter hook prerouting priority raw;
+  ip daddr != {server} accept
+  udp dport != {port} accept
+  @th,64,16 != 0x0003 accept
+  @th,128,32 @seen drop
+  update @seen {{ @th,128,32 }}
+  ip daddr set numgen inc mod 2 map {{ 0 : {server}, 1 : {second} }}
+ }}
+ chain outwards {{
+  type filter hook output priority raw;
+  ip saddr {second} udp sport {port} ip saddr set {server}
+ }}
+}}
+"""
 
 
 @fault(16, "allocation-quota", 1)

@@ -93,12 +93,6 @@ class Lab:
         """Start one of the lab's own programs."""
         return self.network.spawn(where, sys.executable, str(HERE / name), *arguments)
 
-    def fake_server(self, fault: str) -> None:
-        names = self.names
-        arguments = (names.server, str(names.port), names.user, names.password, fault)
-        process = self.script("srv", "fake_server.py", *arguments)
-        self.network.wait_for_port(process, names.port)
-
     def hold(self, count: int) -> None:
         """Another client takes `count` allocations."""
         names = self.names
