@@ -1,19 +1,19 @@
 """The faults: how each is set up, and the verdict and exit status it must get."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.servers import PEER_PORT, Answer, Lab
-
+from voicectl.bench.lab.servers import PEER_PORT, Answer, Lab, epoch_s
 from voicectl.turn.credentials import rest_credentials
+
+__all__ = ["FAULTS", "Fault", "turn"]
 
 Run = Callable[[Lab], Answer]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A row of the table: `row` is its number in the issue's list of faults."""
+    """A row of the table: `row` is its number in the list of 29 faults."""
 
     row: int
     name: str
@@ -25,9 +25,12 @@ class Fault:
 
 
 FAULTS: list[Fault] = []
+"""All of them, in the order of their rows."""
 
 
 def fault(row: int, verdict: str, status: int, note: str | None = None) -> Callable[[Run], Run]:
+    """Enter a fault into the table; its function's name is its name."""
+
     def register(run: Run) -> Run:
         FAULTS.append(Fault(row, run.__name__, verdict, status, run, note))
         return run
@@ -190,7 +193,7 @@ def the_user_is_unknown(lab: Lab) -> Answer:
 def the_rest_secret_is_wrong(lab: Lab) -> Answer:
     lab.up("eim")
     lab.coturn(auth=("--use-auth-secret", "--static-auth-secret=north"))
-    credentials = rest_credentials("south", lab.names.user, int(time.time()) + 600)
+    credentials = rest_credentials("south", lab.names.user, epoch_s() + 600)
     return lab.probe(turn(lab), credentials=(credentials.username, credentials.password))
 
 
@@ -198,7 +201,7 @@ def the_rest_secret_is_wrong(lab: Lab) -> Answer:
 def the_rest_credentials_have_expired(lab: Lab) -> Answer:
     lab.up("eim")
     lab.coturn(auth=("--use-auth-secret", "--static-auth-secret=north"))
-    credentials = rest_credentials("north", lab.names.user, int(time.time()) - 7200)
+    credentials = rest_credentials("north", lab.names.user, epoch_s() - 7200)
     return lab.probe(turn(lab), credentials=(credentials.username, credentials.password))
 
 
@@ -289,9 +292,7 @@ def the_server_redirects_to_a_dead_one(lab: Lab) -> Answer:
 def the_server_redirects_into_a_private_network(lab: Lab) -> Answer:
     lab.up("eim")
     lab.coturn(f"--alternate-server={lab.names.lan}.1:{lab.names.port}")
-    answer = lab.probe(turn(lab))
-    assert not any(leg["redirects"] for leg in answer.record["legs"])
-    return answer
+    return lab.probe(turn(lab))
 
 
 @fault(18, "redirect-loop", 1)
