@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.calls import LOOPBACK, connected, fake_end, run
 
-from voicectl.rtc import IceServer, PeerSettings
+from voicectl.rtc import IceServer, PeerSettings, _aioice_private
 
 pytestmark = pytest.mark.skipif(
     shutil.which("turnserver") is None, reason="needs coturn (turnserver)"
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def turn_server(directory: Path) -> AsyncIterator[int]:
+async def turn_server(directory: Path, *more: str) -> AsyncIterator[int]:
     """Coturn with the user voicectl and the password secret; yields its port once it listens."""
     port = free_port()
     options = [
@@ -35,7 +35,7 @@ async def turn_server(directory: Path) -> AsyncIterator[int]:
     ]
     process = await asyncio.create_subprocess_exec(
         "turnserver",
-        *" ".join(options).split(),
+        *" ".join([*options, *more]).split(),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=directory,
@@ -77,5 +77,32 @@ def test_a_relayed_call_carries_packets_both_ways(transport: str, tmp_path: Path
             assert stats.nominated_pair is not None
             assert stats.nominated_pair.local_type == "relay"
             assert stats.dropped.unsent == 0
+
+    run(scenario)
+
+
+def test_a_relayed_call_outlives_its_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server forgets permissions after 300 s: the call went deaf in its sixth minute.
+
+    Lifetimes and the interval of the refresh are a hundredth here. Coturn lets a permission that
+    came with a channel live as long as the channel.
+    """
+    shrunk = 100
+    lifetimes = f"--permission-lifetime={300 // shrunk} --channel-lifetime={300 // shrunk}"
+    interval_s = _aioice_private.PERMISSION_REFRESH_S / shrunk
+    monkeypatch.setattr(_aioice_private, "PERMISSION_REFRESH_S", interval_s)
+
+    async def scenario() -> None:
+        async with turn_server(tmp_path, lifetimes) as port:
+            server = IceServer((f"turn:127.0.0.1:{port}",), "voicectl", "secret")
+            relayed = replace(LOOPBACK, ice_servers=(server,), relay_only=True)
+            caller, agent = fake_end(relayed), fake_end(relayed)
+            async with connected(caller, agent):
+                await asyncio.sleep(6)
+                heard = [len(end.events) for end in (caller, agent)]
+                await caller.until(lambda end: len(end.events) > heard[0] + 25)
+                await agent.until(lambda end: len(end.events) > heard[1] + 25)
 
     run(scenario)
