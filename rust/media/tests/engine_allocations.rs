@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use voicectl_media::engine::{Engine, Settings};
+use voicectl_media::engine::{Codec, Engine, Settings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
@@ -46,7 +46,7 @@ fn engine(sink: Sink, seed: u64) -> Engine {
         ..Settings::default()
     };
     let mut engine = Engine::new(&settings, 0, seed).unwrap();
-    engine.configure_receive(&[OPUS]).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine.start_sending(seed as u32, OPUS, "test").unwrap();
     engine
 }
