@@ -5,7 +5,7 @@
 mod counting_allocator;
 
 use counting_allocator::allocations;
-use voicectl_media::engine::{Engine, Settings};
+use voicectl_media::engine::{Codec, Engine, Settings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
@@ -22,7 +22,7 @@ fn engine(sink: Sink, seed: u64) -> Engine {
         ..Settings::default()
     };
     let mut engine = Engine::new(&settings, 0, seed).unwrap();
-    engine.configure_receive(&[OPUS]).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine.start_sending(seed as u32, OPUS, "test").unwrap();
     engine
 }
