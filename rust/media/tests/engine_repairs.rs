@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use voicectl_media::engine::{Engine, Redundancy, RepairFormats, Repairs, Settings, Stats};
+use voicectl_media::engine::{Codec, Engine, Redundancy, RepairFormats, Repairs, Settings, Stats};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::{Header, Packet, Red, RedBlock, Retransmission, is_rtcp, write_red};
@@ -133,7 +133,7 @@ fn engine(ssrc: u32, repairs: &Repairs, redundancy: Redundancy) -> Engine {
         ..Settings::default()
     };
     let mut engine = Engine::new(&settings, 0, u64::from(ssrc)).unwrap();
-    engine.configure_receive(&[OPUS]).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine.configure_repairs(repairs).unwrap();
     engine.set_redundancy(redundancy).unwrap();
     engine.start_sending(ssrc, OPUS, "test").unwrap();
@@ -154,7 +154,9 @@ fn deliver(
     now_ns: u64,
     protected: bool,
 ) {
-    while let Some((_, datagram)) = queue.pop_front_if(|(at_ns, _)| *at_ns <= now_ns) {
+    while queue.front().is_some_and(|(at_ns, _)| *at_ns <= now_ns)
+        && let Some((_, datagram)) = queue.pop_front()
+    {
         if protected {
             assert!(engine.handle_datagram(&datagram, now_ns));
         } else if is_rtcp(&datagram) {

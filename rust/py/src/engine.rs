@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, RepairFormats, Settings};
+use voicectl_media::engine::{self, Codec, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
 use crate::error::Error;
 use crate::events::{EngineEvent, OwnedEvent};
 use crate::pcm::Pcm;
+use crate::redundancy::{Redundancy, Repairs};
 use crate::srtp::profile_of;
 use crate::stats::EngineStats;
-use crate::vad::kind_of;
+use crate::vad::{kind_name, kind_of};
 
 /// Samples at 48 kHz in a millisecond.
 const SAMPLES_PER_MS: f64 = 48.0;
@@ -112,6 +113,42 @@ impl EngineSettings {
     }
 }
 
+impl EngineSettings {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let encoder = &settings.encoder;
+        Self {
+            sink: sink_name(settings.sink).to_owned(),
+            output_rate_hz: settings.output_rate_hz,
+            strategy: strategy_name(settings.strategy).to_owned(),
+            vad: settings.vad.map(|kind| kind_name(kind).to_owned()),
+            tap_sent: settings.tap_sent,
+            bitrate_bps: encoder.bitrate_bps,
+            complexity: encoder.complexity,
+            inband_fec: encoder.inband_fec,
+            expected_loss_percent: encoder.expected_loss_percent,
+            dtx: encoder.dtx,
+            frame_ms: settings.frame_ms,
+            report_interval_ms: settings.report_interval_ms,
+            wall_clock_offset_ns: settings.wall_clock_offset_ns,
+        }
+    }
+}
+
+fn sink_name(sink: Sink) -> &'static str {
+    match sink {
+        Sink::Playout => "playout",
+        Sink::Eager => "eager",
+    }
+}
+
+fn strategy_name(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Conservative => "conservative",
+        Strategy::Balanced => "balanced",
+        Strategy::Aggressive => "aggressive",
+    }
+}
+
 fn sink_of(name: &str) -> Result<Sink, Error> {
     match name {
         "playout" => Ok(Sink::Playout),
@@ -130,143 +167,6 @@ fn strategy_of(name: &str) -> Result<Strategy, Error> {
         _ => Err(Error::setting(format!(
             "strategy {name:?} is none of conservative, balanced, aggressive"
         ))),
-    }
-}
-
-#[pyclass(module = "voicectl._native", frozen, get_all, eq)]
-#[derive(PartialEq, Eq)]
-pub(crate) struct Redundancy {
-    inband_fec: bool,
-    red_frames: u8,
-    dred_duration_ms: u16,
-    expected_loss_percent: u8,
-}
-
-#[pymethods]
-impl Redundancy {
-    #[new]
-    #[pyo3(signature = (
-        *, inband_fec=true, red_frames=0, dred_duration_ms=0, expected_loss_percent=10,
-    ))]
-    fn new(
-        inband_fec: bool,
-        red_frames: u8,
-        dred_duration_ms: u16,
-        expected_loss_percent: u8,
-    ) -> Self {
-        Self {
-            inband_fec,
-            red_frames,
-            dred_duration_ms,
-            expected_loss_percent,
-        }
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "Redundancy(inband_fec={}, red_frames={}, dred_duration_ms={}, expected_loss_percent={})",
-            if self.inband_fec { "True" } else { "False" },
-            self.red_frames,
-            self.dred_duration_ms,
-            self.expected_loss_percent
-        )
-    }
-}
-
-impl From<engine::Redundancy> for Redundancy {
-    fn from(redundancy: engine::Redundancy) -> Self {
-        Self {
-            inband_fec: redundancy.inband_fec,
-            red_frames: redundancy.red_frames,
-            dred_duration_ms: redundancy.dred_duration_ms,
-            expected_loss_percent: redundancy.expected_loss_percent,
-        }
-    }
-}
-
-impl Redundancy {
-    fn settings(&self) -> engine::Redundancy {
-        engine::Redundancy {
-            inband_fec: self.inband_fec,
-            red_frames: self.red_frames,
-            dred_duration_ms: self.dred_duration_ms,
-            expected_loss_percent: self.expected_loss_percent,
-        }
-    }
-}
-
-/// What both session descriptions agree on about repairing loss.
-#[pyclass(module = "voicectl._native", frozen, get_all, eq)]
-#[derive(PartialEq, Eq)]
-pub(crate) struct Repairs {
-    nack: bool,
-    dred: bool,
-    receive_red: Option<u8>,
-    receive_rtx: Option<u8>,
-    send_red: Option<u8>,
-    send_rtx: Option<u8>,
-    rtx_ssrc: u32,
-}
-
-#[pymethods]
-impl Repairs {
-    #[new]
-    #[pyo3(signature = (
-        *, nack=false, dred=false, receive_red=None, receive_rtx=None, send_red=None,
-        send_rtx=None, rtx_ssrc=0,
-    ))]
-    fn new(
-        nack: bool,
-        dred: bool,
-        receive_red: Option<u8>,
-        receive_rtx: Option<u8>,
-        send_red: Option<u8>,
-        send_rtx: Option<u8>,
-        rtx_ssrc: u32,
-    ) -> Self {
-        Self {
-            nack,
-            dred,
-            receive_red,
-            receive_rtx,
-            send_red,
-            send_rtx,
-            rtx_ssrc,
-        }
-    }
-
-    fn __repr__(&self) -> String {
-        let boolean = |value| if value { "True" } else { "False" };
-        let number = |value: Option<u8>| value.map_or("None".to_owned(), |n| n.to_string());
-        format!(
-            "Repairs(nack={}, dred={}, receive_red={}, receive_rtx={}, send_red={}, send_rtx={}, \
-             rtx_ssrc={})",
-            boolean(self.nack),
-            boolean(self.dred),
-            number(self.receive_red),
-            number(self.receive_rtx),
-            number(self.send_red),
-            number(self.send_rtx),
-            self.rtx_ssrc
-        )
-    }
-}
-
-impl Repairs {
-    fn settings(&self) -> engine::Repairs {
-        engine::Repairs {
-            nack: self.nack,
-            receive: RepairFormats {
-                red: self.receive_red,
-                rtx: self.receive_rtx,
-            },
-            send: RepairFormats {
-                red: self.send_red,
-                rtx: self.send_rtx,
-            },
-            rtx_ssrc: self.rtx_ssrc,
-            dred: self.dred,
-        }
     }
 }
 
@@ -336,9 +236,18 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (settings, *, now_ns, seed))]
-    fn new(settings: &EngineSettings, now_ns: u64, seed: u64) -> Result<Self, Error> {
-        let engine = engine::Engine::new(&settings.settings()?, now_ns, seed)?;
+    #[pyo3(signature = (settings, *, now_ns, seed, capture_limit_bytes=None))]
+    fn new(
+        settings: &EngineSettings,
+        now_ns: u64,
+        seed: u64,
+        capture_limit_bytes: Option<u64>,
+    ) -> Result<Self, Error> {
+        let settings = settings.settings()?;
+        let engine = match capture_limit_bytes {
+            Some(limit) => engine::Engine::captured(&settings, now_ns, seed, limit)?,
+            None => engine::Engine::new(&settings, now_ns, seed)?,
+        };
         Ok(Self {
             engine: Arc::new(Mutex::new(engine)),
         })
@@ -349,10 +258,14 @@ impl Engine {
         py: Python<'_>,
         payload_types: BTreeMap<u8, String>,
     ) -> Result<(), Error> {
-        if let Some(codec) = payload_types.values().find(|codec| *codec != "opus") {
-            return Err(Error::setting(format!("codec {codec:?} is not opus")));
-        }
-        let payload_types: Vec<u8> = payload_types.into_keys().collect();
+        let known = |(number, name): (u8, String)| match Codec::from_name(&name) {
+            Some(codec) => Ok((number, codec)),
+            None => Err(Error::setting(format!("there is no codec {name:?}"))),
+        };
+        let payload_types: Vec<(u8, Codec)> = payload_types
+            .into_iter()
+            .map(known)
+            .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
     }
 
@@ -473,6 +386,19 @@ impl Engine {
 
     fn stop(&self, py: Python<'_>, now_ns: u64) {
         self.run(py, |engine| engine.stop_sending(now_ns));
+    }
+
+    fn take_capture<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.run(py, engine::Engine::take_capture))
+    }
+
+    fn end_capture<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.run(py, engine::Engine::end_capture))
+    }
+
+    #[getter]
+    fn capture_is_truncated(&self, py: Python<'_>) -> bool {
+        self.run(py, |engine| engine.capture_is_truncated())
     }
 
     fn stats(&self, py: Python<'_>) -> PyResult<EngineStats> {
