@@ -8,6 +8,7 @@
 )]
 
 mod border;
+mod capture;
 mod engine;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod pcm;
 mod playout;
 #[cfg(target_os = "linux")]
 mod raw_fd;
+mod redundancy;
 mod resample;
 mod rtp;
 mod srtp;
@@ -32,6 +34,8 @@ mod _native {
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
     #[pymodule_export]
+    use super::capture::{CaptureReplay, is_capture};
+    #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
@@ -44,6 +48,8 @@ mod _native {
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
     #[pymodule_export]
     use super::playout::JitterBufferLoad;
+    #[pymodule_export]
+    use super::redundancy::{Redundancy, Repairs};
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]

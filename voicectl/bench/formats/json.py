@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from voicectl.bench.estimate import Estimate
-from voicectl.bench.report import Calibration, Check, Figure, Report, Table
+from voicectl.bench.report import Calibration, Case, Check, Figure, Report, Table
 
 __all__ = ["SCHEMA", "report_fields"]
 
@@ -21,6 +21,7 @@ def report_fields(report: Report) -> dict[str, Any]:
         "figures": [_figure(figure) for figure in report.figures],
         "tables": [_table(table) for table in report.tables],
         "notes": list(report.notes),
+        "cases": [_case(case) for case in report.cases],
     }
 
 
@@ -63,6 +64,28 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": [
             [_rounded(cell) if isinstance(cell, float) else cell for cell in row]
             for row in table.rows
+        ],
+    }
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "suite": case.suite,
+        "name": case.name,
+        "expected": case.expected,
+        "found": case.found,
+        "right": case.right,
+        "took_ms": None if case.took_ms is None else round(case.took_ms, 1),
+        "seed": case.seed,
+        "rivals": [
+            {
+                "name": rival.name,
+                "status": rival.status,
+                "took_s": round(rival.took_s, 2),
+                "said": rival.said,
+                "right": rival.right,
+            }
+            for rival in case.rivals
         ],
     }
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from voicectl.bench.formats.lines import (
     calibration_line,
+    case_cells,
+    case_rivals,
     cell_text,
     counts_line,
     gate_text,
@@ -31,6 +33,7 @@ def render_markdown(report: Report) -> str:
         f"**{counts_line(report)}**",
         "\n".join(rows) if report.figures else "",
         "\n".join(reasons + notes),
+        _cases(report),
         *(_table(table) for table in report.tables),
         f"self-test {_escaped(calibration_line(report.calibration))}",
     ]
@@ -46,6 +49,16 @@ def _table(table: Table) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _cases(report: Report) -> str:
+    if not report.cases:
+        return ""
+    rivals = case_rivals(report.cases)
+    header = ["case", "voicectl", "took", *rivals]
+    rows = [header, ["---"] * len(header)]
+    rows += [case_cells(case, rivals) for case in sorted(report.cases, key=lambda each: each.right)]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
 
 
 def _row(figure: Figure) -> str:

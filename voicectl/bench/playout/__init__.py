@@ -8,6 +8,14 @@ NetEq's and the fixed buffer's figures are and where they come from.
 from voicectl.bench.playout import cost, figures, front
 from voicectl.bench.suite import Suite
 
-__all__ = ["PLAYOUT"]
+__all__ = ["playout_suite"]
 
-PLAYOUT = Suite("playout", (*figures.BENCHES, *cost.BENCHES), front.tables)
+
+def playout_suite(*, quick: bool = False) -> Suite:
+    """The suite; `quick` leaves out the speech scores, which take minutes."""
+    scores = () if quick else figures.SCORES
+    return Suite(
+        "playout",
+        (*figures.BENCHES, *scores, *cost.BENCHES),
+        tables=lambda: front.tables(scored=not quick),
+    )

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from voicectl.bench.playout.others import CASES, Case, fixed_elsewhere, neteq
+from voicectl.bench.playout.others import CASES, TraceCase, fixed_elsewhere, neteq
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Bench, Stopwatch
 from voicectl.replay.pipeline import Strategy
 
-__all__ = ["BENCHES", "FIXED_NAME"]
+__all__ = ["BENCHES", "SCORES"]
 
-FIXED_NAME = "fixed"
+_FIXED_NAME = "fixed"
 """80 ms; short, as a line a figure has 80 columns."""
 
 _SINKS = {"eager": Strategy.EAGER, "ear": Strategy.BALANCED}
@@ -24,7 +24,7 @@ _ROUNDING_PERCENT = 0.005
 _NETEQ_RECOVERY_S = 5.5
 
 
-def _delay(case: Case, sink: str) -> Bench:
+def _delay(case: TraceCase, sink: str) -> Bench:
     factor = _factor(case.trace, sink)
 
     def measure(_: Stopwatch) -> Measurement:
@@ -32,7 +32,7 @@ def _delay(case: Case, sink: str) -> Bench:
 
         rivals = (
             RivalValue("NetEq", neteq(case).delay_ms),
-            RivalValue(FIXED_NAME, fixed(case).delay_ms),
+            RivalValue(_FIXED_NAME, fixed(case).delay_ms),
         )
         return Measurement(run(case, _SINKS[sink]).delay_ms, rivals)
 
@@ -46,7 +46,7 @@ def _factor(trace: str, sink: str) -> float:
     return 0.5 if trace in _CALM else 0.95
 
 
-def _missing(case: Case, sink: str) -> Bench:
+def _missing(case: TraceCase, sink: str) -> Bench:
     """Concealed and skipped."""
     excess = case.trace in _LOSSY
 
@@ -59,7 +59,7 @@ def _missing(case: Case, sink: str) -> Bench:
             lost = lost_for_good(case)
             ours, steady = ours - lost, steady - lost
             theirs -= fixed_elsewhere(case).concealed_percent
-        return Measurement(ours, (RivalValue("NetEq", theirs), RivalValue(FIXED_NAME, steady)))
+        return Measurement(ours, (RivalValue("NetEq", theirs), RivalValue(_FIXED_NAME, steady)))
 
     # NetEq's own, of ge5, is below nothing: it passes over holes and does not tell.
     limit = 0.0 if excess else neteq(case).most_concealed_percent
@@ -68,7 +68,7 @@ def _missing(case: Case, sink: str) -> Bench:
 
 
 def _bench(
-    case: Case,
+    case: TraceCase,
     sink: str,
     name: str,
     unit: str,
@@ -77,7 +77,6 @@ def _bench(
     *,
     tolerance: float,
     higher_is_better: bool = False,
-    slow: bool = False,
 ) -> Bench:
     spec = FigureSpec(
         "playout",
@@ -89,7 +88,7 @@ def _bench(
         higher_is_better=higher_is_better,
         tolerance=tolerance,
     )
-    return Bench(spec, measure, slow=slow)
+    return Bench(spec, measure)
 
 
 def _recovery(_: Stopwatch) -> Measurement:
@@ -98,7 +97,7 @@ def _recovery(_: Stopwatch) -> Measurement:
     return Measurement(recovery_s(), (RivalValue("NetEq", _NETEQ_RECOVERY_S),))
 
 
-def _scores(case: Case, sink: str) -> Iterator[Bench]:
+def _scores(case: TraceCase, sink: str) -> Iterator[Bench]:
     """Beside the fixed buffer's on the same speech: NetEq had other speech."""
 
     def pesq(_: Stopwatch) -> Measurement:
@@ -118,7 +117,7 @@ def _scores(case: Case, sink: str) -> Iterator[Bench]:
     for name, measure, tolerance in (("pesq-gain", pesq, 0.05), ("stoi-gain", stoi, 0.005)):
         yield _bench(
             case, sink, name, "", None, measure,
-            tolerance=tolerance, higher_is_better=True, slow=True,
+            tolerance=tolerance, higher_is_better=True,
         )  # fmt: skip
 
 
@@ -133,7 +132,8 @@ def _benches() -> Iterator[Bench]:
                     tolerance=0.1,
                 )  # fmt: skip
                 yield Bench(spec, _recovery)
-            yield from _scores(case, sink)
 
 
 BENCHES = tuple(_benches())
+SCORES = tuple(bench for case in CASES for sink in _SINKS for bench in _scores(case, sink))
+"""They take some seconds each."""

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from voicectl.bench.playout.others import CASES, Case, fixed_elsewhere, neteq
+from voicectl.bench.playout.others import CASES, TraceCase, fixed_elsewhere, neteq
 from voicectl.bench.report import Cell, Table
-from voicectl.bench.suite import Effort
 from voicectl.errors import SetupError
 from voicectl.replay.pipeline import Strategy
 
@@ -14,13 +13,13 @@ _COLUMNS = ("trace", "buffer", "delay ms", "p95 ms", "missing %", "PESQ-wb", "ST
 _TITLE = "delay against concealed and skipped audio, by trace"
 
 
-def tables(effort: Effort) -> tuple[Table, ...]:
-    """The front of each trace; with scores unless there is no time for them."""
-    rows = tuple(row for case in CASES for row in _rows(case, scored=effort.slow))
+def tables(*, scored: bool) -> tuple[Table, ...]:
+    """The front of each trace, with or without the speech scores."""
+    rows = tuple(row for case in CASES for row in _rows(case, scored=scored))
     return (Table("playout-front", _TITLE, _COLUMNS, rows),)
 
 
-def _rows(case: Case, *, scored: bool) -> Iterator[tuple[Cell, ...]]:
+def _rows(case: TraceCase, *, scored: bool) -> Iterator[tuple[Cell, ...]]:
     from voicectl.bench.playout.quality import scores
     from voicectl.bench.playout.runs import fixed, run
 

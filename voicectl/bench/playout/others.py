@@ -6,13 +6,13 @@ from importlib.resources import files
 
 from voicectl.netem.trace import Trace, parse_trace
 
-__all__ = ["CASES", "Case", "NetEq", "OtherFixed", "fixed_elsewhere", "neteq", "trace"]
+__all__ = ["CASES", "TraceCase", "NetEq", "OtherFixed", "fixed_elsewhere", "neteq", "trace"]
 
 _TRACES = files("voicectl.bench.playout") / "traces"
 
 
 @dataclass(frozen=True)
-class Case:
+class TraceCase:
     """A trace, with or without in-band FEC (LBRR)."""
 
     trace: str
@@ -55,7 +55,7 @@ def trace(name: str) -> Trace:
     return parse_trace((_TRACES / f"{name}.csv").read_text(encoding="utf-8"))
 
 
-def neteq(case: Case) -> NetEq:
+def neteq(case: TraceCase) -> NetEq:
     """What NetEq made of it."""
     row = _rows("neteq-chromium-156.tsv")[case]
     return NetEq(
@@ -69,18 +69,18 @@ def neteq(case: Case) -> NetEq:
     )
 
 
-def fixed_elsewhere(case: Case) -> OtherFixed:
+def fixed_elsewhere(case: TraceCase) -> OtherFixed:
     """What the fixed buffer made of it with NetEq's speech."""
     row = _rows("fixed-80-ms.tsv")[case]
     return OtherFixed(float(row["concealed"]), float(row["pesq_wb"]), float(row["stoi"]))
 
 
 @cache
-def _rows(name: str) -> dict[Case, dict[str, str]]:
+def _rows(name: str) -> dict[TraceCase, dict[str, str]]:
     lines = (_TRACES / name).read_text(encoding="utf-8").splitlines()
     columns = lines[0].split("\t")
     rows = [dict(zip(columns, line.split("\t"), strict=True)) for line in lines[1:]]
-    return {Case(row["trace"], row["fec"] == "on"): row for row in rows}
+    return {TraceCase(row["trace"], row["fec"] == "on"): row for row in rows}
 
 
 CASES = tuple(_rows("neteq-chromium-156.tsv"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from voicectl.bench.playout.others import Case
+from voicectl.bench.playout.others import TraceCase
 from voicectl.bench.playout.runs import fixed, material, replayed
 from voicectl.errors import SetupError
 from voicectl.replay.material import CleanSpeech
@@ -24,7 +24,7 @@ class Scores:
 
 
 @cache
-def scores(case: Case, strategy: Strategy | None) -> Scores:
+def scores(case: TraceCase, strategy: Strategy | None) -> Scores:
     """Of a strategy, or of the fixed buffer.
 
     Raises:
@@ -44,7 +44,7 @@ def scores(case: Case, strategy: Strategy | None) -> Scores:
 
 
 @cache
-def _meter(case: Case) -> QualityMeter:
+def _meter(case: TraceCase) -> QualityMeter:
     speech = material(case).speech
     if speech is None:
         raise AssertionError("a trace is filled with speech")

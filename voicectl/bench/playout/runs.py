@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from voicectl.bench.playout.fixed_buffer import FixedRun, lost_for_good_percent, play_fixed
-from voicectl.bench.playout.others import Case, trace
+from voicectl.bench.playout.others import TraceCase, trace
 from voicectl.netem.trace import FRAME_NS
 from voicectl.replay.made_speech import Spoken, fill, speak, trace_arrivals
 from voicectl.replay.material import Material
@@ -48,14 +48,14 @@ class Run:
 
 
 @cache
-def run(case: Case, strategy: Strategy) -> Run:
+def run(case: TraceCase, strategy: Strategy) -> Run:
     """Figures of a buffer on a trace."""
     # A machine has no ticks for packets to fall between.
     phases = _PHASES_NS[:1] if strategy is Strategy.EAGER else _PHASES_NS
     return _mean([_figures(replayed(case, strategy, phase_ns).windows) for phase_ns in phases])
 
 
-def replayed(case: Case, strategy: Strategy, phase_ns: int = 0) -> Played:
+def replayed(case: TraceCase, strategy: Strategy, phase_ns: int = 0) -> Played:
     """The trace once through the pipeline."""
     stream = material(case)
     played = play(
@@ -71,19 +71,19 @@ def replayed(case: Case, strategy: Strategy, phase_ns: int = 0) -> Played:
 
 
 @cache
-def fixed(case: Case) -> FixedRun:
+def fixed(case: TraceCase) -> FixedRun:
     """The fixed 80 ms buffer on the same speech."""
     return play_fixed(trace(case.trace), _spoken_for(case))
 
 
 @cache
-def lost_for_good(case: Case) -> float:
+def lost_for_good(case: TraceCase) -> float:
     """The share of the audio that no buffer could play."""
     return lost_for_good_percent(trace(case.trace), _spoken_for(case))
 
 
 @cache
-def material(case: Case) -> Material:
+def material(case: TraceCase) -> Material:
     """The packets as they come, some time after the receiver has begun."""
     arrivals, sent = trace_arrivals(trace(case.trace))
     filled = fill(arrivals, sent, _spoken_for(case), "trace", frame_ms=_FRAME_MS)
@@ -93,7 +93,7 @@ def material(case: Case) -> Material:
 
 def recovery_s() -> float:
     """How long after the longest gap's end the delay is back to normal, at worst."""
-    case = Case("handover", inband_fec=True)
+    case = TraceCase("handover", inband_fec=True)
     began_s = trace_arrivals(trace(case.trace))[0][0].at_ns / NS_PER_S
     return max(
         _recovery_s(replayed(case, Strategy.BALANCED, phase_ns).windows, gap_s - began_s)
@@ -113,7 +113,7 @@ def _recovery_s(windows: list[Window], gap_s: float) -> float:
     return float(at_s[late].max() - end_s) if late.any() else 0.0
 
 
-def _spoken_for(case: Case) -> Spoken:
+def _spoken_for(case: TraceCase) -> Spoken:
     return _spoken(tuple(trace_arrivals(trace(case.trace))[1]), case.inband_fec)
 
 

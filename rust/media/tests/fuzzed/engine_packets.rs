@@ -1,7 +1,7 @@
 //! Packets of a hostile peer into the engine: an ear gets one sample for each of the clock's,
 //! media time never goes back, every counter adds up.
 
-use voicectl_media::engine::{Engine, Event, Settings};
+use voicectl_media::engine::{Codec, Engine, Event, RepairFormats, Repairs, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 use voicectl_media::rtp::{Header, Packet};
@@ -15,6 +15,8 @@ const TICK_NS: u64 = 10_000_000;
 /// What comes later in a call would only take longer to find.
 const LONGEST_CALL_NS: u64 = 20_000_000_000;
 const OPUS: u8 = 111;
+const RED: u8 = 63;
+const RTX: u8 = 97;
 const KEYS: [u8; 60] = [7; 60];
 const PROFILE: Profile = Profile::Aes128CmSha1;
 
@@ -78,7 +80,21 @@ impl Call {
             ..Settings::default()
         };
         let mut engine = Engine::new(&settings, START_NS, u64::from(flags)).unwrap();
-        engine.configure_receive(&[OPUS, 96]).unwrap();
+        engine
+            .configure_receive(&[(OPUS, Codec::Opus), (96, Codec::Opus)])
+            .unwrap();
+        let formats = RepairFormats {
+            red: Some(RED),
+            rtx: Some(RTX),
+        };
+        let repairs = Repairs {
+            nack: true,
+            receive: formats,
+            send: formats,
+            rtx_ssrc: 10,
+            dred: true,
+        };
+        engine.configure_repairs(&repairs).unwrap();
         if flags & 0x40 != 0 {
             engine.start_sending(9, OPUS, "fuzz").unwrap();
         }
@@ -130,7 +146,9 @@ impl Call {
                 self.header.timestamp = self.header.timestamp.wrapping_add(silence);
             }
             150..=159 => self.header.ssrc = u32::from(bytes.u8() % 3),
-            160..=164 => self.header.payload_type = [OPUS, 96, 0, 127][usize::from(bytes.u8() % 4)],
+            160..=164 => {
+                self.header.payload_type = [OPUS, 96, 0, 127, RED, RTX][usize::from(bytes.u8() % 6)]
+            }
             165..=169 => self.header.marker = !self.header.marker,
             170..=189 => self.wait(bytes.wait_ns()),
             190..=199 => {

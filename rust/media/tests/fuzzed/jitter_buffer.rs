@@ -1,5 +1,4 @@
-//! Frames of a hostile peer into the jitter buffer, with what the engine does not do yet:
-//! redundancy and requests to send again.
+//! Frames of a hostile peer into the jitter buffer, as sent, as redundancy and sent again.
 
 use voicectl_media::opus::{Channels, Decoder};
 use voicectl_media::playout::{
@@ -29,6 +28,14 @@ pub fn jitter_buffer(data: &[u8]) {
     let stats = stream.buffer.stats();
     assert_eq!(stats.total_samples_received, stream.samples);
     assert!(stats.repaired_frames <= 2 * stream.accepted);
+}
+
+/// How a frame comes.
+#[derive(Clone, Copy)]
+enum Way {
+    Sent,
+    Redundant,
+    Retransmitted,
 }
 
 struct Stream {
@@ -95,19 +102,18 @@ impl Stream {
             }
             150..=189 => self.now_ns += bytes.wait_ns(),
             190..=199 => {
-                let round_trip_ns = bytes.wait_ns();
+                self.buffer.set_round_trip(bytes.wait_ns());
                 self.wanted.clear();
-                self.buffer
-                    .nack_wanted(self.now_ns, round_trip_ns, &mut self.wanted);
+                self.buffer.nack_wanted(self.now_ns, &mut self.wanted);
                 assert!(self.wanted.len() <= 128, "the list of holes is bounded");
             }
-            redundant => {
+            again => {
                 let back = bytes.u8();
                 let sequence_number = self.sequence_number.wrapping_sub(u16::from(back));
                 let rtp_timestamp = self.rtp_timestamp.wrapping_sub(u32::from(back) * 960);
                 let payload = bytes.payload();
-                let is_redundant = redundant % 2 == 0;
-                self.insert(sequence_number, rtp_timestamp, &payload, is_redundant);
+                let way = [Way::Sent, Way::Redundant, Way::Retransmitted][usize::from(again % 3)];
+                self.insert(sequence_number, rtp_timestamp, &payload, way);
             }
         }
     }
@@ -116,28 +122,27 @@ impl Stream {
         self.sequence_number = self.sequence_number.wrapping_add(sequence);
         self.rtp_timestamp = self.rtp_timestamp.wrapping_add(timestamp);
         let payload = bytes.payload();
-        self.insert(self.sequence_number, self.rtp_timestamp, &payload, false);
+        self.insert(
+            self.sequence_number,
+            self.rtp_timestamp,
+            &payload,
+            Way::Sent,
+        );
         self.listen();
         self.now_ns += bytes.wait_ns();
     }
 
-    fn insert(
-        &mut self,
-        sequence_number: u16,
-        rtp_timestamp: u32,
-        payload: &[u8],
-        redundant: bool,
-    ) {
+    fn insert(&mut self, sequence_number: u16, rtp_timestamp: u32, payload: &[u8], way: Way) {
         let frame = ReceivedFrame {
             sequence_number,
             rtp_timestamp,
             marker: false,
             payload,
         };
-        let inserted = if redundant {
-            self.buffer.insert_redundant(&frame, self.now_ns)
-        } else {
-            self.buffer.insert(&frame, self.now_ns)
+        let inserted = match way {
+            Way::Sent => self.buffer.insert(&frame, self.now_ns),
+            Way::Redundant => self.buffer.insert_redundant(&frame, self.now_ns),
+            Way::Retransmitted => self.buffer.insert_retransmitted(&frame, self.now_ns),
         };
         self.accepted += u64::from(inserted == Inserted::Accepted);
     }

@@ -75,19 +75,30 @@ impl PlayoutSink {
             gap
         };
         let samples = unrepaired.min(wanted.next_multiple_of(CONCEAL_QUANTUM));
+        let uncovered = self.dred.uncovered(packet, gap, decoder);
+        if uncovered == 0 && self.play_dred(gap, samples, at_ns, inlet, decoder) {
+            return;
+        }
+        let samples = samples.min(uncovered.max(CONCEAL_QUANTUM));
         self.advance(samples as i64);
         self.conceal_lost(samples, inlet, decoder);
     }
 
     /// Whether what is missing before the first packet may only have been overtaken, as others on
-    /// this network were: then a pause lasts a little longer, and nothing is made up.
+    /// this network were, or is on its way again: then a pause lasts a little longer, and nothing is made up.
     fn waits_in_pause(&self, at_ns: u64, inlet: &Inlet) -> bool {
         let Some(packet) = inlet.store.first() else {
             return false;
         };
-        let noticed_ns = inlet.missing.noticed_ns(packet.place.sequence);
+        let missing = &inlet.missing;
+        let mut patience_ns = missing.reordering_patience_ns();
+        if missing.awaits_answer(packet.place.sequence) {
+            patience_ns = patience_ns.max(missing.answer_ns().unwrap_or(0));
+        }
+        let noticed_ns = missing.noticed_ns(packet.place.sequence);
         self.activity == Activity::Pause
-            && noticed_ns.is_some_and(|ns| at_ns < ns + inlet.missing.patience_ns())
+            && !packet.has_lbrr
+            && noticed_ns.is_some_and(|ns| at_ns < ns + patience_ns)
     }
 
     /// Any piece of a pause is as good as another.
@@ -99,6 +110,31 @@ impl PlayoutSink {
         self.delay.edited(samples as i64);
         self.seam = true;
         inlet.stats.inserted_samples_for_deceleration += samples as u64;
+    }
+
+    /// Plays the first `samples` of the `gap` before the first packet from what that tells of them
+    /// (DRED); false when it tells nothing.
+    fn play_dred<D: FrameDecoder>(
+        &mut self,
+        gap: usize,
+        samples: usize,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) -> bool {
+        let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
+        if decoder.decode_dred(gap, &mut self.pcm[..whole]).is_err() {
+            return false;
+        }
+        let arrival_ns = inlet.store.first().map_or(at_ns, |p| p.arrival_ns);
+        inlet.stats.repaired_frames += 1;
+        inlet.stats.dred_samples += samples as u64;
+        inlet
+            .stats
+            .count_emitted(samples, at_ns.saturating_sub(arrival_ns));
+        self.advance(samples as i64);
+        self.push_decoded(0, samples, BlockKind::Repaired);
+        true
     }
 
     /// Passes over as much of a hole as the buffer is too deep, and gives what is left of it.
