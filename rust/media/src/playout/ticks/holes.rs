@@ -21,11 +21,12 @@ impl PlayoutSink {
         decoder: &mut D,
     ) {
         if self.activity == Activity::Dtx {
-            self.play_silence(wanted, inlet, decoder);
+            self.wait_in_silence(wanted, inlet, decoder);
             return;
         }
         self.concealment.play(&mut self.tape, &self.floor, wanted);
         self.borrowed += wanted as i64;
+        self.made_up += wanted;
         self.seam = true;
         inlet.stats.concealed_samples += wanted as u64;
         if self.concealment.is_silent() || self.activity == Activity::Pause {
@@ -108,6 +109,7 @@ impl PlayoutSink {
             .continuation(&self.tape, &self.floor, samples);
         self.tape.push(pause, BlockKind::Stretched);
         self.delay.edited(samples as i64);
+        self.made_up += samples;
         self.seam = true;
         inlet.stats.inserted_samples_for_deceleration += samples as u64;
     }
@@ -169,7 +171,7 @@ impl PlayoutSink {
         self.delay
             .aim(&inlet.arrivals, packet.place.media, at_ns, self.tape.len());
         if !self.delay.is_due() {
-            self.play_silence(wanted, inlet, decoder);
+            self.wait_in_silence(wanted, inlet, decoder);
             return;
         }
         let ahead_ms = AHEAD_MS - self.tape.len() as f32 / 48.0;
@@ -180,6 +182,18 @@ impl PlayoutSink {
         self.advance(gap);
         self.borrowed = 0;
         self.seam = true;
+    }
+
+    /// Silence before it is known, or time, to play what comes after it.
+    fn wait_in_silence<D: FrameDecoder>(
+        &mut self,
+        wanted: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        let before = self.tape.len();
+        self.play_silence(wanted, inlet, decoder);
+        self.made_up += self.tape.len() - before;
     }
 
     /// The decoder makes the noise of the line that a silent sender leaves out.
