@@ -49,6 +49,7 @@ class ProbeRequest:
     username: str | None
     password_file: Path | None
     secret_file: Path | None
+    token_file: Path | None
     ice_servers: str | None
     proxy: str | None
     ca: Path | None
@@ -99,7 +100,9 @@ def _check(request: ProbeRequest) -> None:
 
 
 def _targets(request: ProbeRequest, epoch_s: int) -> list[Target]:
-    source = CredentialSource(request.username, request.password_file, request.secret_file)
+    source = CredentialSource(
+        request.username, request.password_file, request.secret_file, request.token_file
+    )
     credentials = read_credentials(source, epoch_s=epoch_s)
     targets = [parse_target(each, credentials) for each in request.targets]
     if request.ice_servers is not None:

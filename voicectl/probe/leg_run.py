@@ -22,7 +22,7 @@ from voicectl.turn.events import (
 )
 from voicectl.turn.requests import IPV4, IPV6, AllocateOptions
 from voicectl.wire.stun import Method
-from voicectl.wire.stun_attributes import TransportAddress
+from voicectl.wire.stun_attributes import TransportAddress, printable
 
 __all__ = ["LegRun", "release"]
 
@@ -179,6 +179,8 @@ class LegRun:
             await asyncio.gather(*asks)
         finally:
             self.result.challenged = [e for e in session.events if isinstance(e, Challenged)]
+            if (audience := session.client.authenticator.token_audience) is not None:
+                self.result.token_audience = printable(audience)
 
     async def _ask_binding(self, session: TurnSession) -> None:
         event = await session.ask(Method.BINDING, lambda client, now: client.bind(now))

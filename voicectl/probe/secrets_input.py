@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicectl.errors import UsageError
-from voicectl.turn.credentials import LongTermCredentials, rest_credentials
+from voicectl.probe.access_token import parse_access_token
+from voicectl.turn.credentials import Credentials, LongTermCredentials, rest_credentials
 
-__all__ = ["PASSWORD_VARIABLE", "SECRET_VARIABLE", "CredentialSource", "read_credentials"]
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "SECRET_VARIABLE",
+    "TOKEN_VARIABLE",
+    "CredentialSource",
+    "read_credentials",
+]
 
 PASSWORD_VARIABLE = "VOICECTL_TURN_PASSWORD"  # noqa: S105 - a variable's name
 SECRET_VARIABLE = "VOICECTL_TURN_SECRET"  # noqa: S105 - a variable's name
+TOKEN_VARIABLE = "VOICECTL_TURN_TOKEN"  # noqa: S105 - a variable's name
 _REST_LIFETIME_S = 3600
 
 
@@ -22,16 +30,27 @@ class CredentialSource:
     username: str | None
     password_file: Path | None
     secret_file: Path | None
+    token_file: Path | None = None
 
 
-def read_credentials(source: CredentialSource, *, epoch_s: int) -> LongTermCredentials | None:
+def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials | None:
     """The credentials; None when none are named.
 
     Raises:
-        UsageError: half of a pair, both kinds at once, or a file that is missing or empty.
+        UsageError: half of a pair, two kinds at once, or a file that is missing or empty.
     """
-    if source.password_file is not None and source.secret_file is not None:
-        raise UsageError("--password-file and --secret-file exclude each other")
+    files = {
+        "--password-file": source.password_file,
+        "--secret-file": source.secret_file,
+        "--token-file": source.token_file,
+    }
+    given = [flag for flag, path in files.items() if path is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other")
+    if not given or given == ["--token-file"]:
+        token = _read(source.token_file, TOKEN_VARIABLE, "--token-file")
+        if token is not None:
+            return _from_token(source, token)
     secret = _read(source.secret_file, SECRET_VARIABLE, "--secret-file")
     if source.username is None and source.password_file is not None:
         raise UsageError("--password-file needs --username")
@@ -48,6 +67,15 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> LongTermCrede
             hint=f"give --password-file FILE (- is stdin) or set {PASSWORD_VARIABLE}",
         )
     return LongTermCredentials(source.username, password)
+
+
+def _from_token(source: CredentialSource, token: str) -> Credentials:
+    if source.username is not None:
+        raise UsageError(
+            "an OAuth token names its own key id",
+            hint=f"leave --username out, or unset {TOKEN_VARIABLE}",
+        )
+    return parse_access_token(token, "--token-file" if source.token_file else TOKEN_VARIABLE)
 
 
 def _read(path: Path | None, variable: str, flag: str) -> str | None:
