@@ -117,7 +117,8 @@ def stream(data: bytes, rng: random.Random) -> None:
     try:
         while at < len(data):
             size = rng.randint(1, 200)
-            for message in splitter.feed(data[at : at + size]):
+            at_most = rng.choice((None, 1))
+            for message in splitter.feed(data[at : at + size], at_most=at_most):
                 read(message)
             at += size
     except WireError:

@@ -20,7 +20,7 @@ from voicectl.turn.events import (
     RequestRefused,
     RequestTimedOut,
 )
-from voicectl.turn.requests import IPV4, IPV6, AllocateOptions
+from voicectl.turn.requests import IPV4, IPV6, UDP, AllocateOptions
 from voicectl.wire.stun import Method
 from voicectl.wire.stun_attributes import TransportAddress, printable
 
@@ -43,6 +43,7 @@ class LegRun:
         settings: ProbeSettings,
         *,
         proxy_address: TransportAddress | None = None,
+        relayed_transport: int = UDP,
     ) -> None:
         self.leg = leg
         self.result = LegResult(leg)
@@ -50,6 +51,7 @@ class LegRun:
         self._credentials = credentials
         self._settings = settings
         self._proxy_address = proxy_address
+        self._relayed_transport = relayed_transport
         self._phase = "connect"
         self._timeout: asyncio.Timeout | None = None
         self._cut_at: float | None = None
@@ -192,7 +194,8 @@ class LegRun:
         self._note_timeout(event)
 
     async def _ask_allocation(self, session: TurnSession) -> None:
-        options = AllocateOptions(family={4: IPV4, 6: IPV6}.get(self._settings.relay_family or 0))
+        family = {4: IPV4, 6: IPV6}.get(self._settings.relay_family or 0)
+        options = AllocateOptions(transport=self._relayed_transport, family=family)
         event = await session.ask(
             Method.ALLOCATE, lambda client, now: client.allocate(now, options)
         )

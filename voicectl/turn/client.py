@@ -84,14 +84,23 @@ class TurnClient:
 
     Holds at most 1024 messages to send and 4096 events; application data beyond that is dropped
     and counted in `dropped_data`.
+
+    A data connection of a TCP allocation (RFC 6062) is a client of its own that shares the control
+    connection's `authenticator`: coturn closes one whose ConnectionBind is not signed at once.
     """
 
-    def __init__(self, settings: ClientSettings, *, seed: bytes) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        seed: bytes,
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._settings = settings
         self._reliable = settings.retransmission.reliable
         self._ids = TransactionIds(seed)
         self._transactions = Transactions(settings.retransmission)
-        self._authenticator = Authenticator(
+        self._authenticator = authenticator or Authenticator(
             settings.credentials, prefer_sha256=settings.prefer_sha256
         )
         self._allocation: Allocation | None = None
