@@ -83,7 +83,7 @@ async def main(server: TransportAddress, user: str, password: str, peer: Transpo
         found = {
             "closed_port": refused.code,
             "echoed": echoed,
-            "caller": attempts[0].peer.ip if attempts[0].peer else None,
+            "caller": attempts[0].peer.ip,
             "heard": heard,
         }
         sys.stdout.write(json.dumps(found))

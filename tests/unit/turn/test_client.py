@@ -28,6 +28,7 @@ from voicectl.turn.transaction import RetransmissionSettings
 from voicectl.wire.stun import (
     Attribute,
     AttributeType,
+    IntegrityAlgorithm,
     MessageClass,
     Method,
     encode_message,
@@ -379,8 +380,12 @@ def test_tcp_connection_to_a_peer_is_opened_and_bound() -> None:
     assert pair.events() == [ConnectionBound(7)]
 
 
-def test_peers_connection_attempt_is_reported() -> None:
+@pytest.mark.parametrize("permitted", [True, False])
+def test_connection_attempt_of_a_peer_with_permission_is_reported(permitted: bool) -> None:
     pair = Pair(reliable=True).allocated()
+    if permitted:
+        pair.client.create_permission([PEER], 0)
+        pair.exchange()
     transaction_id = bytes(12)
     attributes = [
         uint32_attribute(AttributeType.CONNECTION_ID, 9),
@@ -390,7 +395,21 @@ def test_peers_connection_attempt_is_reported() -> None:
         Method.CONNECTION_ATTEMPT, MessageClass.INDICATION, transaction_id, attributes
     )
     pair.client.handle_datagram(data, 0)
-    assert pair.events() == [ConnectionAttempted(PEER, 9)]
+    (event,) = pair.events()
+    if permitted:
+        assert event == ConnectionAttempted(PEER, 9)
+    else:
+        assert isinstance(event, MessageDiscarded)
+
+
+def test_data_connection_signs_its_first_request_with_the_control_connections_challenge() -> None:
+    control = Pair(reliable=True).allocated().client
+    settings = ClientSettings(RIGHT, retransmission=RetransmissionSettings(reliable=True))
+    data = TurnClient(settings, seed=b"data", authenticator=control.authenticator)
+    data.bind_connection(7, 0)
+    request = parse_message(data.poll_transmit() or b"")
+    assert control.authenticator.key is not None
+    assert request.verify_integrity(control.authenticator.key, IntegrityAlgorithm.SHA1)
 
 
 def test_dual_allocation_reports_both_addresses_or_the_refused_one() -> None:
