@@ -309,6 +309,10 @@ class TurnClient:
         elif transaction.signed and not self._is_authentic(message):
             # As if it never came (RFC 8489 §9.2.5): the real answer may still follow.
             self._report(MessageDiscarded("success response without a valid MESSAGE-INTEGRITY"))
+        elif unknown := message.unknown_required:
+            # RFC 8489 §6.3.3; browsers discard it too.
+            types = ", ".join(f"0x{each:04x}" for each in unknown[:4])
+            self._report(MessageDiscarded(f"success response that demands more of us: {types}"))
         else:
             self._handle_success(transaction, message, now_ns)
 

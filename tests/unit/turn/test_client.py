@@ -325,6 +325,18 @@ def test_success_without_integrity_leaves_the_request_unanswered() -> None:
     assert of(RequestTimedOut, pair.run_until(10 * S)) == [RequestTimedOut(Method.ALLOCATE, 5, ())]
 
 
+def test_success_with_an_attribute_that_must_be_understood_is_discarded() -> None:
+    pair = Pair()
+    pair.client.bind(0)
+    answer_of(pair, Attribute(0x7777, b""))
+    (event,) = pair.events()
+    assert isinstance(event, MessageDiscarded)
+    assert "0x7777" in event.reason
+    pair.client.bind(0)
+    answer_of(pair, Attribute(0xF777, b""))
+    assert of(BindingSucceeded, pair.events())
+
+
 def test_late_answer_changes_nothing() -> None:
     pair = Pair()
     pair.client.bind(0)
@@ -433,6 +445,20 @@ def test_dual_allocation_reports_both_addresses_or_the_refused_one() -> None:
     pair.client.handle_datagram(data, 0)
     (created,) = of(AllocationCreated, pair.events())
     assert created.relayed == (four, six)
+    assert created.refused_family is None
+
+
+def test_dual_allocation_reports_the_half_that_was_refused() -> None:
+    pair = Pair()
+    pair.client.allocate(0, AllocateOptions(dual=True))
+    relayed = encode_xor_address(TransportAddress("192.0.2.15", 1), bytes(12))
+    answer_of(
+        pair,
+        Attribute(AttributeType.XOR_RELAYED_ADDRESS, relayed),
+        Attribute(AttributeType.ADDRESS_ERROR_CODE, b"\x02\x00\x04\x28"),
+    )
+    (created,) = of(AllocationCreated, pair.events())
+    assert created.refused_family == (440, "")
 
 
 def test_allocation_of_one_second_is_refreshed_without_a_storm() -> None:
