@@ -47,7 +47,6 @@ DECODERS: tuple[Callable[..., object], ...] = (
     decode.error_code,
     decode.address_error_code,
     decode.lifetime_s,
-    decode.channel_number,
     lambda message: decode.text(message, AttributeType.SOFTWARE),
 )
 
