@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from voicectl.errors import UsageError
@@ -23,14 +24,37 @@ TOKEN_VARIABLE = "VOICECTL_TURN_TOKEN"  # noqa: S105 - a variable's name
 _REST_LIFETIME_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CredentialSource:
-    """Where the user says they are. A file of `-` is stdin."""
+    """Where the user says they are. A file of `-` is stdin, which is read once."""
 
     username: str | None
     password_file: Path | None
     secret_file: Path | None
     token_file: Path | None = None
+
+    @cached_property
+    def _stdin(self) -> str:
+        return sys.stdin.read()
+
+    def read(self, path: Path | None, variable: str, flag: str) -> str | None:
+        """What the file holds, or else the variable; None where there is neither.
+
+        Raises:
+            UsageError: the file is missing, empty or no text.
+        """
+        if path is None:
+            return os.environ.get(variable) or None
+        try:
+            text = self._stdin if str(path) == "-" else path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot read {flag} `{path}`: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{flag} `{path}` is not text") from error
+        secret = text.rstrip("\r\n")
+        if not secret:
+            raise UsageError(f"{flag} `{path}` is empty")
+        return secret
 
 
 def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials | None:
@@ -48,10 +72,10 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials |
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other")
     if not given or given == ["--token-file"]:
-        token = _read(source.token_file, TOKEN_VARIABLE, "--token-file")
+        token = source.read(source.token_file, TOKEN_VARIABLE, "--token-file")
         if token is not None:
             return _from_token(source, token)
-    secret = _read(source.secret_file, SECRET_VARIABLE, "--secret-file")
+    secret = source.read(source.secret_file, SECRET_VARIABLE, "--secret-file")
     if source.username is None and source.password_file is not None:
         raise UsageError("--password-file needs --username")
     if source.password_file is None and secret is not None:
@@ -60,7 +84,7 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials |
         return None
     if not source.username:
         raise UsageError("--username is empty")
-    password = _read(source.password_file, PASSWORD_VARIABLE, "--password-file")
+    password = source.read(source.password_file, PASSWORD_VARIABLE, "--password-file")
     if password is None:
         raise UsageError(
             f"there is no password for user `{source.username}`",
@@ -76,18 +100,3 @@ def _from_token(source: CredentialSource, token: str) -> Credentials:
             hint=f"leave --username out, or unset {TOKEN_VARIABLE}",
         )
     return parse_access_token(token, "--token-file" if source.token_file else TOKEN_VARIABLE)
-
-
-def _read(path: Path | None, variable: str, flag: str) -> str | None:
-    if path is None:
-        return os.environ.get(variable) or None
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {flag} `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{flag} `{path}` is not text") from error
-    secret = text.rstrip("\r\n")
-    if not secret:
-        raise UsageError(f"{flag} `{path}` is empty")
-    return secret
