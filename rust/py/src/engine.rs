@@ -12,6 +12,7 @@ use voicectl_media::playout::{Sink, Strategy};
 use crate::error::Error;
 use crate::events::{EngineEvent, OwnedEvent};
 use crate::pcm::Pcm;
+use crate::redundancy::{Redundancy, Repairs};
 use crate::srtp::profile_of;
 use crate::stats::EngineStats;
 use crate::vad::{kind_name, kind_of};
@@ -30,6 +31,8 @@ pub(crate) struct EngineSettings {
     complexity: u8,
     inband_fec: bool,
     expected_loss_percent: u8,
+    red_frames: u8,
+    dred_duration_ms: u16,
     dtx: bool,
     frame_ms: u32,
     report_interval_ms: u32,
@@ -41,8 +44,9 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
-        frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
+        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10,
+        red_frames=0, dred_duration_ms=0, dtx=false, frame_ms=20, report_interval_ms=1000,
+        wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
@@ -55,6 +59,8 @@ impl EngineSettings {
         complexity: u8,
         inband_fec: bool,
         expected_loss_percent: u8,
+        red_frames: u8,
+        dred_duration_ms: u16,
         dtx: bool,
         frame_ms: u32,
         report_interval_ms: u32,
@@ -72,6 +78,8 @@ impl EngineSettings {
             complexity,
             inband_fec,
             expected_loss_percent,
+            red_frames,
+            dred_duration_ms,
             dtx,
             frame_ms,
             report_interval_ms,
@@ -93,9 +101,11 @@ impl EngineSettings {
                 complexity: self.complexity,
                 inband_fec: self.inband_fec,
                 expected_loss_percent: self.expected_loss_percent,
+                dred_duration_ms: self.dred_duration_ms,
                 dtx: self.dtx,
                 ..EncoderSettings::default()
             },
+            red_frames: self.red_frames,
             frame_ms: self.frame_ms,
             report_interval_ms: self.report_interval_ms,
             wall_clock_offset_ns: self.wall_clock_offset_ns,
@@ -257,6 +267,16 @@ impl Engine {
             .map(known)
             .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    fn configure_repairs(&self, py: Python<'_>, repairs: &Repairs) -> Result<(), Error> {
+        let repairs = repairs.settings();
+        Ok(self.run(py, |engine| engine.configure_repairs(&repairs))?)
+    }
+
+    fn set_redundancy(&self, py: Python<'_>, redundancy: &Redundancy) -> Result<(), Error> {
+        let redundancy = redundancy.settings();
+        Ok(self.run(py, |engine| engine.set_redundancy(redundancy))?)
     }
 
     fn set_srtp_keys(

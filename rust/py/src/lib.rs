@@ -19,6 +19,7 @@ mod opus;
 mod pcm;
 #[cfg(target_os = "linux")]
 mod raw_fd;
+mod redundancy;
 mod resample;
 mod rtp;
 mod srtp;
@@ -44,6 +45,8 @@ mod _native {
     use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::redundancy::{Redundancy, Repairs};
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! One input of an engine, as bytes.
 
+use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -19,6 +20,11 @@ const PACKETS_POLLED: u8 = 13;
 const DIGEST: u8 = 14;
 const ENDED: u8 = 15;
 const TRUNCATED: u8 = 16;
+const REPAIRS: u8 = 17;
+const REDUNDANCY: u8 = 18;
+
+/// In place of a payload type that was not negotiated.
+const NO_PAYLOAD_TYPE: u8 = 0xff;
 
 /// One input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub(super) enum Record<'a> {
     },
     /// Pairs of a payload type and its codec's number.
     PayloadTypes(&'a [u8]),
+    Repairs(Repairs),
+    Redundancy(Redundancy),
     StartSending {
         ssrc: u32,
         payload_type: u8,
@@ -127,6 +135,16 @@ impl<'a> Record<'a> {
                 out.push(PAYLOAD_TYPES);
                 write_bytes(out, pairs);
             }
+            Self::Repairs(repairs) => write_repairs(out, &repairs),
+            Self::Redundancy(redundancy) => {
+                out.extend([
+                    REDUNDANCY,
+                    u8::from(redundancy.inband_fec),
+                    redundancy.red_frames,
+                    redundancy.expected_loss_percent,
+                ]);
+                write_varint(out, u64::from(redundancy.dred_duration_ms));
+            }
             Self::StartSending {
                 ssrc,
                 payload_type,
@@ -203,6 +221,13 @@ impl<'a> Record<'a> {
                 unauthentic: fields.varint()?,
             },
             PAYLOAD_TYPES => Self::PayloadTypes(fields.bytes()?),
+            REPAIRS => Self::Repairs(read_repairs(fields)?),
+            REDUNDANCY => Self::Redundancy(Redundancy {
+                inband_fec: fields.byte()? != 0,
+                red_frames: fields.byte()?,
+                expected_loss_percent: fields.byte()?,
+                dred_duration_ms: fields.number()?,
+            }),
             START_SENDING => Self::StartSending {
                 payload_type: fields.byte()?,
                 ssrc: fields.number()?,
@@ -225,6 +250,40 @@ impl<'a> Record<'a> {
     }
 }
 
+fn write_repairs(out: &mut Vec<u8>, repairs: &Repairs) {
+    let payload_type = |negotiated: Option<u8>| negotiated.unwrap_or(NO_PAYLOAD_TYPE);
+    out.extend([
+        REPAIRS,
+        u8::from(repairs.nack),
+        u8::from(repairs.dred),
+        payload_type(repairs.receive.red),
+        payload_type(repairs.receive.rtx),
+        payload_type(repairs.send.red),
+        payload_type(repairs.send.rtx),
+    ]);
+    write_varint(out, u64::from(repairs.rtx_ssrc));
+}
+
+fn read_repairs(fields: &mut Fields<'_>) -> Option<Repairs> {
+    let payload_type = |fields: &mut Fields<'_>| {
+        let byte = fields.byte()?;
+        Some((byte != NO_PAYLOAD_TYPE).then_some(byte))
+    };
+    Some(Repairs {
+        nack: fields.byte()? != 0,
+        dred: fields.byte()? != 0,
+        receive: RepairFormats {
+            red: payload_type(fields)?,
+            rtx: payload_type(fields)?,
+        },
+        send: RepairFormats {
+            red: payload_type(fields)?,
+            rtx: payload_type(fields)?,
+        },
+        rtx_ssrc: fields.number()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +298,25 @@ mod tests {
                 settings: "sink=eager",
             },
             Record::PayloadTypes(&[111, 0]),
+            Record::Repairs(Repairs {
+                nack: true,
+                receive: RepairFormats {
+                    red: Some(63),
+                    rtx: None,
+                },
+                send: RepairFormats {
+                    red: None,
+                    rtx: Some(0),
+                },
+                rtx_ssrc: u32::MAX,
+                dred: false,
+            }),
+            Record::Redundancy(Redundancy {
+                inband_fec: true,
+                red_frames: 2,
+                dred_duration_ms: 1040,
+                expected_loss_percent: 100,
+            }),
             Record::StartSending {
                 ssrc: u32::MAX,
                 payload_type: 111,

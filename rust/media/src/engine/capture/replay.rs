@@ -212,6 +212,12 @@ impl Replay {
                 let payload_types: Vec<_> = pairs.iter().filter_map(known).collect();
                 let _ = engine.configure_receive(&payload_types);
             }
+            Record::Repairs(repairs) => {
+                let _ = engine.configure_repairs(&repairs);
+            }
+            Record::Redundancy(redundancy) => {
+                let _ = engine.set_redundancy(redundancy);
+            }
             Record::StartSending {
                 ssrc,
                 payload_type,
