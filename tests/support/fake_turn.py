@@ -66,6 +66,8 @@ class FakeAllocation:
     relayed: TransportAddress
     transaction_id: bytes
     permissions: set[str] = field(default_factory=set)
+    granted: dict[str, float] = field(default_factory=dict)
+    """When each permission was created or refreshed last."""
     channels: dict[int, TransportAddress] = field(default_factory=dict)
     lifetime_s: int = 600
 
@@ -82,6 +84,9 @@ class FakeTurn:
     """What OAuth tokens are sealed with, if the server takes any (RFC 7635)."""
     token_audience: str = ""
     lifetime_s: int = 600
+    permission_lifetime_s: float = 300
+    clock: Callable[[], float] = lambda: 0.0
+    """Of permissions, in seconds; it stands still unless a test lets it go."""
     allocate_relay: Callable[[TransportAddress, int], TransportAddress] = lambda source, family: (
         TransportAddress("192.0.2.15", 50_000)
     )
@@ -127,7 +132,7 @@ class FakeTurn:
     ) -> bytes | None:
         """What the client at `source` is sent when a peer's datagram reaches its relay."""
         allocation = self.allocations.get(source)
-        if allocation is None or peer.ip not in allocation.permissions:
+        if allocation is None or not self._permits(allocation, peer):
             return None
         for number, bound in allocation.channels.items():
             if bound == peer:
@@ -190,6 +195,7 @@ class FakeTurn:
         if any(peer.family != allocation.relayed.family for peer in peers):
             return self._error(message, 443, key=key)
         allocation.permissions |= {peer.ip for peer in peers}
+        allocation.granted |= {peer.ip: self.clock() for peer in peers}
         number = message.get(AttributeType.CHANNEL_NUMBER)
         if method is Method.CHANNEL_BIND and number is not None:
             allocation.channels[int.from_bytes(number[:2], "big")] = peers[0]
@@ -259,7 +265,7 @@ class FakeTurn:
         if allocation is not None:
             channel, payload = parse_channel_data(data)
             peer = allocation.channels.get(channel)
-            if peer is not None:
+            if peer is not None and self._permits(allocation, peer):
                 self.sent_to_peers.append((peer, payload))
                 self.relay(source, peer, payload)
         return []
@@ -271,9 +277,15 @@ class FakeTurn:
         if allocation is None or value is None or payload is None:
             return
         peer = decode_xor_address(value, message.transaction_id)
-        if peer.ip in allocation.permissions:
+        if self._permits(allocation, peer):
             self.sent_to_peers.append((peer, payload))
             self.relay(source, peer, payload)
+
+    def _permits(self, allocation: FakeAllocation, peer: TransportAddress) -> bool:
+        """A channel alone does not (RFC 8656 §12.7)."""
+        granted = allocation.granted.get(peer.ip)
+        alive = granted is None or self.clock() - granted < self.permission_lifetime_s
+        return peer.ip in allocation.permissions and alive
 
     def _key_of(self, message: Message) -> bytes | None:
         """The key that signs for the user the message names, if the message is signed with it."""

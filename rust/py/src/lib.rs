@@ -8,6 +8,7 @@
 )]
 
 mod border;
+mod capture;
 mod engine;
 mod error;
 mod events;
@@ -18,6 +19,7 @@ mod opus;
 mod pcm;
 #[cfg(target_os = "linux")]
 mod raw_fd;
+mod redundancy;
 mod resample;
 mod rtp;
 mod srtp;
@@ -31,6 +33,8 @@ mod _native {
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
     #[pymodule_export]
+    use super::capture::{CaptureReplay, is_capture};
+    #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
@@ -41,6 +45,8 @@ mod _native {
     use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::redundancy::{Redundancy, Repairs};
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]

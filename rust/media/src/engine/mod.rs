@@ -31,20 +31,27 @@
 //! resampler's delay, until the first frame.
 
 mod audio_output;
+pub mod capture;
+mod captured;
+mod codec;
 mod datagrams;
 mod event;
 mod media_resampler;
 mod receiver;
+mod redundancy;
 mod reports;
 mod send_queue;
 mod sender;
+mod sent_packets;
 mod sent_tap;
 mod settings;
 mod source_lock;
 mod stats;
 mod transmit;
 
+pub use codec::Codec;
 pub use event::{Event, PendingEvents};
+pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
 pub use settings::{EngineError, Settings};
 pub use stats::{
@@ -57,6 +64,7 @@ use crate::resample::UnsupportedRate;
 use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
+use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
 use receiver::Receiver;
@@ -69,6 +77,8 @@ const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 /// A backlog up to this is caught up tick by tick.
 const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
+/// The buffer does not remember more lost packets.
+const MAX_WANTED: usize = 128;
 
 /// Samples at `rate_hz` in `span_ns`, rounded to the nearest.
 fn ns_to_samples(span_ns: u64, rate_hz: u32) -> u64 {
@@ -94,10 +104,15 @@ pub struct Engine {
     transmit: TransmitQueue,
     protection: Protection,
     ticks_always: bool,
+    /// Lost packets are asked for and sent again.
+    nack: bool,
+    /// Sequence numbers to ask for, while they are collected.
+    wanted: Vec<u16>,
     /// A stream to begin as soon as the time is known.
     start: Option<Start>,
     /// When the utterance whose end has been encoded ends on the grid.
     drained_ns: Option<u64>,
+    recorder: Option<Box<Recorder>>,
 }
 
 /// What [`Engine::start_sending`] asked for.
@@ -129,7 +144,12 @@ impl Engine {
             next_tick_ns: now_ns + TICK_NS,
             skipped_ticks: 0,
             receiver: Receiver::new(settings, now_ns)?,
-            sender: Sender::new(&settings.encoder, settings.frame_ms, random.next_u64())?,
+            sender: Sender::new(
+                &settings.encoder,
+                settings.frame_ms,
+                settings.red_frames,
+                random.next_u64(),
+            )?,
             reports: Reports::new(settings.report_interval_ms, settings.wall_clock_offset_ns),
             random,
             tap,
@@ -137,26 +157,67 @@ impl Engine {
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
+            nack: false,
+            wanted: Vec::with_capacity(MAX_WANTED),
             start: None,
             drained_ns: None,
+            recorder: None,
         })
     }
 
-    /// Says which payload types are Opus; packets of any other are counted and dropped.
+    /// Says what the payload types received stand for; packets of any other are counted and
+    /// dropped.
     ///
     /// # Errors
     /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; the
     /// ones before stay.
-    pub fn configure_receive(&mut self, opus_payload_types: &[u8]) -> Result<(), EngineError> {
-        for payload_type in opus_payload_types {
+    pub fn configure_receive(&mut self, payload_types: &[(u8, Codec)]) -> Result<(), EngineError> {
+        for (payload_type, _) in payload_types {
             check_payload_type(*payload_type)?;
         }
-        self.receiver.configure(opus_payload_types);
+        if let Some(recorder) = &mut self.recorder {
+            let pair = |(number, codec): &(u8, Codec)| [*number, codec.number()];
+            let pairs: Vec<u8> = payload_types.iter().flat_map(pair).collect();
+            recorder.payload_types(&pairs);
+        }
+        self.receiver.configure(payload_types);
+        Ok(())
+    }
+
+    /// Says what both session descriptions agree on about repairing loss.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; nothing
+    /// has changed then.
+    pub fn configure_repairs(&mut self, repairs: &Repairs) -> Result<(), EngineError> {
+        let (receive, send) = (repairs.receive, repairs.send);
+        for payload_type in [receive.red, receive.rtx, send.red, send.rtx]
+            .into_iter()
+            .flatten()
+        {
+            check_payload_type(payload_type)?;
+        }
+        self.sender.set_repairs(*repairs)?;
+        self.receiver.configure_repairs(receive);
+        self.nack = repairs.nack;
+        self.record(|recorder| recorder.repairs(*repairs));
+        Ok(())
+    }
+
+    /// Protects what is sent from the next frame on like this. To be called as often as the network
+    /// changes; what the peer cannot use has no effect, and [`Stats::redundancy`] leaves it out.
+    ///
+    /// # Errors
+    /// A setting outside its range; the protection is then as it was.
+    pub fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        self.sender.set_redundancy(redundancy)?;
+        self.record(|recorder| recorder.redundancy(redundancy));
         Ok(())
     }
 
     /// Takes one RTP packet.
     pub fn handle_rtp(&mut self, datagram: &[u8], now_ns: u64) {
+        self.record(|recorder| recorder.rtp(datagram, now_ns));
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
@@ -165,10 +226,12 @@ impl Engine {
         if ssrc.is_some() && self.source_ssrc() != ssrc {
             self.reports.forget_source();
         }
+        self.ask_again(now_ns);
     }
 
     /// Takes one RTCP compound packet.
     pub fn handle_rtcp(&mut self, datagram: &[u8], now_ns: u64) {
+        self.record(|recorder| recorder.rtcp(datagram, now_ns));
         let now_ns = self.advance(now_ns);
         let Ok(compound) = Compound::parse(datagram) else {
             self.receiver.errors.malformed_rtcp_packets += 1;
@@ -181,10 +244,42 @@ impl Engine {
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
                 receiver.handle_goodbye(ssrc, now_ns, events);
             });
+        self.send_again(now_ns);
+    }
+
+    /// Sends again what the peer has asked for.
+    fn send_again(&mut self, now_ns: u64) {
+        let round_trip_ns = self.reports.round_trip_ns().unwrap_or(0);
+        while let Some(sequence_number) = self.reports.take_asked_again() {
+            if self.nack {
+                self.sender
+                    .send_again(sequence_number, now_ns, round_trip_ns, &mut self.transmit);
+            }
+        }
+    }
+
+    /// Asks for lost packets again, once it is known how long an answer takes.
+    fn ask_again(&mut self, now_ns: u64) {
+        let Some(stream) = self.sender.stream.as_ref().filter(|_| self.nack) else {
+            return;
+        };
+        if let Some(round_trip_ns) = self.reports.round_trip_ns() {
+            self.receiver.set_round_trip(round_trip_ns);
+        }
+        self.wanted.clear();
+        self.receiver.nack_wanted(now_ns, &mut self.wanted);
+        if let Some(source) = self.receiver.source.as_mut()
+            && !self.wanted.is_empty()
+        {
+            source.nacks_sent += 1;
+            self.reports
+                .ask_again(stream.ssrc, source.ssrc, &self.wanted, &mut self.transmit);
+        }
     }
 
     /// Runs what is due at `now_ns` and before.
     pub fn handle_timeout(&mut self, now_ns: u64) {
+        self.record(|recorder| recorder.timeout(now_ns));
         let now_ns = self.advance(now_ns);
         self.run_due(now_ns);
         self.keep_grid(now_ns + 1);
@@ -203,6 +298,7 @@ impl Engine {
         [
             self.next_tick(),
             self.receiver.next_timeout(),
+            self.nack_due_ns(),
             self.reports.next_timeout(),
         ]
         .into_iter()
@@ -213,7 +309,11 @@ impl Engine {
     /// The next packet to protect and send, RTP or RTCP (told apart by
     /// [`crate::rtp::is_rtcp`]).
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
-        self.transmit.pop()
+        let packet = self.transmit.pop()?.packet;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.packet_polled(packet);
+        }
+        Some(packet)
     }
 
     /// Whether there are events to poll, and whether they can wait for more audio.
@@ -224,7 +324,11 @@ impl Engine {
 
     /// The next event. Its PCM is borrowed until the next call.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        self.events.pop()
+        let event = self.events.pop()?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event_polled(&event);
+        }
+        Some(event)
     }
 
     /// Queues mono PCM to be sent, and tells how many of the samples there was room for: the
@@ -233,17 +337,21 @@ impl Engine {
     /// # Errors
     /// A rate that is none of [`QUEUE_RATES_HZ`].
     pub fn queue_audio(&mut self, pcm: &[i16], rate_hz: u32) -> Result<usize, UnsupportedRate> {
-        self.sender.queue.queue(pcm, rate_hz)
+        let accepted = self.sender.queue.queue(pcm, rate_hz)?;
+        self.record(|recorder| recorder.audio(&pcm[..accepted], rate_hz));
+        Ok(accepted)
     }
 
     /// Ends an utterance with what is queued: its last frame is padded with silence, and
     /// [`Event::AudioDrained`] tells when its last sample has gone.
     pub fn finish_audio(&mut self) {
+        self.record(Recorder::finish_audio);
         self.sender.queue.finish();
     }
 
     /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms.
     pub fn clear_audio(&mut self, now_ns: u64) -> ClearedAudio {
+        self.record(|recorder| recorder.clear_audio(now_ns));
         self.advance(now_ns);
         self.sender.queue.clear()
     }
@@ -261,6 +369,7 @@ impl Engine {
         cname: &str,
     ) -> Result<(), EngineError> {
         check_payload_type(payload_type)?;
+        self.record(|recorder| recorder.start_sending(ssrc, payload_type, cname));
         self.start = Some(Start {
             ssrc,
             payload_type,
@@ -271,6 +380,7 @@ impl Engine {
 
     /// Ends the stream with a last report and a BYE. What is queued stays queued.
     pub fn stop_sending(&mut self, now_ns: u64) {
+        self.record(|recorder| recorder.stop_sending(now_ns));
         let now_ns = self.advance(now_ns);
         self.drained_ns = None;
         if let Some(stream) = self.sender.stream.take() {
@@ -290,6 +400,7 @@ impl Engine {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()
             }),
+            redundancy: self.sender.redundancy(),
             remote_inbound: self.reports.remote_inbound,
             remote_outbound: self.reports.remote_outbound,
             errors: self.receiver.errors,
@@ -307,6 +418,11 @@ impl Engine {
 
     fn source_ssrc(&self) -> Option<u32> {
         self.receiver.source.as_ref().map(|source| source.ssrc)
+    }
+
+    fn nack_due_ns(&self) -> Option<u64> {
+        let is_on = self.nack && self.sender.stream.is_some();
+        is_on.then(|| self.receiver.nack_due_ns()).flatten()
     }
 
     /// Every tick counts while a grid is heard or recorded, otherwise only those with a frame.
@@ -361,6 +477,9 @@ impl Engine {
     /// Runs what is due at `now_ns`: what is received first, so that it is on time for the tick.
     fn run_due(&mut self, now_ns: u64) {
         self.receiver.give_out(now_ns, &mut self.events);
+        if self.nack_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+            self.ask_again(now_ns);
+        }
         if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
             self.run_tick(tick_ns);
         }

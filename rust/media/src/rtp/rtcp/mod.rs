@@ -4,7 +4,7 @@ mod feedback;
 mod report;
 mod source_description;
 
-pub use feedback::{Feedback, Nack};
+pub use feedback::{Feedback, Nack, write_nack};
 pub use report::{ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use source_description::{Chunk, SourceDescription, write_cname};
 
