@@ -102,6 +102,7 @@ def _leg(result: LegResult) -> Record:
         "error_code": refused.code if refused else None,
         "error_reason": refused.reason if refused else None,
         "realm": next((each.realm for each in result.challenged), None),
+        "token_audience": result.token_audience,
         "failure": _failure(result.failure) if result.failure else None,
         "skipped": result.skipped,
         "tls": _tls(result.tls) if result.tls else None,
