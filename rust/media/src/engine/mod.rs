@@ -45,6 +45,7 @@ mod sent_tap;
 mod settings;
 mod source_lock;
 mod stats;
+mod telephone_events;
 mod transmit;
 
 pub use codec::Codec;
@@ -55,6 +56,7 @@ pub use stats::{
     Drops, InboundStats, OutboundStats, ReceiveErrors, RemoteInboundStats, RemoteOutboundStats,
     Stats,
 };
+pub use telephone_events::PressedKey;
 
 use crate::playout::{SAMPLE_RATE_HZ, Sink, TICK_NS};
 use crate::resample::UnsupportedRate;

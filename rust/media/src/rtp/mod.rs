@@ -10,12 +10,14 @@ mod random;
 mod reception;
 pub mod rtcp;
 mod schedule;
+mod telephone_event;
 
 pub use ntp::{NtpTime, ns_to_compact, round_trip_time_ns};
 pub use packet::{Extension, Header, Packet};
 pub use random::SplitMix64;
 pub use reception::{Arrival, Reception};
 pub use schedule::ReportSchedule;
+pub use telephone_event::TelephoneEvent;
 
 /// Why bytes are not RTP or RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
