@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, Settings};
+use voicectl_media::engine::{self, Codec, RepairFormats, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
@@ -30,6 +30,8 @@ pub(crate) struct EngineSettings {
     complexity: u8,
     inband_fec: bool,
     expected_loss_percent: u8,
+    red_frames: u8,
+    dred_duration_ms: u16,
     dtx: bool,
     frame_ms: u32,
     report_interval_ms: u32,
@@ -41,8 +43,9 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
-        frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
+        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10,
+        red_frames=0, dred_duration_ms=0, dtx=false, frame_ms=20, report_interval_ms=1000,
+        wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
@@ -55,6 +58,8 @@ impl EngineSettings {
         complexity: u8,
         inband_fec: bool,
         expected_loss_percent: u8,
+        red_frames: u8,
+        dred_duration_ms: u16,
         dtx: bool,
         frame_ms: u32,
         report_interval_ms: u32,
@@ -72,6 +77,8 @@ impl EngineSettings {
             complexity,
             inband_fec,
             expected_loss_percent,
+            red_frames,
+            dred_duration_ms,
             dtx,
             frame_ms,
             report_interval_ms,
@@ -93,9 +100,11 @@ impl EngineSettings {
                 complexity: self.complexity,
                 inband_fec: self.inband_fec,
                 expected_loss_percent: self.expected_loss_percent,
+                dred_duration_ms: self.dred_duration_ms,
                 dtx: self.dtx,
                 ..EncoderSettings::default()
             },
+            red_frames: self.red_frames,
             frame_ms: self.frame_ms,
             report_interval_ms: self.report_interval_ms,
             wall_clock_offset_ns: self.wall_clock_offset_ns,
@@ -157,6 +166,143 @@ fn strategy_of(name: &str) -> Result<Strategy, Error> {
         _ => Err(Error::setting(format!(
             "strategy {name:?} is none of conservative, balanced, aggressive"
         ))),
+    }
+}
+
+#[pyclass(module = "voicectl._native", frozen, get_all, eq)]
+#[derive(PartialEq, Eq)]
+pub(crate) struct Redundancy {
+    inband_fec: bool,
+    red_frames: u8,
+    dred_duration_ms: u16,
+    expected_loss_percent: u8,
+}
+
+#[pymethods]
+impl Redundancy {
+    #[new]
+    #[pyo3(signature = (
+        *, inband_fec=true, red_frames=0, dred_duration_ms=0, expected_loss_percent=10,
+    ))]
+    fn new(
+        inband_fec: bool,
+        red_frames: u8,
+        dred_duration_ms: u16,
+        expected_loss_percent: u8,
+    ) -> Self {
+        Self {
+            inband_fec,
+            red_frames,
+            dred_duration_ms,
+            expected_loss_percent,
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Redundancy(inband_fec={}, red_frames={}, dred_duration_ms={}, expected_loss_percent={})",
+            if self.inband_fec { "True" } else { "False" },
+            self.red_frames,
+            self.dred_duration_ms,
+            self.expected_loss_percent
+        )
+    }
+}
+
+impl From<engine::Redundancy> for Redundancy {
+    fn from(redundancy: engine::Redundancy) -> Self {
+        Self {
+            inband_fec: redundancy.inband_fec,
+            red_frames: redundancy.red_frames,
+            dred_duration_ms: redundancy.dred_duration_ms,
+            expected_loss_percent: redundancy.expected_loss_percent,
+        }
+    }
+}
+
+impl Redundancy {
+    fn settings(&self) -> engine::Redundancy {
+        engine::Redundancy {
+            inband_fec: self.inband_fec,
+            red_frames: self.red_frames,
+            dred_duration_ms: self.dred_duration_ms,
+            expected_loss_percent: self.expected_loss_percent,
+        }
+    }
+}
+
+/// What both session descriptions agree on about repairing loss.
+#[pyclass(module = "voicectl._native", frozen, get_all, eq)]
+#[derive(PartialEq, Eq)]
+pub(crate) struct Repairs {
+    nack: bool,
+    dred: bool,
+    receive_red: Option<u8>,
+    receive_rtx: Option<u8>,
+    send_red: Option<u8>,
+    send_rtx: Option<u8>,
+    rtx_ssrc: u32,
+}
+
+#[pymethods]
+impl Repairs {
+    #[new]
+    #[pyo3(signature = (
+        *, nack=false, dred=false, receive_red=None, receive_rtx=None, send_red=None,
+        send_rtx=None, rtx_ssrc=0,
+    ))]
+    fn new(
+        nack: bool,
+        dred: bool,
+        receive_red: Option<u8>,
+        receive_rtx: Option<u8>,
+        send_red: Option<u8>,
+        send_rtx: Option<u8>,
+        rtx_ssrc: u32,
+    ) -> Self {
+        Self {
+            nack,
+            dred,
+            receive_red,
+            receive_rtx,
+            send_red,
+            send_rtx,
+            rtx_ssrc,
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        let boolean = |value| if value { "True" } else { "False" };
+        let number = |value: Option<u8>| value.map_or("None".to_owned(), |n| n.to_string());
+        format!(
+            "Repairs(nack={}, dred={}, receive_red={}, receive_rtx={}, send_red={}, send_rtx={}, \
+             rtx_ssrc={})",
+            boolean(self.nack),
+            boolean(self.dred),
+            number(self.receive_red),
+            number(self.receive_rtx),
+            number(self.send_red),
+            number(self.send_rtx),
+            self.rtx_ssrc
+        )
+    }
+}
+
+impl Repairs {
+    fn settings(&self) -> engine::Repairs {
+        engine::Repairs {
+            nack: self.nack,
+            receive: RepairFormats {
+                red: self.receive_red,
+                rtx: self.receive_rtx,
+            },
+            send: RepairFormats {
+                red: self.send_red,
+                rtx: self.send_rtx,
+            },
+            rtx_ssrc: self.rtx_ssrc,
+            dred: self.dred,
+        }
     }
 }
 
@@ -257,6 +403,16 @@ impl Engine {
             .map(known)
             .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    fn configure_repairs(&self, py: Python<'_>, repairs: &Repairs) -> Result<(), Error> {
+        let repairs = repairs.settings();
+        Ok(self.run(py, |engine| engine.configure_repairs(&repairs))?)
+    }
+
+    fn set_redundancy(&self, py: Python<'_>, redundancy: &Redundancy) -> Result<(), Error> {
+        let redundancy = redundancy.settings();
+        Ok(self.run(py, |engine| engine.set_redundancy(redundancy))?)
     }
 
     fn set_srtp_keys(

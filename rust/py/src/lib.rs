@@ -34,7 +34,7 @@ mod _native {
     #[pymodule_export]
     use super::capture::{CaptureReplay, is_capture};
     #[pymodule_export]
-    use super::engine::{ClearedAudio, Engine, EngineSettings};
+    use super::engine::{ClearedAudio, Engine, EngineSettings, Redundancy, Repairs};
     #[pymodule_export]
     use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
     #[cfg(target_os = "linux")]

@@ -38,9 +38,11 @@ mod datagrams;
 mod event;
 mod media_resampler;
 mod receiver;
+mod redundancy;
 mod reports;
 mod send_queue;
 mod sender;
+mod sent_packets;
 mod sent_tap;
 mod settings;
 mod source_lock;
@@ -50,6 +52,7 @@ mod transmit;
 
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
+pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
 pub use settings::{EngineError, Settings};
 pub use stats::{
@@ -76,6 +79,8 @@ const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 /// A backlog up to this is caught up tick by tick.
 const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
+/// The buffer does not remember more lost packets.
+const MAX_WANTED: usize = 128;
 
 /// Samples at `rate_hz` in `span_ns`, rounded to the nearest.
 fn ns_to_samples(span_ns: u64, rate_hz: u32) -> u64 {
@@ -101,6 +106,10 @@ pub struct Engine {
     transmit: TransmitQueue,
     protection: Protection,
     ticks_always: bool,
+    /// Lost packets are asked for and sent again.
+    nack: bool,
+    /// Sequence numbers to ask for, while they are collected.
+    wanted: Vec<u16>,
     /// A stream to begin as soon as the time is known.
     start: Option<Start>,
     /// When the utterance whose end has been encoded ends on the grid.
@@ -137,7 +146,12 @@ impl Engine {
             next_tick_ns: now_ns + TICK_NS,
             skipped_ticks: 0,
             receiver: Receiver::new(settings, now_ns)?,
-            sender: Sender::new(&settings.encoder, settings.frame_ms, random.next_u64())?,
+            sender: Sender::new(
+                &settings.encoder,
+                settings.frame_ms,
+                settings.red_frames,
+                random.next_u64(),
+            )?,
             reports: Reports::new(settings.report_interval_ms, settings.wall_clock_offset_ns),
             random,
             tap,
@@ -145,6 +159,8 @@ impl Engine {
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
+            nack: false,
+            wanted: Vec::with_capacity(MAX_WANTED),
             start: None,
             drained_ns: None,
             recorder: None,
@@ -170,6 +186,36 @@ impl Engine {
         Ok(())
     }
 
+    /// Says what both session descriptions agree on about repairing loss.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; nothing
+    /// has changed then.
+    pub fn configure_repairs(&mut self, repairs: &Repairs) -> Result<(), EngineError> {
+        let (receive, send) = (repairs.receive, repairs.send);
+        for payload_type in [receive.red, receive.rtx, send.red, send.rtx]
+            .into_iter()
+            .flatten()
+        {
+            check_payload_type(payload_type)?;
+        }
+        self.record(|recorder| recorder.repairs(repairs));
+        self.sender.set_repairs(*repairs)?;
+        self.receiver.configure_repairs(receive);
+        self.nack = repairs.nack;
+        Ok(())
+    }
+
+    /// Protects what is sent from the next frame on like this. To be called as often as the network
+    /// changes; what the peer cannot use has no effect, and [`Stats::redundancy`] leaves it out.
+    ///
+    /// # Errors
+    /// A setting outside its range; the protection is then as it was.
+    pub fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        self.record(|recorder| recorder.redundancy(redundancy));
+        self.sender.set_redundancy(redundancy)
+    }
+
     /// Takes one RTP packet.
     pub fn handle_rtp(&mut self, datagram: &[u8], now_ns: u64) {
         self.record(|recorder| recorder.rtp(datagram, now_ns));
@@ -181,6 +227,7 @@ impl Engine {
         if ssrc.is_some() && self.source_ssrc() != ssrc {
             self.reports.forget_source();
         }
+        self.ask_again(now_ns);
     }
 
     /// Takes one RTCP compound packet.
@@ -198,6 +245,37 @@ impl Engine {
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
                 receiver.handle_goodbye(ssrc, now_ns, events);
             });
+        self.send_again(now_ns);
+    }
+
+    /// Sends again what the peer has asked for.
+    fn send_again(&mut self, now_ns: u64) {
+        let round_trip_ns = self.reports.round_trip_ns().unwrap_or(0);
+        while let Some(sequence_number) = self.reports.take_asked_again() {
+            if self.nack {
+                self.sender
+                    .send_again(sequence_number, now_ns, round_trip_ns, &mut self.transmit);
+            }
+        }
+    }
+
+    /// Asks for lost packets again, once it is known how long an answer takes.
+    fn ask_again(&mut self, now_ns: u64) {
+        let Some(stream) = self.sender.stream.as_ref().filter(|_| self.nack) else {
+            return;
+        };
+        if let Some(round_trip_ns) = self.reports.round_trip_ns() {
+            self.receiver.set_round_trip(round_trip_ns);
+        }
+        self.wanted.clear();
+        self.receiver.nack_wanted(now_ns, &mut self.wanted);
+        if let Some(source) = self.receiver.source.as_mut()
+            && !self.wanted.is_empty()
+        {
+            source.nacks_sent += 1;
+            self.reports
+                .ask_again(stream.ssrc, source.ssrc, &self.wanted, &mut self.transmit);
+        }
     }
 
     /// Runs what is due at `now_ns` and before.
@@ -221,6 +299,7 @@ impl Engine {
         [
             self.next_tick(),
             self.receiver.next_timeout(),
+            self.nack_due_ns(),
             self.reports.next_timeout(),
         ]
         .into_iter()
@@ -231,7 +310,7 @@ impl Engine {
     /// The next packet to protect and send, RTP or RTCP (told apart by
     /// [`crate::rtp::is_rtcp`]).
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
-        let packet = self.transmit.pop()?;
+        let packet = self.transmit.pop()?.packet;
         if let Some(recorder) = &mut self.recorder {
             recorder.packet_polled(packet);
         }
@@ -322,6 +401,7 @@ impl Engine {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()
             }),
+            redundancy: self.sender.redundancy(),
             remote_inbound: self.reports.remote_inbound,
             remote_outbound: self.reports.remote_outbound,
             errors: self.receiver.errors,
@@ -339,6 +419,11 @@ impl Engine {
 
     fn source_ssrc(&self) -> Option<u32> {
         self.receiver.source.as_ref().map(|source| source.ssrc)
+    }
+
+    fn nack_due_ns(&self) -> Option<u64> {
+        let is_on = self.nack && self.sender.stream.is_some();
+        is_on.then(|| self.receiver.nack_due_ns()).flatten()
     }
 
     /// Every tick counts while a grid is heard or recorded, otherwise only those with a frame.
@@ -393,6 +478,9 @@ impl Engine {
     /// Runs what is due at `now_ns`: what is received first, so that it is on time for the tick.
     fn run_due(&mut self, now_ns: u64) {
         self.receiver.give_out(now_ns, &mut self.events);
+        if self.nack_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+            self.ask_again(now_ns);
+        }
         if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
             self.run_tick(tick_ns);
         }

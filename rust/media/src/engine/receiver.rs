@@ -1,11 +1,12 @@
 //! The incoming stream: from RTP to the jitter buffer to what the application hears.
 
-use crate::opus::{Channels, Decoder};
+use crate::opus::{self, Channels, Decoder};
 use crate::playout::{self, BlockKind, JitterBuffer, ReceivedFrame, Sink};
-use crate::rtp::{Packet, Reception};
+use crate::rtp::{Packet, Reception, Red, Retransmission};
 
 use super::audio_output::AudioOutput;
 use super::event::{Event, EventQueue};
+use super::redundancy::RepairFormats;
 use super::source_lock::{SourceLock, Verdict};
 use super::stats::InboundStats;
 use super::{Codec, EngineError, SAMPLE_RATE_HZ, Settings};
@@ -20,7 +21,7 @@ pub struct ReceiveErrors {
     pub unauthenticated_packets: u64,
     /// Datagrams that were received before (RFC 3711 §3.3.2).
     pub replayed_packets: u64,
-    /// Datagrams that are not RTP.
+    /// Datagrams that are not RTP, or whose payload is not the RED or RTX that it should be.
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
     pub malformed_rtcp_packets: u64,
@@ -37,6 +38,9 @@ pub(super) struct Source {
     payload_bytes: u64,
     pub(super) header_bytes: u64,
     pub(super) last_packet_ns: u64,
+    pub(super) nacks_sent: u64,
+    retransmitted_packets: u64,
+    retransmitted_bytes: u64,
 }
 
 impl Source {
@@ -49,8 +53,25 @@ impl Source {
             bytes_received: self.payload_bytes,
             header_bytes_received: self.header_bytes,
             last_packet_received_ns: self.last_packet_ns,
+            nack_count: self.nacks_sent,
+            retransmitted_packets_received: self.retransmitted_packets,
+            retransmitted_bytes_received: self.retransmitted_bytes,
         }
     }
+
+    fn count_retransmission(&mut self, payload_bytes: usize) {
+        self.retransmitted_packets += 1;
+        self.retransmitted_bytes += payload_bytes as u64;
+    }
+}
+
+/// What a packet's payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Opus,
+    Red,
+    Rtx,
+    Unknown,
 }
 
 /// The first packet of a source on probation.
@@ -66,6 +87,7 @@ pub(super) struct Receiver {
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
     opus_payload_types: u128,
+    repair_formats: RepairFormats,
     lock: SourceLock,
     held: HeldPacket,
     /// The source that said goodbye and whose last audio is still buffered.
@@ -88,6 +110,7 @@ impl Receiver {
             buffer_settings,
             errors: ReceiveErrors::default(),
             opus_payload_types: 0,
+            repair_formats: RepairFormats::default(),
             lock: SourceLock::default(),
             held: HeldPacket {
                 datagram: Vec::with_capacity(MAX_HELD_BYTES),
@@ -109,6 +132,23 @@ impl Receiver {
             });
     }
 
+    /// Takes these payload types for repairs.
+    pub(super) fn configure_repairs(&mut self, formats: RepairFormats) {
+        self.repair_formats = formats;
+    }
+
+    fn format_of(&self, payload_type: u8) -> Format {
+        if self.opus_payload_types >> payload_type & 1 == 1 {
+            Format::Opus
+        } else if self.repair_formats.red == Some(payload_type) {
+            Format::Red
+        } else if self.repair_formats.rtx == Some(payload_type) {
+            Format::Rtx
+        } else {
+            Format::Unknown
+        }
+    }
+
     /// Takes a datagram. `tick_ns` is the last tick that ran: should the source change, the grid
     /// of the playout goes on from there.
     pub(super) fn handle_rtp(
@@ -123,9 +163,22 @@ impl Receiver {
             return;
         };
         let header = packet.header;
-        if self.opus_payload_types >> header.payload_type & 1 == 0 {
-            self.errors.unknown_payload_type_packets += 1;
-            return;
+        match self.format_of(header.payload_type) {
+            Format::Opus => {}
+            Format::Red if Red::parse(packet.payload).is_ok() => {}
+            Format::Red => {
+                self.errors.malformed_rtp_packets += 1;
+                return;
+            }
+            Format::Rtx => {
+                self.receive_retransmission(&packet, now_ns);
+                self.give_out(now_ns, events);
+                return;
+            }
+            Format::Unknown => {
+                self.errors.unknown_payload_type_packets += 1;
+                return;
+            }
         }
         match self.lock.judge(header.ssrc, header.sequence_number) {
             Verdict::Current => {}
@@ -241,6 +294,9 @@ impl Receiver {
             payload_bytes: 0,
             header_bytes: 0,
             last_packet_ns: now_ns,
+            nacks_sent: 0,
+            retransmitted_packets: 0,
+            retransmitted_bytes: 0,
         });
         events.push(&Event::StreamStarted { ssrc });
     }
@@ -278,21 +334,114 @@ impl Receiver {
         let Some(source) = &mut self.source else {
             return;
         };
-        source
-            .reception
-            .record(header.sequence_number, header.timestamp, now_ns);
+        if self.buffer.is_requested(header.sequence_number) {
+            // How late it comes says nothing about the network's jitter.
+            source.reception.record_repeated(header.sequence_number);
+            source.count_retransmission(packet.payload.len());
+        } else {
+            source
+                .reception
+                .record(header.sequence_number, header.timestamp, now_ns);
+        }
         source.payload_bytes += packet.payload.len() as u64;
         source.header_bytes += packet.overhead_bytes() as u64;
         source.last_packet_ns = now_ns;
-        let frame = ReceivedFrame {
-            sequence_number: header.sequence_number,
-            rtp_timestamp: header.timestamp,
-            marker: header.marker,
-            payload: packet.payload,
+        if self.format_of(header.payload_type) == Format::Red {
+            self.insert_red(packet, now_ns);
+        } else {
+            self.insert(packet, packet.payload, now_ns);
+        }
+    }
+
+    /// The frames that a packet carries, the earlier ones first.
+    fn insert_red(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        // It was read once before the source was judged.
+        let Ok(red) = Red::parse(packet.payload) else {
+            return;
         };
-        // What became of it is in the buffer's own counters.
+        let header = packet.header;
+        for block in red.redundant_blocks() {
+            if self.format_of(block.payload_type) != Format::Opus {
+                continue;
+            }
+            // RED tells when an earlier frame was said, not which packet it was in.
+            let Some(back) = frames_back(block.timestamp_offset, block.payload) else {
+                continue;
+            };
+            let frame = ReceivedFrame {
+                sequence_number: header.sequence_number.wrapping_sub(back),
+                rtp_timestamp: header.timestamp.wrapping_sub(block.timestamp_offset),
+                marker: false,
+                payload: block.payload,
+            };
+            let _ = self.buffer.insert_redundant(&frame, now_ns);
+        }
+        if self.format_of(red.primary_payload_type) == Format::Opus {
+            self.insert(packet, red.primary, now_ns);
+        } else {
+            self.errors.unknown_payload_type_packets += 1;
+        }
+    }
+
+    /// What became of a frame is in the buffer's own counters.
+    fn insert(&mut self, packet: &Packet<'_>, payload: &[u8], now_ns: u64) {
+        let frame = ReceivedFrame {
+            sequence_number: packet.header.sequence_number,
+            rtp_timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload,
+        };
         let _ = self.buffer.insert(&frame, now_ns);
     }
+
+    /// Takes what was asked for again and came in a stream of its own (RTX, RFC 4588). Anything else
+    /// in that stream only probes the path.
+    fn receive_retransmission(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        let Ok(again) = Retransmission::parse(packet.payload) else {
+            self.errors.malformed_rtp_packets += 1;
+            return;
+        };
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if again.payload.is_empty() || !self.buffer.is_requested(again.sequence_number) {
+            return;
+        }
+        source.count_retransmission(again.payload.len());
+        let frame = ReceivedFrame {
+            sequence_number: again.sequence_number,
+            rtp_timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: again.payload,
+        };
+        let _ = self.buffer.insert_retransmitted(&frame, now_ns);
+    }
+
+    /// When [`Self::nack_wanted`] may have something to say.
+    pub(super) fn nack_due_ns(&self) -> Option<u64> {
+        self.source.as_ref()?;
+        self.buffer.nack_due_ns()
+    }
+
+    /// Appends the sequence numbers to ask for again, whose answers take a round trip.
+    pub(super) fn nack_wanted(&mut self, now_ns: u64, wanted: &mut Vec<u16>) {
+        self.buffer.nack_wanted(now_ns, wanted);
+    }
+
+    /// From now on lost packets are asked for again.
+    pub(super) fn set_round_trip(&mut self, round_trip_ns: u64) {
+        self.buffer.set_round_trip(round_trip_ns);
+    }
+}
+
+/// How many packets before the one that carries it a redundant frame was sent, if all frames are as
+/// long as it is.
+fn frames_back(timestamp_offset: u32, payload: &[u8]) -> Option<u16> {
+    let duration = opus::Packet::parse(payload)
+        .ok()?
+        .duration_samples(SAMPLE_RATE_HZ);
+    let is_whole = timestamp_offset > 0 && timestamp_offset.is_multiple_of(duration);
+    is_whole.then_some((timestamp_offset / duration) as u16)
 }
 
 fn new_buffer(

@@ -1,6 +1,9 @@
 //! RTCP: what is told to the peer about both streams, and what it tells.
 
-use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye};
+use crate::rtp::rtcp::{
+    Compound, Feedback, Nack, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye,
+    write_nack,
+};
 use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
 
 use super::NS_PER_MS;
@@ -38,6 +41,9 @@ pub struct RemoteOutboundStats {
     pub reports_sent: u64,
 }
 
+/// More than one compound packet has reason to ask for.
+const MAX_ASKED_AGAIN: usize = 128;
+
 /// The last sender report of the source listened to.
 #[derive(Clone, Copy, Debug)]
 struct LastSenderReport {
@@ -55,8 +61,10 @@ pub(super) struct Reports {
     packets_at_last_report: u64,
     pub(super) remote_inbound: Option<RemoteInboundStats>,
     pub(super) remote_outbound: Option<RemoteOutboundStats>,
-    /// Generic NACK messages received. None is answered yet: audio has nothing to send again.
+    /// Generic NACK messages received.
     pub(super) nacks_received: u64,
+    /// Packets that the peer asks for again, until they are taken.
+    asked_again: Vec<u16>,
 }
 
 impl Reports {
@@ -71,6 +79,7 @@ impl Reports {
             remote_inbound: None,
             remote_outbound: None,
             nacks_received: 0,
+            asked_again: Vec::with_capacity(MAX_ASKED_AGAIN),
         }
     }
 
@@ -186,14 +195,47 @@ impl Reports {
                 RtcpPacket::Goodbye(goodbye) => {
                     goodbye.ssrcs().for_each(&mut on_goodbye);
                 }
-                RtcpPacket::TransportFeedback(feedback) => {
-                    let is_nack =
-                        own_ssrc == Some(feedback.media_ssrc) && feedback.nacks().next().is_some();
-                    self.nacks_received += u64::from(is_nack);
+                RtcpPacket::TransportFeedback(feedback)
+                    if own_ssrc == Some(feedback.media_ssrc) =>
+                {
+                    self.note_nack(&feedback);
                 }
                 _ => {}
             }
         }
+    }
+
+    fn note_nack(&mut self, feedback: &Feedback<'_>) {
+        self.nacks_received += u64::from(feedback.nacks().next().is_some());
+        let room = MAX_ASKED_AGAIN - self.asked_again.len().min(MAX_ASKED_AGAIN);
+        let asked = feedback.nacks().flat_map(Nack::sequence_numbers);
+        self.asked_again.extend(asked.take(room));
+    }
+
+    /// The next packet that the peer asks for again.
+    pub(super) fn take_asked_again(&mut self) -> Option<u16> {
+        self.asked_again.pop()
+    }
+
+    /// Asks the peer for lost packets of `source_ssrc`. With an empty report, so that the intervals
+    /// of the others stay as they are (RFC 4585 §3.1).
+    pub(super) fn ask_again(
+        &self,
+        own_ssrc: u32,
+        source_ssrc: u32,
+        sequence_numbers: &[u16],
+        transmit: &mut TransmitQueue,
+    ) {
+        transmit.push(|datagram| {
+            ReportBlock::write_receiver_report(datagram, own_ssrc, &[]);
+            write_cname(datagram, own_ssrc, &self.cname);
+            write_nack(datagram, own_ssrc, source_ssrc, sequence_numbers);
+        });
+    }
+
+    /// The last round trip measured.
+    pub(super) fn round_trip_ns(&self) -> Option<u64> {
+        self.remote_inbound?.round_trip_time_ns
     }
 
     fn note_sender_report(&mut self, info: &SenderInfo, now_ns: u64) {

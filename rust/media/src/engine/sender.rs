@@ -1,9 +1,11 @@
 //! The outgoing stream: frames of the queue, encoded, as RTP.
 
 use crate::opus::{Encoder, EncoderSettings, MAX_FRAME_PACKET_BYTES};
-use crate::rtp::{Header, Packet, SplitMix64};
+use crate::rtp::{Header, Packet, RedBlock, Retransmission, SplitMix64, write_red};
 
+use super::redundancy::{Redundancy, Repairs};
 use super::send_queue::{Filled, SendQueue};
+use super::sent_packets::SentPackets;
 use super::stats::OutboundStats;
 use super::transmit::TransmitQueue;
 use super::{EngineError, NS_PER_MS, SAMPLE_RATE_HZ, ns_to_samples};
@@ -35,15 +37,21 @@ pub(super) struct OutgoingStream {
     pub(super) packets_sent: u64,
     pub(super) payload_bytes_sent: u64,
     header_bytes_sent: u64,
+    retransmitted_packets: u64,
+    retransmitted_bytes: u64,
+    /// Of the stream that packets are sent again in.
+    next_rtx_sequence_number: u16,
 }
 
 impl OutgoingStream {
     pub(super) fn stats(&self) -> OutboundStats {
         OutboundStats {
             ssrc: self.ssrc,
-            packets_sent: self.packets_sent,
-            bytes_sent: self.payload_bytes_sent,
+            packets_sent: self.packets_sent + self.retransmitted_packets,
+            bytes_sent: self.payload_bytes_sent + self.retransmitted_bytes,
             header_bytes_sent: self.header_bytes_sent,
+            retransmitted_packets_sent: self.retransmitted_packets,
+            retransmitted_bytes_sent: self.retransmitted_bytes,
             nack_count: 0,
         }
     }
@@ -66,6 +74,11 @@ pub(super) struct Sender {
     /// How long nothing but silence has been sent.
     silent_ns: u64,
     dtx: bool,
+    /// As set; what the peer cannot use is left out of it.
+    redundancy: Redundancy,
+    repairs: Repairs,
+    sent: SentPackets,
+    datagram: Vec<u8>,
     packet: Box<[u8; MAX_FRAME_PACKET_BYTES]>,
     /// Frames that held less audio than an unfinished utterance needed.
     pub(super) frames_starved: u64,
@@ -77,14 +90,22 @@ impl Sender {
     pub(super) fn new(
         settings: &EncoderSettings,
         frame_ms: u32,
+        red_frames: u8,
         seed: u64,
     ) -> Result<Self, EngineError> {
+        let redundancy = Redundancy {
+            inband_fec: settings.inband_fec,
+            red_frames,
+            dred_duration_ms: settings.dred_duration_ms,
+            expected_loss_percent: settings.expected_loss_percent,
+        };
+        redundancy.check()?;
         let settings = EncoderSettings {
             sample_rate_hz: SAMPLE_RATE_HZ,
             channels: crate::opus::Channels::Mono,
             ..settings.clone()
         };
-        Ok(Self {
+        let mut sender = Self {
             queue: SendQueue::new(),
             stream: None,
             encoder: Encoder::new(&settings)?,
@@ -93,16 +114,52 @@ impl Sender {
             frame_ns: u64::from(frame_ms) * NS_PER_MS,
             silent_ns: 0,
             dtx: settings.dtx,
+            redundancy,
+            repairs: Repairs::default(),
+            sent: SentPackets::default(),
+            datagram: Vec::with_capacity(MAX_FRAME_PACKET_BYTES),
             packet: Box::new([0; MAX_FRAME_PACKET_BYTES]),
             frames_starved: 0,
             frames_failed: 0,
+        };
+        sender.apply_redundancy()?;
+        Ok(sender)
+    }
+
+    /// How the stream is protected, without what the peer cannot use.
+    pub(super) fn redundancy(&self) -> Redundancy {
+        self.redundancy.usable(&self.repairs)
+    }
+
+    /// Protects the frames from the next one on like this. Cheap when nothing changes.
+    pub(super) fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        redundancy.check()?;
+        let before = std::mem::replace(&mut self.redundancy, redundancy);
+        self.apply_redundancy().inspect_err(|_| {
+            self.redundancy = before;
         })
+    }
+
+    /// Takes note of what the peer can use.
+    pub(super) fn set_repairs(&mut self, repairs: Repairs) -> Result<(), EngineError> {
+        self.repairs = repairs;
+        self.apply_redundancy()
+    }
+
+    fn apply_redundancy(&mut self) -> Result<(), EngineError> {
+        let usable = self.redundancy();
+        self.encoder
+            .set_expected_loss_percent(usable.expected_loss_percent)?;
+        self.encoder.set_dred_duration_ms(usable.dred_duration_ms)?;
+        self.encoder.set_inband_fec(usable.inband_fec)?;
+        Ok(())
     }
 
     /// Begins a stream with its first frame at `first_frame_ns`.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {
         let random = self.random.next_u64();
         self.encoder.reset();
+        self.sent.clear();
         self.silent_ns = ENCODED_SILENCE_NS;
         self.stream = Some(OutgoingStream {
             ssrc,
@@ -117,6 +174,9 @@ impl Sender {
             packets_sent: 0,
             payload_bytes_sent: 0,
             header_bytes_sent: 0,
+            retransmitted_packets: 0,
+            retransmitted_bytes: 0,
+            next_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
         });
     }
 
@@ -197,13 +257,86 @@ impl Sender {
             timestamp: stream.rtp_timestamp(stream.next_frame_ns),
             ssrc: stream.ssrc,
         };
-        let payload = &self.packet[..bytes];
-        transmit.push(|datagram| Packet::new(header, payload).write(datagram));
+        write_frame(
+            &mut self.datagram,
+            header,
+            &self.packet[..bytes],
+            self.repairs.send.red,
+            self.sent.red_blocks(self.redundancy.red_frames, header),
+        );
+        transmit.push(|datagram| datagram.extend_from_slice(&self.datagram));
         stream.after_silence = false;
         stream.next_sequence_number = stream.next_sequence_number.wrapping_add(1);
         stream.packets_sent += 1;
-        stream.payload_bytes_sent += bytes as u64;
+        stream.payload_bytes_sent += (self.datagram.len() - Header::BYTES) as u64;
         stream.header_bytes_sent += Header::BYTES as u64;
+        if self.repairs.nack || self.repairs.send.red.is_some() {
+            self.sent.remember(header, bytes, &self.datagram);
+        }
+    }
+
+    /// Sends a packet again that was asked for, in a stream of its own where the peer takes one
+    /// (RTX, RFC 4588), else as it was. Packets of too long ago are not there any more.
+    pub(super) fn send_again(
+        &mut self,
+        sequence_number: u16,
+        now_ns: u64,
+        round_trip_ns: u64,
+        transmit: &mut TransmitQueue,
+    ) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let Some(packet) = self.sent.retransmit(sequence_number, now_ns, round_trip_ns) else {
+            return;
+        };
+        let payload_bytes = if let Some(payload_type) = self.repairs.send.rtx {
+            let again = Retransmission {
+                sequence_number,
+                payload: packet.frame(),
+            };
+            let header = Header {
+                payload_type,
+                sequence_number: stream.next_rtx_sequence_number,
+                ssrc: self.repairs.rtx_ssrc,
+                ..packet.header
+            };
+            stream.next_rtx_sequence_number = header.sequence_number.wrapping_add(1);
+            transmit.push(|datagram| {
+                Packet::new(header, &[]).write(datagram);
+                again.write(datagram);
+            });
+            again.payload.len()
+        } else {
+            transmit.push_again(&packet.datagram);
+            packet.datagram.len() - Header::BYTES
+        };
+        stream.retransmitted_packets += 1;
+        stream.retransmitted_bytes += payload_bytes as u64;
+        stream.header_bytes_sent += Header::BYTES as u64;
+    }
+}
+
+/// Puts the packet of a frame in place of what `datagram` held: with `earlier` ones beside it where
+/// there are any and the peer has a payload type for that, else plain.
+fn write_frame<'a>(
+    datagram: &mut Vec<u8>,
+    header: Header,
+    frame: &[u8],
+    red_payload_type: Option<u8>,
+    earlier: impl Iterator<Item = RedBlock<'a>> + Clone,
+) {
+    datagram.clear();
+    let has_earlier = earlier.clone().next().is_some();
+    if let Some(payload_type) = red_payload_type.filter(|_| has_earlier) {
+        let red_header = Header {
+            payload_type,
+            ..header
+        };
+        Packet::new(red_header, &[]).write(datagram);
+        write_red(datagram, earlier, header.payload_type, frame);
+    } else {
+        Packet::new(header, frame).write(datagram);
     }
 }
 
@@ -246,7 +379,7 @@ mod tests {
 
     /// Everything a sender sends, decoded.
     fn sent(settings: &EncoderSettings, pcm: &[i16], frames: usize) -> (Vec<i16>, usize) {
-        let mut sender = Sender::new(settings, 20, 1).unwrap();
+        let mut sender = Sender::new(settings, 20, 0, 1).unwrap();
         let mut transmit = TransmitQueue::default();
         let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
         let (mut heard, mut packets) = (Vec::new(), 0);
@@ -260,8 +393,8 @@ mod tests {
             }
             sender.send_frame(&mut transmit);
             let mut block = [0; 960];
-            if let Some(datagram) = transmit.pop() {
-                let payload = Packet::parse(datagram).unwrap().payload;
+            if let Some(outgoing) = transmit.pop() {
+                let payload = Packet::parse(outgoing.packet).unwrap().payload;
                 assert_eq!(decoder.decode(payload, &mut block).unwrap(), 960);
                 packets += 1;
             }

@@ -5,6 +5,8 @@ use crate::playout::{Sink, Strategy};
 use crate::resample::UnsupportedRate;
 use crate::vad::{DetectorKind, InvalidGateSettings};
 
+use super::redundancy::MAX_RED_FRAMES;
+
 /// What cannot be set up or queued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,9 @@ pub enum EngineError {
     /// Reports come every 100 ms to 60 s.
     #[error("reports come every 100 to 60000 ms, not {0}")]
     ReportInterval(u32),
+    /// RED repeats up to two frames.
+    #[error("RED repeats at most {MAX_RED_FRAMES} earlier frames, not {0}")]
+    RedFrames(u8),
     /// A payload type has seven bits, and those of RTCP are left out (RFC 5761 §4).
     #[error("payload type {0} is not in 0..=63 or 96..=127")]
     PayloadType(u8),
@@ -44,6 +49,8 @@ pub struct Settings {
     pub tap_sent: bool,
     /// How to encode; rate and channels are the engine's own (48 kHz mono).
     pub encoder: EncoderSettings,
+    /// Earlier frames that each packet repeats beside its own (RED), 0 to 2, for peers that take it.
+    pub red_frames: u8,
     /// Audio in one packet: 10, 20, 40 or 60 ms.
     pub frame_ms: u32,
     /// Mean interval between RTCP reports.
@@ -61,6 +68,7 @@ impl Default for Settings {
             vad: None,
             tap_sent: false,
             encoder: EncoderSettings::default(),
+            red_frames: 0,
             frame_ms: 20,
             report_interval_ms: 1000,
             wall_clock_offset_ns: 0,

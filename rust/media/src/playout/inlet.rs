@@ -3,7 +3,7 @@
 use super::arrival_delay::ArrivalDelay;
 use super::media_clock::{MediaClock, Place, Placement};
 use super::missing::Missing;
-use super::packet_store::{PacketStore, StoredPacket};
+use super::packet_store::{Carrier, PacketStore, StoredPacket};
 use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats};
 
 /// Longer than any Opus packet of 120 ms (RFC 6716 §3.4: six frames of 1275 bytes).
@@ -62,8 +62,16 @@ impl Inlet {
             return Inserted::Duplicate;
         }
         *seen = place.sequence;
-        self.missing.observe(place.sequence, now_ns);
-        self.window_closed |= self.arrivals.observe(place.media, now_ns);
+        let store = &self.store;
+        let was_requested = self
+            .missing
+            .observe(place.sequence, now_ns, |sequence| store.contains(sequence));
+        let carrier = if was_requested {
+            Carrier::Retransmission
+        } else {
+            self.window_closed |= self.arrivals.observe(place.media, now_ns);
+            Carrier::Original
+        };
         if self.store.contains(place.sequence) {
             // Its redundancy was faster; what was sent is the better copy, but takes no place.
             return Inserted::Accepted;
@@ -75,16 +83,18 @@ impl Inlet {
             now_ns,
             decoder,
             next_media,
-            false,
+            carrier,
         )
     }
 
-    pub(super) fn insert_redundant<D: FrameDecoder>(
+    /// Takes a frame that did not come as it was sent: beside a later one, or once more.
+    pub(super) fn insert_repair<D: FrameDecoder>(
         &mut self,
         frame: &ReceivedFrame<'_>,
         now_ns: u64,
         decoder: &D,
         next_media: Option<i64>,
+        carrier: Carrier,
     ) -> Inserted {
         let Some(duration_samples) = playable(frame, decoder) else {
             self.stats.malformed_packets += 1;
@@ -101,7 +111,7 @@ impl Inlet {
         if self.store.contains(place.sequence) {
             return Inserted::Duplicate;
         }
-        self.stats.fec_packets_received += 1;
+        self.stats.fec_packets_received += u64::from(carrier == Carrier::Redundancy);
         self.missing.repaired(place.sequence);
         self.keep(
             frame,
@@ -110,7 +120,7 @@ impl Inlet {
             now_ns,
             decoder,
             next_media,
-            true,
+            carrier,
         )
     }
 
@@ -123,10 +133,10 @@ impl Inlet {
         now_ns: u64,
         decoder: &D,
         next_media: Option<i64>,
-        redundant: bool,
+        carrier: Carrier,
     ) -> Inserted {
         if next_media.is_some_and(|next| place.media + i64::from(duration_samples) <= next) {
-            if !redundant {
+            if carrier != Carrier::Redundancy {
                 self.stats.late_packets += 1;
                 self.stats.packets_discarded += 1;
             }
@@ -139,14 +149,17 @@ impl Inlet {
             self.store.recycle(oldest);
         }
         let has_lbrr = decoder.has_lbrr(frame.payload);
-        self.stats.fec_packets_received += u64::from(has_lbrr && !redundant);
+        let has_dred = decoder.has_dred(frame.payload);
+        let repeats = (has_lbrr || has_dred) && carrier != Carrier::Redundancy;
+        self.stats.fec_packets_received += u64::from(repeats);
         self.store.insert(
             StoredPacket {
                 place,
                 duration_samples,
                 arrival_ns: now_ns,
-                redundant,
+                carrier,
                 has_lbrr,
+                has_dred,
                 payload: Vec::new(),
             },
             frame.payload,

@@ -1,4 +1,4 @@
-use crate::opus::{Decoder, Packet, has_lbrr};
+use crate::opus::{Decoder, Packet, has_dred, has_lbrr};
 
 use super::{DecodeError, FrameDecoder, SAMPLE_RATE_HZ};
 
@@ -20,6 +20,22 @@ impl FrameDecoder for Decoder {
 
     fn decode_lbrr(&mut self, next_payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError> {
         Self::decode_lbrr(self, next_payload, pcm).map_err(|_| DecodeError)
+    }
+
+    fn has_dred(&self, payload: &[u8]) -> bool {
+        has_dred(payload)
+    }
+
+    fn read_dred(&mut self, payload: &[u8]) -> usize {
+        Self::read_dred(self, payload).unwrap_or(0)
+    }
+
+    fn decode_dred(
+        &mut self,
+        before_samples: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, DecodeError> {
+        Self::decode_dred(self, before_samples, pcm).map_err(|_| DecodeError)
     }
 
     fn conceal(&mut self, pcm: &mut [i16]) {

@@ -219,6 +219,12 @@ impl Replay {
             } => {
                 let _ = engine.start_sending(ssrc, payload_type, cname);
             }
+            Record::Repairs(repairs) => {
+                let _ = engine.configure_repairs(&repairs);
+            }
+            Record::Redundancy(redundancy) => {
+                let _ = engine.set_redundancy(redundancy);
+            }
             Record::Audio { rate_hz, pcm } => {
                 let (samples, _) = pcm.as_chunks::<2>();
                 let pcm: Vec<i16> = samples.iter().copied().map(i16::from_le_bytes).collect();

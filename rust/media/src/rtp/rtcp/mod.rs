@@ -8,7 +8,7 @@ mod source_description;
 mod transport_cc;
 
 pub use extended_report::{ExtendedReport, LossPattern};
-pub use feedback::{Feedback, Nack};
+pub use feedback::{Feedback, Nack, write_nack};
 pub use report::{ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use source_description::{Chunk, SourceDescription, write_cname};
 pub use transport_cc::Arrived;
