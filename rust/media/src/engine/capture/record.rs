@@ -1,6 +1,7 @@
 //! One input of an engine, as bytes.
 
 use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
+use super::super::{Codec, SendFormats};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -22,6 +23,8 @@ const ENDED: u8 = 15;
 const TRUNCATED: u8 = 16;
 const REPAIRS: u8 = 17;
 const REDUNDANCY: u8 = 18;
+const SEND_FORMATS: u8 = 19;
+const PRESS_KEY: u8 = 20;
 /// Where a payload type stands that was not agreed on.
 const NO_PAYLOAD_TYPE: u8 = 0xff;
 
@@ -78,6 +81,12 @@ pub(super) enum Record<'a> {
     Ended,
     Repairs(Repairs),
     Redundancy(Redundancy),
+    SendFormats(SendFormats),
+    PressKey {
+        code: u8,
+        duration_ms: u16,
+        attenuation_db: u8,
+    },
     /// The capture reached its bound; the call went on.
     Truncated {
         at_ns: u64,
@@ -168,6 +177,18 @@ impl<'a> Record<'a> {
                 write_varint(out, u64::from(redundancy.dred_duration_ms));
                 out.push(redundancy.expected_loss_percent);
             }
+            Self::SendFormats(formats) => {
+                let keys = formats.telephone_event.unwrap_or(NO_PAYLOAD_TYPE);
+                out.extend([SEND_FORMATS, formats.codec.number(), keys]);
+            }
+            Self::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                out.extend([PRESS_KEY, code, attenuation_db]);
+                write_varint(out, u64::from(duration_ms));
+            }
             Self::FinishAudio => out.push(FINISH_AUDIO),
             _ => out.push(ENDED),
         }
@@ -241,6 +262,15 @@ impl<'a> Record<'a> {
                 dred_duration_ms: fields.number()?,
                 expected_loss_percent: fields.byte()?,
             }),
+            SEND_FORMATS => Self::SendFormats(SendFormats {
+                codec: Codec::from_number(fields.byte()?)?,
+                telephone_event: Some(fields.byte()?).filter(|byte| *byte != NO_PAYLOAD_TYPE),
+            }),
+            PRESS_KEY => Self::PressKey {
+                code: fields.byte()?,
+                attenuation_db: fields.byte()?,
+                duration_ms: fields.number()?,
+            },
             _ => return None,
         })
     }
@@ -334,6 +364,15 @@ mod tests {
                 dred_duration_ms: 1040,
                 expected_loss_percent: 100,
             }),
+            Record::SendFormats(SendFormats {
+                codec: Codec::Pcma,
+                telephone_event: Some(101),
+            }),
+            Record::PressKey {
+                code: 11,
+                duration_ms: 1000,
+                attenuation_db: 63,
+            },
             Record::Truncated { at_ns: 6 },
             Record::Ended,
         ];

@@ -222,6 +222,16 @@ impl Replay {
             Record::Repairs(repairs) => {
                 let _ = engine.configure_repairs(&repairs);
             }
+            Record::SendFormats(formats) => {
+                let _ = engine.configure_send(formats);
+            }
+            Record::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                let _ = engine.press_key(code, duration_ms, attenuation_db);
+            }
             Record::Redundancy(redundancy) => {
                 let _ = engine.set_redundancy(redundancy);
             }

@@ -4,7 +4,7 @@ mod received;
 mod sent;
 
 pub(super) use received::ReceivedEvents;
-pub(super) use sent::{FrameTime, SentEvents};
+pub(super) use sent::{FrameTime, Report, SentEvents};
 
 /// A key that was pressed, from its beginning to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,8 +70,9 @@ impl SentEvents {
         true
     }
 
-    pub(in super::super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Begins with another stream: a key that is down is let go of.
+    pub(in super::super) fn begin(&mut self) {
+        self.down = None;
     }
 
     /// What is sent in place of a frame; `None`: the frame itself.
