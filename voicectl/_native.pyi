@@ -840,7 +840,7 @@ class Engine:
         """
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """Begin to send Opus (see `configure_send`), silence while nothing is queued, and RTCP reports under `cname`.
+        """Begin to send, silence while nothing is queued, and RTCP reports under `cname`.
 
         It begins at the first tick of the next call that has a time; `next_timeout` asks for that
         at once.
