@@ -731,20 +731,6 @@ class Engine:
             UsageError: Another key, duration or volume.
         """
 
-    def take_capture(self) -> bytes:
-        """What is to be appended to the capture's file (docs/capture.md).
-
-        To be called at least each few seconds: the capture ends early when 32 MiB wait. It holds
-        both ends' voices and what was decrypted, and never keys.
-        """
-
-    def end_capture(self) -> bytes:
-        """End the capture with what was polled until now; returns the rest of the file."""
-
-    @property
-    def capture_is_truncated(self) -> bool:
-        """Whether the capture reached its bound; the call went on."""
-
     def configure_repairs(self, repairs: Repairs) -> None:
         """Say what both ends agree on about repairing loss.
 
@@ -762,6 +748,20 @@ class Engine:
             CodecError: A setting is outside its range.
             UsageError: The same of `red_frames`.
         """
+
+    def take_capture(self) -> bytes:
+        """What is to be appended to the capture's file (docs/capture.md).
+
+        To be called at least each few seconds: the capture ends early when 32 MiB wait. It holds
+        both ends' voices and what was decrypted, and never keys.
+        """
+
+    def end_capture(self) -> bytes:
+        """End the capture with what was polled until now; returns the rest of the file."""
+
+    @property
+    def capture_is_truncated(self) -> bool:
+        """Whether the capture reached its bound; the call went on."""
 
     def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
         """Take the keys of the DTLS handshake (RFC 5764 §4.2), each followed by its salt.
@@ -973,7 +973,7 @@ class MediaPlane:
         OSError: The system has no descriptors or threads left.
     """
 
-    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 20) -> MediaPlane: ...
+    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 10) -> MediaPlane: ...
     def fileno(self) -> int:
         """Readable while `take_ready` has something."""
 

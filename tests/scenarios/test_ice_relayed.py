@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from support.calls import LOOPBACK, connected, fake_end, run
+from support.fake_servers import LoopbackTurn
+from support.fake_turn import FakeTurn
 
-from voicectl.rtc import IceServer, PeerSettings
+from voicectl.rtc import IceServer, PeerSettings, _aioice_private
 
-pytestmark = pytest.mark.skipif(
+needs_coturn = pytest.mark.skipif(
     shutil.which("turnserver") is None, reason="needs coturn (turnserver)"
 )
 
@@ -61,6 +64,7 @@ async def listening(port: int) -> None:
             return
 
 
+@needs_coturn
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_relayed_call_carries_packets_both_ways(transport: str, tmp_path: Path) -> None:
     async def scenario() -> None:
@@ -77,5 +81,30 @@ def test_a_relayed_call_carries_packets_both_ways(transport: str, tmp_path: Path
             assert stats.nominated_pair is not None
             assert stats.nominated_pair.local_type == "relay"
             assert stats.dropped.unsent == 0
+
+    run(scenario)
+
+
+def test_a_relayed_call_outlives_its_permissions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server forgets permissions after 300 s: the call went deaf in its sixth minute.
+
+    The lifetime and the interval of the refresh are a hundredth here. The server goes by RFC 8656:
+    coturn and Pion let a permission that came with a channel live as long as the channel.
+    """
+    shrunk = 100
+    interval_s = _aioice_private.PERMISSION_REFRESH_S / shrunk
+    monkeypatch.setattr(_aioice_private, "PERMISSION_REFRESH_S", interval_s)
+    strict = FakeTurn(permission_lifetime_s=300 / shrunk, clock=time.monotonic)
+
+    async def scenario() -> None:
+        async with LoopbackTurn(strict) as turn:
+            server = IceServer((turn.uri(),), "user", "pass")
+            relayed = replace(LOOPBACK, ice_servers=(server,), relay_only=True)
+            caller, agent = fake_end(relayed), fake_end(relayed)
+            async with connected(caller, agent):
+                await asyncio.sleep(2 * strict.permission_lifetime_s)
+                heard = [len(end.events) for end in (caller, agent)]
+                await caller.until(lambda end: len(end.events) > heard[0] + 25)
+                await agent.until(lambda end: len(end.events) > heard[1] + 25)
 
     run(scenario)

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from support.oauth_tokens import unseal_token
+
 from voicectl.errors import WireError
 from voicectl.wire.stun import (
     Attribute,
@@ -64,6 +66,8 @@ class FakeAllocation:
     relayed: TransportAddress
     transaction_id: bytes
     permissions: set[str] = field(default_factory=set)
+    granted: dict[str, float] = field(default_factory=dict)
+    """When each permission was created or refreshed last."""
     channels: dict[int, TransportAddress] = field(default_factory=dict)
     lifetime_s: int = 600
 
@@ -76,7 +80,13 @@ class FakeTurn:
     faults: Faults = field(default_factory=Faults)
     other_address: TransportAddress | None = None
     sha256: bool = False
+    token_key: bytes | None = None
+    """What OAuth tokens are sealed with, if the server takes any (RFC 7635)."""
+    token_audience: str = ""
     lifetime_s: int = 600
+    permission_lifetime_s: float = 300
+    clock: Callable[[], float] = lambda: 0.0
+    """Of permissions, in seconds; it stands still unless a test lets it go."""
     allocate_relay: Callable[[TransportAddress, int], TransportAddress] = lambda source, family: (
         TransportAddress("192.0.2.15", 50_000)
     )
@@ -122,7 +132,7 @@ class FakeTurn:
     ) -> bytes | None:
         """What the client at `source` is sent when a peer's datagram reaches its relay."""
         allocation = self.allocations.get(source)
-        if allocation is None or peer.ip not in allocation.permissions:
+        if allocation is None or not self._permits(allocation, peer):
             return None
         for number, bound in allocation.channels.items():
             if bound == peer:
@@ -185,6 +195,7 @@ class FakeTurn:
         if any(peer.family != allocation.relayed.family for peer in peers):
             return self._error(message, 443, key=key)
         allocation.permissions |= {peer.ip for peer in peers}
+        allocation.granted |= {peer.ip: self.clock() for peer in peers}
         number = message.get(AttributeType.CHANNEL_NUMBER)
         if method is Method.CHANNEL_BIND and number is not None:
             allocation.channels[int.from_bytes(number[:2], "big")] = peers[0]
@@ -254,7 +265,7 @@ class FakeTurn:
         if allocation is not None:
             channel, payload = parse_channel_data(data)
             peer = allocation.channels.get(channel)
-            if peer is not None:
+            if peer is not None and self._permits(allocation, peer):
                 self.sent_to_peers.append((peer, payload))
                 self.relay(source, peer, payload)
         return []
@@ -266,14 +277,25 @@ class FakeTurn:
         if allocation is None or value is None or payload is None:
             return
         peer = decode_xor_address(value, message.transaction_id)
-        if peer.ip in allocation.permissions:
+        if self._permits(allocation, peer):
             self.sent_to_peers.append((peer, payload))
             self.relay(source, peer, payload)
+
+    def _permits(self, allocation: FakeAllocation, peer: TransportAddress) -> bool:
+        """A channel alone does not (RFC 8656 §12.7)."""
+        granted = allocation.granted.get(peer.ip)
+        alive = granted is None or self.clock() - granted < self.permission_lifetime_s
+        return peer.ip in allocation.permissions and alive
 
     def _key_of(self, message: Message) -> bytes | None:
         """The key that signs for the user the message names, if the message is signed with it."""
         if not message.has_integrity:
             return None
+        token = message.get(AttributeType.ACCESS_TOKEN)
+        if token is not None and self.token_key is not None:
+            mac_key = unseal_token(self.token_key, token, self.token_audience)
+            good = mac_key and message.verify_integrity(mac_key, IntegrityAlgorithm.SHA1)
+            return mac_key if good else None
         for username, password in self.users.items():
             name = username.encode()
             if self.sha256 and message.get(AttributeType.PASSWORD_ALGORITHM) is not None:
@@ -297,6 +319,9 @@ class FakeTurn:
             Attribute(AttributeType.REALM, REALM),
             Attribute(AttributeType.NONCE, nonce + str(self.nonce_count).encode()),
         ]
+        if self.token_key is not None:
+            audience = self.token_audience.encode()
+            attributes.append(Attribute(AttributeType.THIRD_PARTY_AUTHORIZATION, audience))
         if self.sha256:
             offered = struct.pack("!HHHH", 2, 0, 1, 0)
             attributes.append(Attribute(AttributeType.PASSWORD_ALGORITHMS, offered))

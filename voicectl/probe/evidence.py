@@ -70,6 +70,8 @@ class LegResult:
     binding: BindingSucceeded | None = None
     binding_refused: RequestRefused | None = None
     challenged: list[Challenged] = field(default_factory=list)
+    token_audience: str | None = None
+    """The server name that OAuth tokens must be sealed for, where the server takes any."""
     allocation: AllocationCreated | None = None
     refused: RequestRefused | None = None
     tls: TlsReport | None = None

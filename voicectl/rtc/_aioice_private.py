@@ -5,6 +5,8 @@ connections use, so another user of it in the same process keeps the stock behav
 """
 
 import asyncio
+import contextlib
+import math
 import struct
 from asyncio import selector_events
 from collections.abc import Callable, Sequence
@@ -38,6 +40,8 @@ CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
 CANDIDATE_WAIT_S = 0.02
 """How soon a candidate that the peer trickles is noticed."""
+PERMISSION_REFRESH_S = 120
+"""A relay's permissions live 300 s (RFC 8656 §9): a refresh that fails leaves time for another."""
 STUN_GATHER_TIMEOUT_S = 1
 TURN_GATHER_TIMEOUT_S = 3
 MAX_DATAGRAM_BYTES = 1500
@@ -100,6 +104,7 @@ class EngineConnection(Connection):
         self._host_addresses = host_addresses
         self._proven: set[tuple[StunProtocol, tuple[str, int]]] = set()
         self._triggered_by: dict[CandidatePair, bytes] = {}
+        self._permission_tasks: list[asyncio.Task[None]] = []
 
     async def gather_candidates(self) -> None:
         """Gather, bounded by what can still succeed, then put the gate before every socket."""
@@ -114,6 +119,9 @@ class EngineConnection(Connection):
         for protocol in self._protocols:
             gate = partial(self._admit_datagram, protocol)
             protocol.datagram_received = gate  # type: ignore[method-assign]
+            if isinstance(protocol.transport, TurnTransport):
+                keeping = asyncio.create_task(_keep_permissions(protocol.transport))
+                self._permission_tasks.append(keeping)
         if self._closing:
             self.abort()  # close() has come and gone, and did not see these sockets
 
@@ -319,8 +327,19 @@ class EngineConnection(Connection):
         transport.sendto(data, pair.remote_addr)
         return True
 
+    async def close(self) -> None:
+        """As aioice's, and keep no permissions any longer."""
+        self._stop_permission_tasks()
+        await super().close()
+
+    def _stop_permission_tasks(self) -> None:
+        for task in self._permission_tasks:
+            task.cancel()
+        self._permission_tasks.clear()
+
     def abort(self) -> None:
         """Close the sockets at once, for a close that did not end in time."""
+        self._stop_permission_tasks()
         for protocol in self._protocols:
             protocol.transport.close()
 
@@ -329,6 +348,23 @@ def _pending_relay_sends(transport: TurnTransport) -> int:
     """Sends of a relay that wait for a channel binding or their turn."""
     stock: Any = transport
     return len(stock._TurnTransport__send_tasks)
+
+
+async def _keep_permissions(transport: TurnTransport) -> None:
+    """Bind a relay's channels again and again, which refreshes its permissions (RFC 8656 §12).
+
+    aioice does so only with a packet sent after 500 s, when the permission has been gone for
+    200 s; and packets sent before the answer bind once more each. Here none waits for it.
+    """
+    stock: Any = transport
+    client: Any = stock._TurnTransport__inner_protocol
+    client.channel_refresh_time = math.inf
+    while True:
+        await asyncio.sleep(PERMISSION_REFRESH_S)
+        for number, peer in list(client.channel_to_peer.items()):
+            # Should it stay so, the peer's consent expires.
+            with contextlib.suppress(ConnectionError, stun.TransactionError):
+                await client.channel_bind(number, peer)
 
 
 def _retransmit_checks(pair: CandidatePair) -> None:

@@ -20,10 +20,11 @@ CLASS_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
             "_check_periodic _pair_remote_candidate _unfreeze_initial check_complete "
-            "check_incoming check_state connect data_received gather_candidates "
+            "check_incoming check_state close connect data_received gather_candidates "
             "get_component_candidates query_consent sort_check_list"
         ),
         "aioice.ice:StunProtocol": "datagram_received send_stun",
+        "aioice.turn:TurnClientMixin": "channel_bind",
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",
@@ -50,7 +51,8 @@ INSTANCE_NAMES = MappingProxyType(
         "aioice.ice:CandidatePair": "protocol remote_candidate state task",
         "aioice.ice:StunProtocol": "transactions",
         "aioice.stun:Transaction": "_Transaction__addr _Transaction__request",
-        "aioice.turn:TurnTransport": "_TurnTransport__send_tasks",
+        "aioice.turn:TurnClientMixin": "channel_refresh_time channel_to_peer",
+        "aioice.turn:TurnTransport": "_TurnTransport__inner_protocol _TurnTransport__send_tasks",
         "aiortc:RTCDtlsTransport": "_role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (

@@ -17,7 +17,7 @@ from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_tim
 from voicectl.session.caller import Caller
 from voicectl.session.capture_file import CAPTURE_LIMIT_BYTES, CaptureFile
 from voicectl.session.exchanges import Exchanges
-from voicectl.session.local_agent import LocalAgent, Models, VadName
+from voicectl.session.local_agent import FRAME_MS, LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard
@@ -28,7 +28,6 @@ from voicectl.signaling.memory import connect_in_memory
 __all__ = ["LocalCall"]
 
 _CONNECT_TIMEOUT_S = 10.0
-_HALF_FRAME_MS = 10.0
 _OPUS_LOOK_AHEAD_MS = 6.5
 _SETTINGS = PeerSettings(host_addresses="loopback")
 
@@ -70,7 +69,9 @@ class LocalCall:
         self._audio = CallAudio(recording)
         self._agent = LocalAgent(script, models, _SETTINGS, vad=vad, clock=clock, seed=_seed())
         self._engine = _native.Engine(
-            _native.EngineSettings(sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True),
+            _native.EngineSettings(
+                sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True, frame_ms=FRAME_MS
+            ),
             now_ns=clock.now_ns(),
             seed=_seed(),
             capture_limit_bytes=None if capture is None else CAPTURE_LIMIT_BYTES,
@@ -191,7 +192,7 @@ class LocalCall:
         due, the codec's look-ahead each way, and both jitter buffers; loopback itself is nothing.
         """
         buffers_ms = buffer_delay_ms(self._peer.stats()) + buffer_delay_ms(self._agent.peer.stats())
-        return 2 * (_HALF_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
+        return 2 * (FRAME_MS / 2 + _OPUS_LOOK_AHEAD_MS) + buffers_ms
 
     def _make_mouth(self, utterances: Sequence[Utterance] | None, sound: SoundCard) -> Mouth:
         if utterances is not None:

@@ -9,7 +9,7 @@ use voicectl_media::engine::{
 };
 use voicectl_media::playout;
 
-use crate::engine::Redundancy;
+use crate::redundancy::Redundancy;
 
 const NS_PER_MS: f64 = 1e6;
 /// The RTP clock of Opus (RFC 7587 §4.1), which jitter is counted in.

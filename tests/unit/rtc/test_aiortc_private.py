@@ -3,6 +3,7 @@
 
 import ast
 import asyncio
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -13,11 +14,12 @@ from types import SimpleNamespace
 import pytest
 from aioice import stun
 from aioice.ice import CandidatePair, StunProtocol
-from aioice.turn import TurnTransport
+from aioice.turn import TurnClientMixin, TurnTransport
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtcconfiguration import RTCIceServer
 from support.calls import LOOPBACK, connected, fake_end, run
 from support.fake_engine import PacketReceived
+from support.virtual_time import VirtualLoop
 
 from voicectl.errors import SetupError
 from voicectl.rtc import (
@@ -89,7 +91,7 @@ def test_every_private_name_that_is_touched_is_checked_at_import() -> None:
     files = (_aioice_private.__file__, _aiortc_private.__file__)
     tree = ast.parse("\n".join(Path(file).read_text() for file in files))
     ours = {"_context", "_fingerprints", "_host_addresses", "_proven", "_triggered_by", "_driver"}
-    ours |= {"_configuration", "_early_media", "_on_media"}
+    ours |= {"_configuration", "_early_media", "_on_media", "_permission_tasks"}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)}
     touched = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
@@ -390,6 +392,37 @@ def test_a_relay_that_is_stuck_holds_a_bounded_number_of_packets() -> None:
         await agent.close()
 
     run(scenario)
+
+
+def test_channels_are_bound_again_before_their_permissions_end() -> None:
+    """One of them over 12 minutes, in virtual time; the server refuses one refresh in three."""
+    loop = VirtualLoop()
+    refreshed_s: list[float] = []
+
+    class Client(TurnClientMixin):
+        def __init__(self) -> None:
+            super().__init__(("192.0.2.1", 3478), "user", "pass", 600, 500)
+            self.channel_to_peer = {0x4000: ("192.0.2.2", 9)}
+            self.attempts = 0
+
+        async def channel_bind(self, channel_number: int, addr: tuple[str, int]) -> None:
+            assert (channel_number, addr) == (0x4000, ("192.0.2.2", 9))
+            self.attempts += 1
+            if self.attempts % 3 == 1:
+                raise stun.TransactionTimeout
+            refreshed_s.append(loop.time())
+
+    async def scenario() -> None:
+        keeping = _aioice_private._keep_permissions(TurnTransport(Client()))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(keeping, 720)
+
+    try:
+        loop.run_until_complete(scenario())
+    finally:
+        loop.close()
+    times = [0.0, *refreshed_s, 720.0]
+    assert max(late - early for early, late in itertools.pairwise(times)) < 300
 
 
 def test_packets_that_cannot_be_sent_are_counted() -> None:

@@ -217,8 +217,9 @@ impl Engine {
     /// # Errors
     /// A setting outside its range; the protection is then as it was.
     pub fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        self.sender.set_redundancy(redundancy)?;
         self.record(|recorder| recorder.redundancy(redundancy));
-        self.sender.set_redundancy(redundancy)
+        Ok(())
     }
 
     /// Says what is sent: the codec from the next [`Engine::start_sending`] on, by default Opus, and

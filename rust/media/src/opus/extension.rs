@@ -86,6 +86,8 @@ mod tests {
                 ..EncoderSettings::default()
             };
             let mut encoder = Encoder::new(&settings).unwrap();
+            // A stream that begins anew keeps its settings.
+            encoder.reset();
             let mut packet = [0; MAX_FRAME_PACKET_BYTES];
             let mut carrying = 0;
             for frame in 0..50 {

@@ -1,0 +1,85 @@
+"""Chromium and Firefox call us, and hear their own tone again."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from support.own_network import OwnNetwork, missing
+from support.real_calls import PATHS, Echo, call_seconds, check_counts, check_tone
+
+PAGE = Path(__file__).with_name("call.html")
+pytestmark = [
+    pytest.mark.skipif(missing() is not None, reason=missing() or ""),
+    pytest.mark.timeout(180),
+]
+CHROMIUM = """
+--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
+--disable-background-networking --disable-component-update
+--disable-features=WebRtcHideLocalIpsWithMdns
+--use-fake-ui-for-media-stream --use-fake-device-for-media-stream
+--autoplay-policy=no-user-gesture-required --remote-debugging-port=0
+""".split()
+FIREFOX = """
+user_pref("media.navigator.streams.fake", true);
+user_pref("media.navigator.permission.disabled", true);
+user_pref("media.autoplay.default", 0);
+user_pref("media.autoplay.blocking_policy", 0);
+user_pref("media.peerconnection.ice.obfuscate_host_addresses", false);
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+"""
+
+
+def chromium(network: OwnNetwork, url: str, program: str) -> subprocess.Popen[bytes]:
+    profile = f"--user-data-dir={network.folder}/chromium"
+    return network.start("chromium", program, *CHROMIUM, profile, url)
+
+
+def firefox(network: OwnNetwork, url: str, program: str) -> subprocess.Popen[bytes]:
+    profile = network.folder / "firefox"
+    profile.mkdir()
+    (profile / "user.js").write_text(FIREFOX)
+    command = (program, "--headless", "--no-remote", "--profile", str(profile), url)
+    environment = {"HOME": str(network.folder), "MOZ_CRASHREPORTER_DISABLE": "1"}
+    return network.start("firefox", *command, environment=environment)
+
+
+Launch = Callable[[OwnNetwork, str, str], subprocess.Popen[bytes]]
+BROWSERS: list[tuple[str, Launch, str]] = [
+    ("chromium", chromium, "oscillator"),
+    # Without a sound device its AudioContext stands still, but the fake microphone is a tone.
+    ("firefox-esr", firefox, "microphone"),
+]
+
+
+def recorded(path: Path) -> np.ndarray:
+    """A browser's recording, at 48 kHz mono."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
+    with av.open(str(path)) as container:
+        frames = [f for each in container.decode(audio=0) for f in resampler.resample(each)]
+    frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("browser", "launch", "source"), BROWSERS, ids=[b[0] for b in BROWSERS])
+def test_tone_of_a_browser_comes_back_clean(
+    browser: str, launch: Launch, source: str, path: str, tmp_path: Path
+) -> None:
+    program = shutil.which(browser)
+    if program is None:
+        pytest.skip(f"needs {browser}")
+    seconds = call_seconds(path)
+    with Echo(path, tmp_path, PAGE).running() as echo:
+        url = f"{echo.url}/?seconds={seconds}&source={source}"
+        process = launch(echo.network, url, program)
+        end = echo.finish(process, browser.partition("-")[0], seconds + 60)
+    assert "error" not in end.peer, end.peer
+    check_counts(end, path)
+    check_tone(recorded(end.recording), end, path, seconds)

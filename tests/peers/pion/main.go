@@ -1,0 +1,160 @@
+// A Pion client of one call: sends the packets of a file, keeps those that come back.
+//
+// Files hold packets as a big-endian 32-bit RTP timestamp, a 16-bit length and the payload. At the
+// end {"sent": N, "received": N} is posted to the other end.
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const frame = 20 * time.Millisecond
+
+func main() {
+	url := flag.String("url", "", "where offers are answered")
+	input := flag.String("send", "", "the packets to send")
+	output := flag.String("keep", "", "where to write those that come")
+	flag.Parse()
+	payloads := read(*input)
+
+	connection, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+	check(err)
+	codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
+	packets, err := webrtc.NewTrackLocalStaticRTP(codec, "audio", "pion")
+	check(err)
+	sender, err := connection.AddTrack(packets)
+	check(err)
+	go drain(sender)
+
+	var mutex sync.Mutex
+	var kept bytes.Buffer
+	received := 0
+	connection.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			packet, _, err := remote.ReadRTP()
+			if err != nil {
+				return
+			}
+			mutex.Lock()
+			received++
+			binary.Write(&kept, binary.BigEndian, packet.Timestamp)
+			binary.Write(&kept, binary.BigEndian, uint16(len(packet.Payload)))
+			kept.Write(packet.Payload)
+			mutex.Unlock()
+		}
+	})
+	connected := make(chan struct{})
+	connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			close(connected)
+		case webrtc.PeerConnectionStateFailed:
+			log.Fatal("the connection failed")
+		}
+	})
+	negotiate(connection, *url+"/offer")
+	answered := time.Now()
+	select {
+	case <-connected:
+	case <-time.After(20 * time.Second):
+		log.Fatal("no connection")
+	}
+
+	connectedMS := int(time.Since(answered).Milliseconds())
+	// Pion says that it is connected just before it lets packets out.
+	time.Sleep(100 * time.Millisecond)
+
+	begun := time.Now()
+	for n, payload := range payloads {
+		time.Sleep(time.Until(begun.Add(time.Duration(n) * frame)))
+		check(packets.WriteRTP(&rtp.Packet{
+			Header:  rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: uint32(n * 960)},
+			Payload: payload,
+		}))
+	}
+	for tries := 0; tries < 50; tries++ {
+		time.Sleep(100 * time.Millisecond)
+		mutex.Lock()
+		count := received
+		mutex.Unlock()
+		if allArrived(*url+"/received", count) {
+			break
+		}
+	}
+	mutex.Lock()
+	check(os.WriteFile(*output, kept.Bytes(), 0o600))
+	post(*url+"/result", map[string]int{"sent": len(payloads), "received": received, "connected_ms": connectedMS})
+	mutex.Unlock()
+	check(connection.Close())
+}
+
+func negotiate(connection *webrtc.PeerConnection, url string) {
+	offer, err := connection.CreateOffer(nil)
+	check(err)
+	gathered := webrtc.GatheringCompletePromise(connection)
+	check(connection.SetLocalDescription(offer))
+	<-gathered
+	response, err := http.Post(url, "application/sdp", bytes.NewBufferString(connection.LocalDescription().SDP))
+	check(err)
+	answer, err := io.ReadAll(response.Body)
+	check(err)
+	check(connection.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+}
+
+// allArrived asks the other end whether count is what it has sent.
+func allArrived(url string, count int) bool {
+	var answer struct{ Equal bool }
+	check(json.Unmarshal(post(url, map[string]int{"received": count}), &answer))
+	return answer.Equal
+}
+
+func post(url string, value map[string]int) []byte {
+	body, err := json.Marshal(value)
+	check(err)
+	response, err := http.Post(url, "application/json", bytes.NewReader(body))
+	check(err)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	check(err)
+	return answer
+}
+
+// drain reads RTCP, without which the interceptors don't see it.
+func drain(sender *webrtc.RTPSender) {
+	buffer := make([]byte, 1500)
+	for {
+		if _, _, err := sender.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+func read(path string) [][]byte {
+	data, err := os.ReadFile(path)
+	check(err)
+	var payloads [][]byte
+	for len(data) > 6 {
+		length := int(binary.BigEndian.Uint16(data[4:6]))
+		payloads = append(payloads, data[6:6+length])
+		data = data[6+length:]
+	}
+	return payloads
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
