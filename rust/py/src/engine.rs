@@ -126,6 +126,8 @@ impl EngineSettings {
             complexity: encoder.complexity,
             inband_fec: encoder.inband_fec,
             expected_loss_percent: encoder.expected_loss_percent,
+            red_frames: settings.red_frames,
+            dred_duration_ms: encoder.dred_duration_ms,
             dtx: encoder.dtx,
             frame_ms: settings.frame_ms,
             report_interval_ms: settings.report_interval_ms,
