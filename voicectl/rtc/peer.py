@@ -310,6 +310,8 @@ class Peer:
         if ours is not None and theirs is not None:
             repairs = negotiate(ours, theirs, rtx_ssrc=self._rtx_ssrc)
             self._driver.repairs_negotiated(repairs)
+            # aiortc tells only when DTLS is done: the peer's first packet may be faster.
+            self._driver.receiving_negotiated({ours.opus: "opus"})
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
         allow_loopback = self._settings.host_addresses != "interfaces"
