@@ -49,6 +49,7 @@ __all__ = [
     "SrtpSession",
     "StreamEnded",
     "StreamStarted",
+    "TelephoneEventReceived",
     "VoiceDetector",
     "__version__",
     "border_call",
@@ -693,9 +694,42 @@ class Engine:
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         """Say which payload types are received, such as `{111: "opus"}`; others are dropped.
 
+        Codecs are `opus`, `pcmu`, `pcma` (G.711), `telephone-event` (RFC 4733 at 48 kHz) and
+        `telephone-event/8000`.
+
         Raises:
-            UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
-                RTCP cannot have (64 to 95).
+            UsageError: Another codec, or a payload type that RTP on a port shared with RTCP cannot
+                have (64 to 95).
+        """
+
+    def configure_send(self, codec: str, *, telephone_event: int | None = None) -> None:
+        """Say what is sent.
+
+        Args:
+            codec: From the next `start_sending` on: `opus` (unless this is called), `pcmu` or
+                `pcma`.
+            telephone_event: The payload type of keys, at the codec's clock rate; None: the peer
+                takes none.
+
+        Raises:
+            UsageError: Another codec, or a payload type that cannot be.
+        """
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
+        """Press keys of a telephone (DTMF, RFC 4733) one after the other; queued audio waits.
+
+        Between two lie three frames, in which the end is told three times.
+
+        Args:
+            digits: Of `0123456789*#ABCD`.
+            duration_ms: Of each: 40 to 1000.
+            volume_dbm0: Of their tone: -63 to 0.
+
+        Returns:
+            How many were taken: 64 wait at most; 0 when the peer takes none.
+
+        Raises:
+            UsageError: Another key, duration or volume.
         """
 
     def configure_repairs(self, repairs: Repairs) -> None:
@@ -807,7 +841,7 @@ class Engine:
         """
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """Begin to send Opus, silence while nothing is queued, and RTCP reports under `cname`.
+        """Begin to send, silence while nothing is queued, and RTCP reports under `cname`.
 
         It begins at the first tick of the next call that has a time; `next_timeout` asks for that
         at once.
@@ -1130,6 +1164,37 @@ class StreamEnded:
     @property
     def ssrc(self) -> int: ...
 
+@final
+class TelephoneEventReceived:
+    """The peer has pressed a key of a telephone and released it (RFC 4733). Told once."""
+
+    def __new__(
+        cls, code: int, duration_ms: float, volume_dbm0: int, end_was_lost: bool, at_ns: int
+    ) -> TelephoneEventReceived: ...
+    @property
+    def code(self) -> int:
+        """As on the wire: 0 to 15 are keys, 16 a hook flash (§3.2)."""
+
+    @property
+    def digit(self) -> str | None:
+        """One of `0123456789*#ABCD`; None for other codes."""
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it was down, as far as it was told."""
+
+    @property
+    def volume_dbm0(self) -> int:
+        """Of its tone: -63 to 0."""
+
+    @property
+    def end_was_lost(self) -> bool:
+        """No packet told its end: another key followed, or no packet for 150 ms."""
+
+    @property
+    def at_ns(self) -> int:
+        """When its release was known."""
+
 EngineEvent: TypeAlias = (
     AudioReceived
     | AudioSent
@@ -1138,6 +1203,7 @@ EngineEvent: TypeAlias = (
     | SpeechEnded
     | StreamStarted
     | StreamEnded
+    | TelephoneEventReceived
 )
 """What `Engine.poll_events` gives."""
 

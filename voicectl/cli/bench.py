@@ -31,7 +31,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples, wider intervals, no speech scores.")
+    bool, typer.Option("--quick", help="Fewer samples, wider intervals: a minute a suite.")
 ]
 GateOption = Annotated[
     Path | None,

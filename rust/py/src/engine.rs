@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, Settings};
+use voicectl_media::engine::{self, Codec, SendFormats, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
 use crate::error::Error;
-use crate::events::{EngineEvent, OwnedEvent};
+use crate::events::{EngineEvent, KEYS, OwnedEvent};
 use crate::pcm::Pcm;
 use crate::redundancy::{Redundancy, Repairs};
 use crate::srtp::profile_of;
@@ -269,6 +269,54 @@ impl Engine {
             .map(known)
             .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    #[pyo3(signature = (codec, *, telephone_event=None))]
+    fn configure_send(
+        &self,
+        py: Python<'_>,
+        codec: &str,
+        telephone_event: Option<u8>,
+    ) -> Result<(), Error> {
+        let Some(codec) = Codec::from_name(codec) else {
+            return Err(Error::setting(format!("there is no codec {codec:?}")));
+        };
+        let formats = SendFormats {
+            codec,
+            telephone_event,
+        };
+        Ok(self.run(py, |engine| engine.configure_send(formats))?)
+    }
+
+    #[pyo3(signature = (digits, *, duration_ms=100, volume_dbm0=-10))]
+    fn send_digits(
+        &self,
+        py: Python<'_>,
+        digits: &str,
+        duration_ms: u16,
+        volume_dbm0: i8,
+    ) -> Result<usize, Error> {
+        let code = |digit: char| match KEYS.chars().position(|key| key == digit) {
+            Some(code) => Ok(code as u8),
+            None => Err(Error::setting(format!("no telephone has a key {digit:?}"))),
+        };
+        let codes: Vec<u8> = digits.chars().map(code).collect::<Result<_, _>>()?;
+        let Some(attenuation_db) = (-63..=0)
+            .contains(&volume_dbm0)
+            .then_some(volume_dbm0.unsigned_abs())
+        else {
+            return Err(Error::setting(format!(
+                "a key's volume is -63 to 0 dBm0, not {volume_dbm0}"
+            )));
+        };
+        self.run(py, |engine| {
+            for (accepted, code) in codes.iter().enumerate() {
+                if !engine.press_key(*code, duration_ms, attenuation_db)? {
+                    return Ok(accepted);
+                }
+            }
+            Ok(codes.len())
+        })
     }
 
     fn configure_repairs(&self, py: Python<'_>, repairs: &Repairs) -> Result<(), Error> {

@@ -38,7 +38,9 @@ mod _native {
     #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
-    use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    use super::events::{
+        AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted, TelephoneEventReceived,
+    };
     #[cfg(target_os = "linux")]
     #[pymodule_export]
     use super::media_plane::{HandedBackDatagram, MediaCall, MediaCallStats, MediaPlane};

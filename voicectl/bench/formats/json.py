@@ -71,6 +71,7 @@ def _table(table: Table) -> dict[str, Any]:
 def _case(case: Case) -> dict[str, Any]:
     return {
         "suite": case.suite,
+        "group": case.group,
         "name": case.name,
         "expected": case.expected,
         "found": case.found,

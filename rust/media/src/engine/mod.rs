@@ -47,17 +47,22 @@ mod sent_tap;
 mod settings;
 mod source_lock;
 mod stats;
+mod stream_decoder;
+mod stream_encoder;
+mod telephone_events;
 mod transmit;
 
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
 pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
+pub use sender::SendFormats;
 pub use settings::{EngineError, Settings};
 pub use stats::{
     Drops, InboundStats, OutboundStats, ReceiveErrors, RemoteInboundStats, RemoteOutboundStats,
     Stats,
 };
+pub use telephone_events::PressedKey;
 
 use crate::playout::{SAMPLE_RATE_HZ, Sink, TICK_NS};
 use crate::resample::UnsupportedRate;
@@ -75,6 +80,8 @@ use transmit::TransmitQueue;
 
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
+/// D (RFC 4733 §3.2).
+const MAX_KEY: u8 = 15;
 /// A backlog up to this is caught up tick by tick.
 const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
 /// The buffer does not remember more lost packets.
@@ -197,10 +204,10 @@ impl Engine {
         {
             check_payload_type(payload_type)?;
         }
+        self.record(|recorder| recorder.repairs(repairs));
         self.sender.set_repairs(*repairs)?;
         self.receiver.configure_repairs(receive);
         self.nack = repairs.nack;
-        self.record(|recorder| recorder.repairs(*repairs));
         Ok(())
     }
 
@@ -213,6 +220,46 @@ impl Engine {
         self.sender.set_redundancy(redundancy)?;
         self.record(|recorder| recorder.redundancy(redundancy));
         Ok(())
+    }
+
+    /// Says what is sent: the codec from the next [`Engine::start_sending`] on, by default Opus, and
+    /// whether keys can be pressed.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have, and
+    /// [`EngineError::NoAudioCodec`]; nothing has changed then.
+    pub fn configure_send(&mut self, formats: SendFormats) -> Result<(), EngineError> {
+        if let Some(payload_type) = formats.telephone_event {
+            check_payload_type(payload_type)?;
+        }
+        if formats.codec.is_keys() {
+            return Err(EngineError::NoAudioCodec);
+        }
+        self.record(|recorder| recorder.send_formats(formats));
+        self.sender.set_formats(formats)
+    }
+
+    /// Presses a key of a telephone (RFC 4733) for 40 to 1000 ms, after those that wait. The queued
+    /// audio waits meanwhile. False: 64 wait, or the peer takes none.
+    ///
+    /// # Errors
+    /// [`EngineError::Key`] for one that telephones don't have (above 15), and
+    /// [`EngineError::KeyDuration`].
+    pub fn press_key(
+        &mut self,
+        code: u8,
+        duration_ms: u16,
+        attenuation_db: u8,
+    ) -> Result<bool, EngineError> {
+        if code > MAX_KEY {
+            return Err(EngineError::Key(code));
+        }
+        if !(40..=1000).contains(&duration_ms) {
+            return Err(EngineError::KeyDuration(duration_ms));
+        }
+        let attenuation_db = attenuation_db.min(63);
+        self.record(|recorder| recorder.press_key(code, duration_ms, attenuation_db));
+        Ok(self.sender.press(code, duration_ms, attenuation_db))
     }
 
     /// Takes one RTP packet.
@@ -445,8 +492,9 @@ impl Engine {
         if let Some(start) = self.start.take() {
             self.sender
                 .start(start.ssrc, start.payload_type, self.next_tick_ns);
-            self.reports
-                .start(start.cname, self.now_ns, self.random.next_u64());
+            let seed = self.random.next_u64();
+            let codec = self.sender.codec();
+            self.reports.start(start.cname, codec, self.now_ns, seed);
         }
         self.now_ns
     }

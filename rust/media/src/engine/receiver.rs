@@ -1,15 +1,17 @@
 //! The incoming stream: from RTP to the jitter buffer to what the application hears.
 
-use crate::opus::{self, Channels, Decoder};
+use crate::opus;
 use crate::playout::{self, BlockKind, JitterBuffer, ReceivedFrame, Sink};
-use crate::rtp::{Packet, Reception, Red, Retransmission};
+use crate::rtp::{Packet, Reception, Red, Retransmission, TelephoneEvent};
 
 use super::audio_output::AudioOutput;
 use super::event::{Event, EventQueue};
 use super::redundancy::RepairFormats;
 use super::source_lock::{SourceLock, Verdict};
 use super::stats::InboundStats;
-use super::{Codec, EngineError, SAMPLE_RATE_HZ, Settings};
+use super::stream_decoder::StreamDecoder;
+use super::telephone_events::{PressedKey, ReceivedEvents};
+use super::{Codec, EngineError, NS_PER_S, SAMPLE_RATE_HZ, Settings};
 
 /// No datagram on the internet is longer than an Ethernet frame.
 const MAX_HELD_BYTES: usize = 1500;
@@ -34,6 +36,8 @@ pub struct ReceiveErrors {
 /// Counters of the source listened to.
 pub(super) struct Source {
     pub(super) ssrc: u32,
+    /// Samples of the audio path to a unit of the RTP clock, which reports are in.
+    pub(super) samples_per_unit: u32,
     pub(super) reception: Reception,
     payload_bytes: u64,
     pub(super) header_bytes: u64,
@@ -68,7 +72,8 @@ impl Source {
 /// What a packet's payload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    Opus,
+    /// Audio or keys.
+    Plain(Codec),
     Red,
     Rtx,
     Unknown,
@@ -83,10 +88,15 @@ struct HeldPacket {
 
 pub(super) struct Receiver {
     pub(super) source: Option<Source>,
-    buffer: JitterBuffer<Decoder>,
+    buffer: JitterBuffer<StreamDecoder>,
+    /// Of the frames in the buffer.
+    codec: Codec,
+    keys: ReceivedEvents,
+    /// Of the keys.
+    keys_clock_rate_hz: u32,
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
-    opus_payload_types: u128,
+    codecs: [Option<Codec>; 128],
     repair_formats: RepairFormats,
     lock: SourceLock,
     held: HeldPacket,
@@ -106,10 +116,13 @@ impl Receiver {
         };
         Ok(Self {
             source: None,
-            buffer: new_buffer(buffer_settings, now_ns)?,
+            buffer: new_buffer(buffer_settings, Codec::Opus, now_ns)?,
+            codec: Codec::Opus,
+            keys: ReceivedEvents::default(),
+            keys_clock_rate_hz: SAMPLE_RATE_HZ,
             buffer_settings,
             errors: ReceiveErrors::default(),
-            opus_payload_types: 0,
+            codecs: [None; 128],
             repair_formats: RepairFormats::default(),
             lock: SourceLock::default(),
             held: HeldPacket {
@@ -124,12 +137,10 @@ impl Receiver {
 
     /// Takes `payload_types`, below 128 each, and no others.
     pub(super) fn configure(&mut self, payload_types: &[(u8, Codec)]) {
-        self.opus_payload_types = payload_types
-            .iter()
-            .filter(|(_, codec)| *codec == Codec::Opus)
-            .fold(0, |known, (payload_type, _)| {
-                known | 1 << (payload_type & 0x7f)
-            });
+        self.codecs = [None; 128];
+        for (payload_type, codec) in payload_types {
+            self.codecs[usize::from(payload_type & 0x7f)] = Some(*codec);
+        }
     }
 
     /// Takes these payload types for repairs.
@@ -138,8 +149,8 @@ impl Receiver {
     }
 
     fn format_of(&self, payload_type: u8) -> Format {
-        if self.opus_payload_types >> payload_type & 1 == 1 {
-            Format::Opus
+        if let Some(codec) = self.codecs[usize::from(payload_type & 0x7f)] {
+            Format::Plain(codec)
         } else if self.repair_formats.red == Some(payload_type) {
             Format::Red
         } else if self.repair_formats.rtx == Some(payload_type) {
@@ -158,13 +169,13 @@ impl Receiver {
         tick_ns: u64,
         events: &mut EventQueue,
     ) {
-        let Ok(packet) = Packet::parse(datagram) else {
+        let Some(packet) = self.parse(datagram) else {
             self.errors.malformed_rtp_packets += 1;
             return;
         };
         let header = packet.header;
         match self.format_of(header.payload_type) {
-            Format::Opus => {}
+            Format::Plain(_) => {}
             Format::Red if Red::parse(packet.payload).is_ok() => {}
             Format::Red => {
                 self.errors.malformed_rtp_packets += 1;
@@ -194,8 +205,21 @@ impl Receiver {
             }
             Verdict::Changed => self.change_source(&packet, now_ns, tick_ns, events),
         }
-        self.receive(&packet, now_ns);
+        self.receive(&packet, now_ns, tick_ns, events);
         self.give_out(now_ns, events);
+    }
+
+    /// A packet with its timestamp in units of the audio path.
+    fn parse<'a>(&self, datagram: &'a [u8]) -> Option<Packet<'a>> {
+        let mut packet = Packet::parse(datagram).ok()?;
+        if let Format::Plain(codec) = self.format_of(packet.header.payload_type)
+            && !codec.is_keys()
+        {
+            // Both wrap at 2^32: a multiple of what wrapped has wrapped too.
+            let timestamp = packet.header.timestamp;
+            packet.header.timestamp = timestamp.wrapping_mul(codec.samples_per_unit());
+        }
+        Some(packet)
     }
 
     /// Says goodbye to the source listened to, if it is the one that leaves. Its stream ends when
@@ -209,6 +233,9 @@ impl Receiver {
 
     /// Gives out what the buffer has for `now_ns`.
     pub(super) fn give_out(&mut self, now_ns: u64, events: &mut EventQueue) {
+        if let Some(key) = self.keys.handle_timeout(now_ns) {
+            tell_key(key, self.keys_clock_rate_hz, now_ns, events);
+        }
         loop {
             let counted = *self.buffer.stats();
             let Some(block) = self.buffer.poll(now_ns) else {
@@ -250,7 +277,10 @@ impl Receiver {
 
     /// When the buffer has something to give out, if nothing is received before.
     pub(super) fn next_timeout(&self) -> Option<u64> {
-        self.buffer.next_timeout()
+        [self.buffer.next_timeout(), self.keys.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Passes over what an ear would have heard up to the tick `tick_ns`: nobody listened. The
@@ -269,7 +299,7 @@ impl Receiver {
     /// Puts an empty buffer in place of the present one, its first tick one after `tick_ns`.
     fn begin_buffer(&mut self, tick_ns: u64) {
         // Without memory for a second decoder the old buffer has to do.
-        if let Ok(buffer) = new_buffer(self.buffer_settings, tick_ns) {
+        if let Ok(buffer) = new_buffer(self.buffer_settings, self.codec, tick_ns) {
             self.buffer = buffer;
         }
     }
@@ -288,8 +318,10 @@ impl Receiver {
         }
         self.departing = None;
         self.ended = None;
+        self.keys = ReceivedEvents::default();
         self.source = Some(Source {
             ssrc,
+            samples_per_unit: self.codec.samples_per_unit(),
             reception: Reception::new(SAMPLE_RATE_HZ, packet.header.sequence_number),
             payload_bytes: 0,
             header_bytes: 0,
@@ -311,10 +343,10 @@ impl Receiver {
     ) {
         let held = std::mem::take(&mut self.held);
         // It was read once before it was held.
-        if let Ok(first) = Packet::parse(&held.datagram) {
+        if let Some(first) = self.parse(&held.datagram) {
             self.errors.other_source_packets -= 1;
             self.begin_source(&first, now_ns, tick_ns, events);
-            self.receive(&first, held.at_ns);
+            self.receive(&first, held.at_ns, tick_ns, events);
         } else {
             self.begin_source(packet, now_ns, tick_ns, events);
         }
@@ -329,12 +361,27 @@ impl Receiver {
         self.held.at_ns = now_ns;
     }
 
-    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64) {
+    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64, tick_ns: u64, events: &mut EventQueue) {
         let header = packet.header;
+        let format = self.format_of(header.payload_type);
+        let keys = match format {
+            Format::Plain(codec) => Some(codec).filter(|codec| codec.is_keys()),
+            _ => None,
+        };
+        if keys.is_none() {
+            let codec = match format {
+                Format::Plain(codec) => codec,
+                _ => Codec::Opus,
+            };
+            self.prepare_for(codec, tick_ns, now_ns, events);
+        }
         let Some(source) = &mut self.source else {
             return;
         };
-        if self.buffer.is_requested(header.sequence_number) {
+        if keys.is_some() {
+            // A key's packets all have the timestamp of its beginning: they say nothing of jitter.
+            source.reception.record_repeated(header.sequence_number);
+        } else if self.buffer.is_requested(header.sequence_number) {
             // How late it comes says nothing about the network's jitter.
             source.reception.record_repeated(header.sequence_number);
             source.count_retransmission(packet.payload.len());
@@ -346,11 +393,51 @@ impl Receiver {
         source.payload_bytes += packet.payload.len() as u64;
         source.header_bytes += packet.overhead_bytes() as u64;
         source.last_packet_ns = now_ns;
-        if self.format_of(header.payload_type) == Format::Red {
+        if let Some(codec) = keys {
+            self.receive_key(packet, codec, now_ns, events);
+        } else if format == Format::Red {
             self.insert_red(packet, now_ns);
         } else {
             self.insert(packet, packet.payload, now_ns);
         }
+    }
+
+    /// Puts a buffer with another decoder in place of the present one when the codec changes.
+    fn prepare_for(&mut self, codec: Codec, tick_ns: u64, now_ns: u64, events: &mut EventQueue) {
+        if self.codec == codec {
+            return;
+        }
+        self.codec = codec;
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        source.samples_per_unit = codec.samples_per_unit();
+        let has_begun = source.reception.packets_received() > 0;
+        self.output.end_stream(now_ns, events);
+        if has_begun {
+            events.push(&Event::StreamStarted { ssrc: source.ssrc });
+        }
+        self.begin_buffer(tick_ns);
+    }
+
+    fn receive_key(
+        &mut self,
+        packet: &Packet<'_>,
+        codec: Codec,
+        now_ns: u64,
+        events: &mut EventQueue,
+    ) {
+        let header = packet.header;
+        self.buffer.pass_over(header.sequence_number, now_ns);
+        let Ok(event) = TelephoneEvent::parse(packet.payload) else {
+            self.errors.malformed_rtp_packets += 1;
+            return;
+        };
+        let rate_hz = codec.clock_rate_hz();
+        self.keys_clock_rate_hz = rate_hz;
+        let tell = |key| tell_key(key, rate_hz, now_ns, events);
+        self.keys
+            .handle(event, header.timestamp, header.marker, now_ns, tell);
     }
 
     /// The frames that a packet carries, the earlier ones first.
@@ -361,7 +448,7 @@ impl Receiver {
         };
         let header = packet.header;
         for block in red.redundant_blocks() {
-            if self.format_of(block.payload_type) != Format::Opus {
+            if self.format_of(block.payload_type) != Format::Plain(Codec::Opus) {
                 continue;
             }
             // RED tells when an earlier frame was said, not which packet it was in.
@@ -376,7 +463,7 @@ impl Receiver {
             };
             let _ = self.buffer.insert_redundant(&frame, now_ns);
         }
-        if self.format_of(red.primary_payload_type) == Format::Opus {
+        if self.format_of(red.primary_payload_type) == Format::Plain(Codec::Opus) {
             self.insert(packet, red.primary, now_ns);
         } else {
             self.errors.unknown_payload_type_packets += 1;
@@ -434,6 +521,18 @@ impl Receiver {
     }
 }
 
+fn tell_key(key: PressedKey, clock_rate_hz: u32, at_ns: u64, events: &mut EventQueue) {
+    // 2^16 segments of 2^16 units: far from the end of 64 bits.
+    let duration_ns = key.duration.saturating_mul(NS_PER_S) / u64::from(clock_rate_hz);
+    events.push(&Event::TelephoneEvent {
+        code: key.code,
+        duration_ns,
+        attenuation_db: key.attenuation_db,
+        end_was_lost: key.end_was_lost,
+        at_ns,
+    });
+}
+
 /// How many packets before the one that carries it a redundant frame was sent, if all frames are as
 /// long as it is.
 fn frames_back(timestamp_offset: u32, payload: &[u8]) -> Option<u16> {
@@ -446,8 +545,9 @@ fn frames_back(timestamp_offset: u32, payload: &[u8]) -> Option<u16> {
 
 fn new_buffer(
     settings: playout::Settings,
+    codec: Codec,
     tick_ns: u64,
-) -> Result<JitterBuffer<Decoder>, EngineError> {
-    let decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono)?;
+) -> Result<JitterBuffer<StreamDecoder>, EngineError> {
+    let decoder = StreamDecoder::new(codec)?;
     Ok(JitterBuffer::new(settings, decoder, tick_ns))
 }

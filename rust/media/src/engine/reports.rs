@@ -6,10 +6,10 @@ use crate::rtp::rtcp::{
 };
 use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
 
-use super::NS_PER_MS;
 use super::receiver::Source;
 use super::sender::OutgoingStream;
 use super::transmit::TransmitQueue;
+use super::{Codec, NS_PER_MS};
 
 /// What the peer reports on our stream (W3C `remote-inbound-rtp`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(super) struct Reports {
     mean_interval_ns: u64,
     wall_clock_offset_ns: i64,
     cname: String,
+    /// Samples of the audio path to a unit of our stream's RTP clock.
+    samples_per_unit: u32,
     schedule: Option<ReportSchedule>,
     last_sender_report: Option<LastSenderReport>,
     packets_at_last_report: u64,
@@ -73,6 +75,7 @@ impl Reports {
             mean_interval_ns: u64::from(mean_interval_ms) * NS_PER_MS,
             wall_clock_offset_ns,
             cname: String::new(),
+            samples_per_unit: 1,
             schedule: None,
             last_sender_report: None,
             packets_at_last_report: 0,
@@ -83,8 +86,9 @@ impl Reports {
         }
     }
 
-    pub(super) fn start(&mut self, cname: String, now_ns: u64, seed: u64) {
+    pub(super) fn start(&mut self, cname: String, codec: Codec, now_ns: u64, seed: u64) {
         self.cname = cname;
+        self.samples_per_unit = codec.samples_per_unit();
         self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
         self.packets_at_last_report = 0;
         self.remote_inbound = None;
@@ -154,6 +158,7 @@ impl Reports {
 
     fn report_block(&self, source: &mut Source, now_ns: u64) -> ReportBlock {
         let mut block = source.reception.report(source.ssrc);
+        block.jitter /= source.samples_per_unit;
         if let Some(last) = self.last_sender_report {
             block.last_sender_report = last.compact_ntp;
             block.delay_since_last_sender_report =
@@ -260,7 +265,7 @@ impl Reports {
             let remote = self.remote_inbound.get_or_insert_default();
             remote.packets_lost = i64::from(block.cumulative_lost);
             remote.fraction_lost_q8 = block.fraction_lost;
-            remote.jitter_samples = block.jitter;
+            remote.jitter_samples = block.jitter.saturating_mul(self.samples_per_unit);
             remote.reports_received += 1;
             let round_trip_ns = round_trip_time_ns(
                 now,

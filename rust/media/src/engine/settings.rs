@@ -29,6 +29,15 @@ pub enum EngineError {
     /// RED repeats up to two frames.
     #[error("RED repeats at most {MAX_RED_FRAMES} earlier frames, not {0}")]
     RedFrames(u8),
+    /// Keys of a telephone are no audio.
+    #[error("telephone-event is no codec for audio")]
+    NoAudioCodec,
+    /// Telephones have 0 to 9, `*`, `#` and A to D.
+    #[error("no telephone has a key of code {0}, only 0 to 15")]
+    Key(u8),
+    /// Shorter ones go unnoticed, longer ones would need another format.
+    #[error("a key is pressed for 40 to 1000 ms, not {0}")]
+    KeyDuration(u16),
     /// A payload type has seven bits, and those of RTCP are left out (RFC 5761 §4).
     #[error("payload type {0} is not in 0..=63 or 96..=127")]
     PayloadType(u8),

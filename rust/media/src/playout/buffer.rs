@@ -55,6 +55,12 @@ impl<D: FrameDecoder> JitterBuffer<D> {
         self.insert_repair(frame, now_ns, Carrier::Retransmission)
     }
 
+    /// Takes note of a packet that has a sequence number of the stream and no frame, such as a key
+    /// of a telephone (RFC 4733).
+    pub fn pass_over(&mut self, sequence_number: u16, now_ns: u64) {
+        self.inlet.pass_over(sequence_number, now_ns);
+    }
+
     fn insert_repair(
         &mut self,
         frame: &ReceivedFrame<'_>,

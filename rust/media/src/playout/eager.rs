@@ -92,7 +92,7 @@ impl EagerSink {
                 return None;
             }
             let gap = packet.place.media - cursor.media;
-            let lost = packet.place.sequence - cursor.sequence - 1;
+            let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
             if gap > 0 && lost > 0 && gap <= (lost + 1) * i64::from(packet.duration_samples) {
                 return Some(self.fill_hole(gap, now_ns, inlet, decoder));
             }
@@ -109,7 +109,7 @@ impl EagerSink {
 
     /// When the first packet goes on whatever is missing before it.
     fn deadline_ns(&self, packet: &StoredPacket, cursor: Cursor, inlet: &Inlet) -> u64 {
-        let lost = packet.place.sequence - cursor.sequence - 1;
+        let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
         if lost <= 0 || packet.place.media <= cursor.media {
             return packet.arrival_ns;
         }

@@ -1,5 +1,7 @@
 //! What both sinks share: the packets that have arrived and what is known of the network.
 
+use std::collections::VecDeque;
+
 use super::arrival_delay::ArrivalDelay;
 use super::media_clock::{MediaClock, Place, Placement};
 use super::missing::Missing;
@@ -8,6 +10,9 @@ use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats};
 
 /// Longer than any Opus packet of 120 ms (RFC 6716 §3.4: six frames of 1275 bytes).
 const MAX_PAYLOAD_BYTES: usize = 8_000;
+
+/// Packets without a frame that are remembered: a key of a telephone that is held for a second.
+const MAX_PASSED_OVER: usize = 64;
 
 /// How far back a sequence number is known to have been received.
 const SEEN_SEQUENCES: usize = 1_024;
@@ -20,8 +25,12 @@ pub(super) struct Inlet {
     pub(super) stats: Stats,
     /// A window of arrivals has closed since the sink looked.
     pub(super) window_closed: bool,
+    /// The last packet brought no frame, and none was due.
+    pub(super) is_passing_over: bool,
     clock: MediaClock,
     seen: Vec<i64>,
+    /// Sequence numbers of packets without a frame, the newest at the back.
+    passed_over: VecDeque<i64>,
 }
 
 impl Inlet {
@@ -32,9 +41,34 @@ impl Inlet {
             missing: Missing::new(),
             stats: Stats::default(),
             window_closed: false,
+            is_passing_over: false,
             clock: MediaClock::default(),
             seen: vec![i64::MIN; SEEN_SEQUENCES],
+            passed_over: VecDeque::with_capacity(MAX_PASSED_OVER),
         }
+    }
+
+    /// Takes note of a packet of the stream that has no frame: it is not missing, and where it was
+    /// sent nobody spoke.
+    pub(super) fn pass_over(&mut self, sequence_number: u16, now_ns: u64) {
+        let Some(sequence) = self.clock.sequence_of(sequence_number) else {
+            return;
+        };
+        self.is_passing_over = true;
+        self.missing.observe(sequence, now_ns, |_| false);
+        if !self.passed_over.contains(&sequence) {
+            if self.passed_over.len() == MAX_PASSED_OVER {
+                self.passed_over.pop_front();
+            }
+            self.passed_over.push_back(sequence);
+        }
+    }
+
+    /// How many frames are missing between two sequence numbers.
+    pub(super) fn lost_between(&self, before: i64, sequence: i64) -> i64 {
+        let between = before + 1..sequence;
+        let passed_over = self.passed_over.iter().filter(|n| between.contains(n));
+        sequence - before - 1 - passed_over.count() as i64
     }
 
     /// `next_media` is where the sink will go on: what ends before it comes late.
@@ -62,6 +96,7 @@ impl Inlet {
             return Inserted::Duplicate;
         }
         *seen = place.sequence;
+        self.is_passing_over = false;
         let store = &self.store;
         let was_requested = self
             .missing

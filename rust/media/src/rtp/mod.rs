@@ -12,6 +12,7 @@ mod red;
 pub mod rtcp;
 mod rtx;
 mod schedule;
+mod telephone_event;
 
 pub use ntp::{NtpTime, ns_to_compact, round_trip_time_ns};
 pub use packet::{Extension, Header, Packet};
@@ -20,6 +21,7 @@ pub use reception::{Arrival, Reception};
 pub use red::{MAX_RED_BLOCK_BYTES, MAX_RED_BLOCKS, MAX_RED_OFFSET, Red, RedBlock, write_red};
 pub use rtx::Retransmission;
 pub use schedule::ReportSchedule;
+pub use telephone_event::TelephoneEvent;
 
 /// Why bytes are not RTP or RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

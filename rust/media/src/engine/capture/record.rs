@@ -1,6 +1,7 @@
 //! One input of an engine, as bytes.
 
 use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
+use super::super::{Codec, SendFormats};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -22,8 +23,9 @@ const ENDED: u8 = 15;
 const TRUNCATED: u8 = 16;
 const REPAIRS: u8 = 17;
 const REDUNDANCY: u8 = 18;
-
-/// In place of a payload type that was not negotiated.
+const SEND_FORMATS: u8 = 19;
+const PRESS_KEY: u8 = 20;
+/// Where a payload type stands that was not agreed on.
 const NO_PAYLOAD_TYPE: u8 = 0xff;
 
 /// One input.
@@ -54,8 +56,6 @@ pub(super) enum Record<'a> {
     },
     /// Pairs of a payload type and its codec's number.
     PayloadTypes(&'a [u8]),
-    Repairs(Repairs),
-    Redundancy(Redundancy),
     StartSending {
         ssrc: u32,
         payload_type: u8,
@@ -79,6 +79,14 @@ pub(super) enum Record<'a> {
     Digest(Digest),
     /// The capture was ended; a file without it was cut off.
     Ended,
+    Repairs(Repairs),
+    Redundancy(Redundancy),
+    SendFormats(SendFormats),
+    PressKey {
+        code: u8,
+        duration_ms: u16,
+        attenuation_db: u8,
+    },
     /// The capture reached its bound; the call went on.
     Truncated {
         at_ns: u64,
@@ -135,16 +143,6 @@ impl<'a> Record<'a> {
                 out.push(PAYLOAD_TYPES);
                 write_bytes(out, pairs);
             }
-            Self::Repairs(repairs) => write_repairs(out, &repairs),
-            Self::Redundancy(redundancy) => {
-                out.extend([
-                    REDUNDANCY,
-                    u8::from(redundancy.inband_fec),
-                    redundancy.red_frames,
-                    redundancy.expected_loss_percent,
-                ]);
-                write_varint(out, u64::from(redundancy.dred_duration_ms));
-            }
             Self::StartSending {
                 ssrc,
                 payload_type,
@@ -171,6 +169,25 @@ impl<'a> Record<'a> {
                 out.push(DIGEST);
                 out.extend(digest.events.to_le_bytes());
                 out.extend(digest.packets.to_le_bytes());
+            }
+            Self::Repairs(repairs) => write_repairs(out, &repairs),
+            Self::Redundancy(redundancy) => {
+                out.extend([REDUNDANCY, u8::from(redundancy.inband_fec)]);
+                out.push(redundancy.red_frames);
+                write_varint(out, u64::from(redundancy.dred_duration_ms));
+                out.push(redundancy.expected_loss_percent);
+            }
+            Self::SendFormats(formats) => {
+                let keys = formats.telephone_event.unwrap_or(NO_PAYLOAD_TYPE);
+                out.extend([SEND_FORMATS, formats.codec.number(), keys]);
+            }
+            Self::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                out.extend([PRESS_KEY, code, attenuation_db]);
+                write_varint(out, u64::from(duration_ms));
             }
             Self::FinishAudio => out.push(FINISH_AUDIO),
             _ => out.push(ENDED),
@@ -221,13 +238,6 @@ impl<'a> Record<'a> {
                 unauthentic: fields.varint()?,
             },
             PAYLOAD_TYPES => Self::PayloadTypes(fields.bytes()?),
-            REPAIRS => Self::Repairs(read_repairs(fields)?),
-            REDUNDANCY => Self::Redundancy(Redundancy {
-                inband_fec: fields.byte()? != 0,
-                red_frames: fields.byte()?,
-                expected_loss_percent: fields.byte()?,
-                dred_duration_ms: fields.number()?,
-            }),
             START_SENDING => Self::StartSending {
                 payload_type: fields.byte()?,
                 ssrc: fields.number()?,
@@ -245,42 +255,50 @@ impl<'a> Record<'a> {
                 packets: fields.fixed_u64()?,
             }),
             ENDED => Self::Ended,
+            REPAIRS => Self::Repairs(read_repairs(fields)?),
+            REDUNDANCY => Self::Redundancy(Redundancy {
+                inband_fec: fields.byte()? == 1,
+                red_frames: fields.byte()?,
+                dred_duration_ms: fields.number()?,
+                expected_loss_percent: fields.byte()?,
+            }),
+            SEND_FORMATS => Self::SendFormats(SendFormats {
+                codec: Codec::from_number(fields.byte()?)?,
+                telephone_event: Some(fields.byte()?).filter(|byte| *byte != NO_PAYLOAD_TYPE),
+            }),
+            PRESS_KEY => Self::PressKey {
+                code: fields.byte()?,
+                attenuation_db: fields.byte()?,
+                duration_ms: fields.number()?,
+            },
             _ => return None,
         })
     }
 }
 
 fn write_repairs(out: &mut Vec<u8>, repairs: &Repairs) {
-    let payload_type = |negotiated: Option<u8>| negotiated.unwrap_or(NO_PAYLOAD_TYPE);
-    out.extend([
-        REPAIRS,
-        u8::from(repairs.nack),
-        u8::from(repairs.dred),
-        payload_type(repairs.receive.red),
-        payload_type(repairs.receive.rtx),
-        payload_type(repairs.send.red),
-        payload_type(repairs.send.rtx),
-    ]);
+    let number = |payload_type: Option<u8>| payload_type.unwrap_or(NO_PAYLOAD_TYPE);
+    let (receive, send) = (repairs.receive, repairs.send);
+    out.extend([REPAIRS, u8::from(repairs.nack), u8::from(repairs.dred)]);
+    out.extend([receive.red, receive.rtx, send.red, send.rtx].map(number));
     write_varint(out, u64::from(repairs.rtx_ssrc));
 }
 
 fn read_repairs(fields: &mut Fields<'_>) -> Option<Repairs> {
-    let payload_type = |fields: &mut Fields<'_>| {
-        let byte = fields.byte()?;
-        Some((byte != NO_PAYLOAD_TYPE).then_some(byte))
+    let number = |byte: u8| Some(byte).filter(|byte| *byte != NO_PAYLOAD_TYPE);
+    let (nack, dred) = (fields.byte()? == 1, fields.byte()? == 1);
+    let mut formats = || {
+        Some(RepairFormats {
+            red: number(fields.byte()?),
+            rtx: number(fields.byte()?),
+        })
     };
     Some(Repairs {
-        nack: fields.byte()? != 0,
-        dred: fields.byte()? != 0,
-        receive: RepairFormats {
-            red: payload_type(fields)?,
-            rtx: payload_type(fields)?,
-        },
-        send: RepairFormats {
-            red: payload_type(fields)?,
-            rtx: payload_type(fields)?,
-        },
+        nack,
+        receive: formats()?,
+        send: formats()?,
         rtx_ssrc: fields.number()?,
+        dred,
     })
 }
 
@@ -298,25 +316,6 @@ mod tests {
                 settings: "sink=eager",
             },
             Record::PayloadTypes(&[111, 0]),
-            Record::Repairs(Repairs {
-                nack: true,
-                receive: RepairFormats {
-                    red: Some(63),
-                    rtx: None,
-                },
-                send: RepairFormats {
-                    red: None,
-                    rtx: Some(0),
-                },
-                rtx_ssrc: u32::MAX,
-                dred: false,
-            }),
-            Record::Redundancy(Redundancy {
-                inband_fec: true,
-                red_frames: 2,
-                dred_duration_ms: 1040,
-                expected_loss_percent: 100,
-            }),
             Record::StartSending {
                 ssrc: u32::MAX,
                 payload_type: 111,
@@ -346,6 +345,34 @@ mod tests {
             Record::PacketsPolled(1),
             Record::Digest(Digest::default()),
             Record::StopSending { at_ns: u64::MAX },
+            Record::Repairs(Repairs {
+                nack: true,
+                receive: RepairFormats {
+                    red: Some(63),
+                    rtx: None,
+                },
+                send: RepairFormats {
+                    red: None,
+                    rtx: Some(0),
+                },
+                rtx_ssrc: u32::MAX,
+                dred: true,
+            }),
+            Record::Redundancy(Redundancy {
+                inband_fec: true,
+                red_frames: 2,
+                dred_duration_ms: 1040,
+                expected_loss_percent: 100,
+            }),
+            Record::SendFormats(SendFormats {
+                codec: Codec::Pcma,
+                telephone_event: Some(101),
+            }),
+            Record::PressKey {
+                code: 11,
+                duration_ms: 1000,
+                attenuation_db: 63,
+            },
             Record::Truncated { at_ns: 6 },
             Record::Ended,
         ];

@@ -225,6 +225,16 @@ impl Replay {
             } => {
                 let _ = engine.start_sending(ssrc, payload_type, cname);
             }
+            Record::SendFormats(formats) => {
+                let _ = engine.configure_send(formats);
+            }
+            Record::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                let _ = engine.press_key(code, duration_ms, attenuation_db);
+            }
             Record::Audio { rate_hz, pcm } => {
                 let (samples, _) = pcm.as_chunks::<2>();
                 let pcm: Vec<i16> = samples.iter().copied().map(i16::from_le_bytes).collect();

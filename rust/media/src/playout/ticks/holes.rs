@@ -20,7 +20,7 @@ impl PlayoutSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) {
-        if self.activity == Activity::Dtx {
+        if self.activity == Activity::Dtx || inlet.is_passing_over {
             self.wait_in_silence(wanted, inlet, decoder);
             return;
         }

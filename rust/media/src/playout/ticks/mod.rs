@@ -188,7 +188,7 @@ impl PlayoutSink {
                 continue;
             };
             let gap = packet.place.media - cursor.media;
-            let lost = packet.place.sequence - cursor.sequence - 1;
+            let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
             if gap <= 0 {
                 self.decode_first(at_ns, inlet, decoder);
             } else if lost > 0 && gap <= (lost + 1) * i64::from(packet.duration_samples) {
