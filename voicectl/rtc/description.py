@@ -229,9 +229,7 @@ def _check_bundle(description: SessionDescription, kind: str) -> None:
         )
 
 
-def _opus_of(
-    description: SessionDescription, kind: str
-) -> tuple[OpusParameters, DescribedRepairs]:
+def _opus_of(description: SessionDescription, kind: str) -> tuple[OpusParameters, DescribedRepairs]:
     audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
     if audio is None:
         raise ConnectError(f"the {kind} has no audio section")
