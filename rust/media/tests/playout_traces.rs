@@ -9,8 +9,8 @@ mod trace_run;
 
 use std::sync::LazyLock;
 
-use trace_run::{Figures, encode, run, shipped_trace};
-use voicectl_media::opus::has_lbrr;
+use trace_run::{Figures, encode, encode_with, run, shipped_trace};
+use voicectl_media::opus::{EncoderSettings, has_lbrr};
 use voicectl_media::playout::{Settings, Sink, Strategy};
 
 static PAYLOADS: LazyLock<Vec<Vec<u8>>> =
@@ -205,4 +205,33 @@ fn the_same_packets_at_the_same_times_give_the_same_samples() {
     let (once, again) = (run(), run());
     assert_eq!(once.stats, again.stats);
     assert!(once.pcm == again.pcm);
+}
+
+#[test]
+fn dred_in_fewer_bits_than_lbrr_conceals_a_third_of_what_neteq_did() {
+    let settings = EncoderSettings {
+        bitrate_bps: 28_300,
+        inband_fec: false,
+        expected_loss_percent: 25,
+        dred_duration_ms: 1_000,
+        ..EncoderSettings::default()
+    };
+    let payloads = encode_with(&speech_like::speech_like(60, 1), &settings);
+    let bytes = |payloads: &[Vec<u8>]| payloads.iter().map(Vec::len).sum::<usize>();
+    assert!(bytes(&payloads) < bytes(&PAYLOADS));
+    for name in ["loss2", "ge5", "g1050-f"] {
+        let eager = Settings {
+            sink: Sink::Eager,
+            ..Settings::default()
+        };
+        let heard = run(&shipped_trace(name), &payloads, eager, 0, false);
+        let missing = heard.concealed + heard.skipped;
+        let (delay_ms, concealed) = neteq(name);
+        assert!(missing < concealed / 3.0, "{name}: {missing} %");
+        assert!(
+            heard.delay_ms < delay_ms / 10.0,
+            "{name}: {} ms",
+            heard.delay_ms
+        );
+    }
 }
