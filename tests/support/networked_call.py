@@ -1,4 +1,4 @@
-"""A call over simulated networks both ways, in virtual time, with what its sender did second by second."""
+"""A call over simulated networks, in virtual time, with what its sender did each second."""
 
 import heapq
 from dataclasses import dataclass

@@ -136,4 +136,6 @@ def test_two_of_us_agree_on_all_of_it_under_each_others_payload_types() -> None:
 def test_retransmission_without_nack_is_nobodys_to_ask_for() -> None:
     ours = DescribedRepairs(opus=96, nack=False, rtx=97)
     assert negotiate(ours, ours, rtx_ssrc=8) == Repairs()
-    assert answer_repairs(RepairSettings(nack=False), DescribedRepairs(96, True, None, 97)).rtx is None
+    assert (
+        answer_repairs(RepairSettings(nack=False), DescribedRepairs(96, True, None, 97)).rtx is None
+    )

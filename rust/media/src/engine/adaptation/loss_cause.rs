@@ -3,16 +3,19 @@
 
 use std::collections::VecDeque;
 
-/// A mean over this many reports: single ones are a few dozen packets.
-const REPORTS: usize = 5;
-/// After so many steps down, which halve what is sent, ...
-const STEPS: u8 = 3;
+/// A mean over this many reports, each of a few dozen packets; over fewer where loss is plain.
+const REPORTS: usize = 8;
+const PLAIN_REPORTS: usize = 3;
+/// So many times the limit is plain.
+const PLAIN: f32 = 4.0;
+/// After so many steps down ...
+const STEPS: u8 = 2;
 /// ... loss that is still more than this share of what it was has another cause.
 const UNCHANGED: f32 = 0.7;
 /// Loss of that kind is put up with up to this many times what it was,
 const TOLERANCE: f32 = 1.5;
 /// and forgotten at this rate a report.
-const FORGOTTEN: f32 = 0.99;
+const FORGOTTEN: f32 = 0.998;
 
 /// What a report's loss means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,29 +45,46 @@ impl LossCause {
             self.recent.pop_front();
         }
         self.recent.push_back(percent);
-        if self.recent.len() < REPORTS {
+        let limit_percent = limit_percent.max(TOLERANCE * self.tolerated_percent);
+        let mean = self.recent.iter().sum::<f32>() / self.recent.len() as f32;
+        let needed = if mean > PLAIN * limit_percent {
+            PLAIN_REPORTS
+        } else {
+            REPORTS
+        };
+        if self.recent.len() < needed {
             return Verdict::Fine;
         }
-        let mean = self.recent.iter().sum::<f32>() / REPORTS as f32;
-        if mean <= limit_percent.max(TOLERANCE * self.tolerated_percent) {
-            self.begun = None;
+        match self.begun {
+            None if mean <= limit_percent => Verdict::Fine,
+            None => self.step_down(mean, bps),
+            // Less helped: what is left of the loss is judged anew.
+            Some((first, _)) if mean < UNCHANGED * first => {
+                self.begun = None;
+                if mean <= limit_percent {
+                    Verdict::Fine
+                } else {
+                    self.step_down(mean, bps)
+                }
+            }
+            Some((first, _)) if self.steps < STEPS => self.step_down(first, bps),
+            Some((_, begun_bps)) => {
+                self.tolerated_percent = mean;
+                self.begun = None;
+                Verdict::NotCongested(begun_bps)
+            }
+        }
+    }
+
+    /// Tries whether less loses less than `percent`.
+    fn step_down(&mut self, percent: f32, bps: f32) -> Verdict {
+        if self.begun.is_none() {
+            self.begun = Some((percent, bps));
             self.steps = 0;
-            return Verdict::Fine;
         }
+        self.steps += 1;
         self.recent.clear();
-        let (first, begun_bps) = *self.begun.get_or_insert((mean, bps));
-        if mean < UNCHANGED * first {
-            self.begun = Some((mean, begun_bps));
-            self.steps = 0;
-        }
-        if self.steps < STEPS {
-            self.steps += 1;
-            return Verdict::Congested;
-        }
-        self.tolerated_percent = mean;
-        self.begun = None;
-        self.steps = 0;
-        Verdict::NotCongested(begun_bps)
+        Verdict::Congested
     }
 }
 
@@ -72,10 +92,10 @@ impl LossCause {
 mod tests {
     use super::*;
 
-    /// What a minute of a path comes to that loses `loss(bps)` percent.
+    /// What two minutes of a path comes to that loses `loss(bps)` percent.
     fn after(loss: impl Fn(f32) -> f32) -> (f32, usize) {
         let (mut cause, mut bps, mut decreases) = (LossCause::default(), 60_000.0, 0);
-        for _ in 0..60 {
+        for _ in 0..120 {
             match cause.note(loss(bps), 10.0, bps) {
                 Verdict::Fine => {}
                 Verdict::Congested => {
@@ -98,7 +118,7 @@ mod tests {
     fn loss_that_stays_when_less_is_sent_is_put_up_with() {
         let (bps, decreases) = after(|_| 20.0);
         assert!((bps - 60_000.0).abs() < 1.0, "{bps}");
-        assert_eq!(decreases, 3);
+        assert_eq!(decreases, 2);
     }
 
     #[test]

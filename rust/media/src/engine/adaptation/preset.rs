@@ -27,7 +27,7 @@ pub(super) struct Bounds {
     pub(super) least_protection: LossProtection,
     /// A path that holds packets back for longer than this is congested.
     pub(super) queue_limit_ms: u32,
-    /// So is one that loses more than this.
+    /// One that loses more than this is tried with less: it may be.
     pub(super) congestion_loss_percent: f32,
 }
 
@@ -61,7 +61,7 @@ impl Preset {
                 complexity: 9,
                 least_protection: LossProtection::None,
                 queue_limit_ms: 30,
-                congestion_loss_percent: 5.0,
+                congestion_loss_percent: 2.0,
             },
             Self::Broadband => Bounds {
                 start_bps: 32_000,
@@ -70,7 +70,7 @@ impl Preset {
                 complexity: 9,
                 least_protection: LossProtection::None,
                 queue_limit_ms: 60,
-                congestion_loss_percent: 10.0,
+                congestion_loss_percent: 3.0,
             },
             Self::Wireless => Bounds {
                 start_bps: 24_000,
@@ -79,7 +79,7 @@ impl Preset {
                 complexity: 9,
                 least_protection: LossProtection::Lbrr,
                 queue_limit_ms: 100,
-                congestion_loss_percent: 20.0,
+                congestion_loss_percent: 5.0,
             },
             Self::Lossy => Bounds {
                 start_bps: 24_000,
@@ -88,7 +88,7 @@ impl Preset {
                 complexity: 10,
                 least_protection: LossProtection::Repeat,
                 queue_limit_ms: 150,
-                congestion_loss_percent: 35.0,
+                congestion_loss_percent: 10.0,
             },
         }
     }

@@ -3,8 +3,8 @@
 use crate::rtp::rtcp::LossPattern;
 
 /// A rise counts for so much of a report, a fall for so much: trouble is believed sooner than peace.
-const RISE: f32 = 0.4;
-const FALL: f32 = 0.1;
+const RISE: f32 = 0.3;
+const FALL: f32 = 0.15;
 /// Protection stays at least so long: losses come in company.
 const LEAST_STAY_NS: u64 = 10_000_000_000;
 /// A pattern older than this says nothing any more.
@@ -33,7 +33,7 @@ impl LossProtection {
             Self::None => (0.0, 0.0),
             Self::Lbrr => (1.0, 0.4),
             Self::Repeat => (4.0, 2.0),
-            Self::Burst => (10.0, 6.0),
+            Self::Burst => (15.0, 9.0),
         }
     }
 
@@ -152,10 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn loss_is_answered_at_the_next_report_and_forgotten_slowly() {
+    fn loss_is_answered_within_three_reports_and_forgotten_slowly() {
         let losses = (0..60).map(|second| if (5..15).contains(&second) { 10.0 } else { 0.0 });
         let protection = after(losses);
-        assert_eq!(protection[5], LossProtection::Repeat);
+        assert_eq!(protection[5], LossProtection::Lbrr);
+        assert_eq!(protection[7], LossProtection::Repeat);
         assert!(protection[14] >= LossProtection::Repeat);
         assert!(protection[20] >= LossProtection::Repeat);
         assert_eq!(protection[59], LossProtection::None);
@@ -178,9 +179,9 @@ mod tests {
         };
         let mut meter = LossMeter::new(LossProtection::None, 0);
         meter.note_pattern(&pattern, 0);
-        meter.note_loss(6.0, S);
-        meter.note_loss(6.0, 2 * S);
-        meter.note_loss(6.0, 3 * S);
+        for second in 1..6 {
+            meter.note_loss(6.0, second * S);
+        }
         assert_eq!(meter.protection(), LossProtection::Burst);
     }
 }
