@@ -149,7 +149,7 @@ class RelayProof:
     peer: TransportAddress | None = None
     """Our own mapped address, which played the peer."""
     permission_code: int | None = None
-    """The error code that refused the peer; None when permitted."""
+    """The error code that refused the peer, 0 when no answer came; None when permitted."""
     inbound: bool = False
     """Peer to advertised relayed address to client."""
     inbound_via_server_ip: bool | None = None

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from voicectl.bench.gate import number_text
-from voicectl.bench.report import Calibration, Case, CaseRival, Figure, Report, Verdict
+from voicectl.bench.report import Calibration, Case, CaseRival, Cell, Figure, Report, Verdict
 
 __all__ = [
     "calibration_line",
     "case_cells",
     "case_rivals",
+    "cell_text",
     "counts_line",
     "gate_text",
     "our_text",
@@ -58,6 +59,13 @@ def reason_text(figure: Figure) -> str | None:
     return "; ".join(check.reason for check in figure.checks if check.verdict is figure.verdict)
 
 
+def cell_text(cell: Cell) -> str:
+    """A table's cell."""
+    if cell is None:
+        return "-"
+    return cell if isinstance(cell, str) else f"{cell:.3g}"
+
+
 def calibration_line(calibration: Calibration) -> str:
     """The machine, in a line."""
     noise = calibration.noise
@@ -80,8 +88,8 @@ def case_rivals(cases: Sequence[Case]) -> list[str]:
 def case_cells(case: Case, rivals: Sequence[str]) -> list[str]:
     """A row: name, what was found (and expected, where that differs), time, and each rival.
 
-    A rival's cell has its exit status and time, `hung` where it had to be stopped, and a `!` where
-    its status says the opposite of what is so.
+    A rival's cell has its exit status, `hung` where it had to be stopped, and a `!` where its
+    status says the opposite of what is so.
     """
     found = case.found if case.right else f"{case.found}, expected {case.expected}"
     took = "-" if case.took_ms is None else f"{case.took_ms:.0f} ms"
@@ -92,8 +100,7 @@ def case_cells(case: Case, rivals: Sequence[str]) -> list[str]:
 def _rival_cell(rival: CaseRival) -> str:
     if rival.status is None:
         return "hung"
-    wrong = "!" if rival.right is False else ""
-    return f"{rival.status}{wrong} {rival.took_s:.1f}s"
+    return f"{rival.status}{'!' if rival.right is False else ''}"
 
 
 def _value(value: float, unit: str) -> str:

@@ -9,6 +9,7 @@ from voicectl.bench.formats.lines import (
     calibration_line,
     case_cells,
     case_rivals,
+    cell_text,
     counts_line,
     gate_text,
     our_text,
@@ -16,7 +17,8 @@ from voicectl.bench.formats.lines import (
     rival_text,
     verdict_text,
 )
-from voicectl.bench.report import Case, Figure, Report, Verdict
+from voicectl.bench.report import Case, Cell, Figure, Report, Verdict
+from voicectl.bench.report import Table as DataTable
 
 __all__ = ["render_table"]
 
@@ -29,13 +31,28 @@ def render_table(report: Report) -> RenderableType:
     for name in dict.fromkeys(figure.spec.suite for figure in report.figures):
         parts.append(Text(name, style="bold"))
         parts.extend(_suite([f for f in report.figures if f.spec.suite == name]))
-        if cases := [case for case in report.cases if case.suite == name]:
-            parts += [Text(), _cases(cases)]
+        cases = [case for case in report.cases if case.suite == name]
+        for group in dict.fromkeys(case.group for case in cases):
+            parts += [Text(), _cases(group, [case for case in cases if case.group == group])]
+    for data in report.tables:
+        parts += [Text(), Text(data.title, style="bold"), _data_table(data)]
     parts += [Text(f"  {note}") for note in report.notes]
     parts += [Text(), Text(f"  {calibration_line(report.calibration)}", style="dim")]
     if report.figures:
         parts.append(Text(f"  {counts_line(report)}"))
     return Group(*parts)
+
+
+def _data_table(data: DataTable) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for column, name in enumerate(data.columns):
+        table.add_column(name, justify="left" if column < 2 else "right", no_wrap=True)
+    group: Cell = None
+    for row in data.rows:
+        first = "" if row[0] == group else cell_text(row[0])
+        group = row[0]
+        table.add_row(first, *(cell_text(cell) for cell in row[1:]))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _suite(figures: list[Figure]) -> list[RenderableType]:
@@ -57,12 +74,14 @@ def _suite(figures: list[Figure]) -> list[RenderableType]:
     return [Padding(table, (0, 0, 0, 2)), *reasons]
 
 
-def _cases(cases: list[Case]) -> RenderableType:
+def _cases(group: str, cases: list[Case]) -> RenderableType:
     """Those that are wrong first."""
     rivals = case_rivals(cases)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for title in ("case", "voicectl", "", *rivals):
-        table.add_column(title, justify="left" if title in ("case", "voicectl") else "right")
+    for title in (group, "voicectl"):
+        table.add_column(title, overflow="fold")
+    for title in ("", *rivals):
+        table.add_column(title, justify="right", no_wrap=True)
     for case in sorted(cases, key=lambda each: each.right):
         first, found, *others = case_cells(case, rivals)
         style = "" if case.right else "bold red"
