@@ -229,14 +229,13 @@ def _check_bundle(description: SessionDescription, kind: str) -> None:
         )
 
 
-def _opus_of(
-    description: SessionDescription, kind: str
-) -> tuple[OpusParameters, DescribedRepairs]:
+def _opus_of(description: SessionDescription, kind: str) -> tuple[OpusParameters, DescribedRepairs]:
     audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
     if audio is None:
         raise ConnectError(f"the {kind} has no audio section")
     for codec in audio.rtp.codecs:
-        if codec.name.lower() == "opus" and codec.clockRate == 48000:
+        is_opus = codec.name.lower() == "opus" and codec.clockRate == 48000
+        if is_opus and codec.payloadType is not None:
             try:
                 opus = OpusParameters.from_fmtp(codec.parameters)
                 return opus, read_repairs(audio, codec.payloadType)
