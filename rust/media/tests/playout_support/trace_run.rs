@@ -1,5 +1,5 @@
 //! Plays a trace of arrival times into a jitter buffer, in virtual time, and takes the figures
-//! by the definitions of benches/traces/README.md.
+//! by the definitions of voicectl/bench/playout/traces/README.md.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
 
 use voicectl_media::netem::Trace;
@@ -12,17 +12,17 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Figures cover this second to the end.
 const FROM_SECOND: usize = 5;
 
-/// A trace of `benches/traces`.
+/// A trace of `voicectl/bench/playout/traces`.
 pub fn shipped_trace(name: &str) -> Trace {
     let path = format!(
-        "{}/../../benches/traces/{name}.csv",
+        "{}/../../voicectl/bench/playout/traces/{name}.csv",
         env!("CARGO_MANIFEST_DIR")
     );
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     Trace::parse(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// 32 kbit/s voip, complexity 9, as in benches/traces/README.md.
+/// 32 kbit/s voip, complexity 9, as in voicectl/bench/playout/traces/README.md.
 pub fn encode(pcm: &[i16], inband_fec: bool) -> Vec<Vec<u8>> {
     let settings = EncoderSettings {
         inband_fec,
