@@ -259,7 +259,8 @@ def _opus_of(
     audio: MediaDescription, kind: str
 ) -> tuple[OpusParameters, DescribedRepairs] | tuple[None, None]:
     for codec in audio.rtp.codecs:
-        if codec.name.lower() == "opus" and codec.clockRate == 48000:
+        is_opus = codec.name.lower() == "opus" and codec.clockRate == 48000
+        if is_opus and codec.payloadType is not None:
             try:
                 opus = OpusParameters.from_fmtp(codec.parameters)
                 return opus, read_repairs(audio, codec.payloadType)

@@ -25,7 +25,10 @@ OURS = (
 )
 
 
-def write(settings: RepairSettings = RepairSettings()) -> str:
+ALL = RepairSettings()
+
+
+def write(settings: RepairSettings = ALL) -> str:
     offered = offer_repairs(settings, 96, {96})
     return with_opus_parameters(
         OURS, OpusParameters(), offered, prefer_red=settings.prefer_red, rtx_ssrc=8
