@@ -471,6 +471,8 @@ class EngineSettings:
         strategy: How `playout` trades delay for concealment, from the shortest delay on.
         vad: Tell when speech starts and ends in the received audio, by this detector.
         tap_sent: Give what was sent as `AudioSent`.
+        forward: Send what is received again, undecoded, and nothing else; with the sink `eager`
+            and without `tap_sent`.
         bitrate_bps: 500 to 512000.
         complexity: 0 to 10; CPU for quality.
         inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
@@ -492,6 +494,7 @@ class EngineSettings:
         strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
         vad: Literal["earshot", "silero"] | None = None,
         tap_sent: bool = False,
+        forward: bool = False,
         bitrate_bps: int = 32_000,
         complexity: int = 9,
         inband_fec: bool = True,
@@ -511,6 +514,8 @@ class EngineSettings:
     def vad(self) -> Literal["earshot", "silero"] | None: ...
     @property
     def tap_sent(self) -> bool: ...
+    @property
+    def forward(self) -> bool: ...
     @property
     def bitrate_bps(self) -> int: ...
     @property
@@ -723,6 +728,10 @@ class MediaPlane:
         Raises:
             OSError: A descriptor is not open, or there are too many.
         """
+
+    @property
+    def busy_ns(self) -> int:
+        """How long the busiest thread has had something to do, waits for a core included."""
 
     @property
     def call_count(self) -> int:

@@ -11,12 +11,17 @@ from typing import Self
 from weakref import WeakKeyDictionary
 
 from voicectl._native import Engine
+from voicectl.clock import SystemClock
 from voicectl.rtc._aioice_private import DetachedSocket, EngineConnection
+from voicectl.units import NS_PER_S
 
 if sys.platform == "linux":
     from voicectl._native import MediaCall, MediaCallStats, MediaPlane
 
-__all__ = ["CarriedCall", "carry"]
+__all__ = ["CarriedCall", "carry", "load_with_another"]
+
+LOAD_SPAN_NS = NS_PER_S // 4
+"""Shorter than this a thread's load says more about one packet than about the calls."""
 
 
 def carry(
@@ -35,6 +40,12 @@ def carry(
     if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
         return None
     return CarriedCall(engine, connection, sockets, on_events)
+
+
+def load_with_another() -> float:
+    """The share of time that the running loop's media thread would be busy with one more call."""
+    plane = LoopPlane.of_loop(asyncio.get_running_loop())
+    return plane.load_with_another() if plane else 0.0
 
 
 class CarriedCall:
@@ -91,7 +102,25 @@ class LoopPlane:
         self._loop = loop
         self._plane = MediaPlane()
         self._on_ready: dict[int, Callable[[], None]] = {}
+        self._measured = (SystemClock().now_ns(), 0)
+        """When the load was measured last, and how long the thread had been busy by then."""
+        self._load_per_call = 0.0
         loop.add_reader(self._plane.fileno(), self._handle_readable)
+
+    @classmethod
+    def of_loop(cls, loop: asyncio.AbstractEventLoop) -> Self | None:
+        """The plane of an event loop that has calls."""
+        return cls._of_loop.get(loop)
+
+    def load_with_another(self) -> float:
+        """What the calls of now cost each, times one call more."""
+        now_ns, busy_ns = SystemClock().now_ns(), self._plane.busy_ns
+        since_ns, busy_before_ns = self._measured
+        calls = self._plane.call_count
+        if calls and now_ns - since_ns >= LOAD_SPAN_NS:
+            self._load_per_call = (busy_ns - busy_before_ns) / (now_ns - since_ns) / calls
+            self._measured = (now_ns, busy_ns)
+        return self._load_per_call * (calls + 1)
 
     @classmethod
     def of_running_loop(cls) -> Self:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
-from voicectl.errors import ConnectError, WireError
+from voicectl.errors import AdmissionError, ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
@@ -23,7 +23,7 @@ from voicectl.rtc.description import (
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
-from voicectl.rtc.media_thread import CarriedCall, carry
+from voicectl.rtc.media_thread import CarriedCall, carry, load_with_another
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
 
@@ -113,7 +113,9 @@ class Peer:
         Raises:
             WireError: The offer is malformed.
             ConnectError: There is no Opus in it, no candidate of ours, or the peer is closed.
+            AdmissionError: The media thread has no time for another call; the peer is closed.
         """
+        self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
         answer = await self._apply_local(await self._connection.createAnswer())
@@ -256,6 +258,18 @@ class Peer:
     def _start(self) -> None:
         self._require_open()
         self._driver.start()
+
+    def _admit(self) -> None:
+        """Refuse one call too many, before it has cost anything."""
+        settings = self._settings
+        if settings.media_thread and (load := load_with_another()) > settings.max_thread_load:
+            self._begin_close(CloseReason.LOCAL)
+            raise AdmissionError(
+                "no capacity for another call",
+                detail=f"the media thread would be busy for {load:.0%} of the time, "
+                f"allowed is {settings.max_thread_load:.0%}",
+                hint="try again when a call has ended, or on another machine",
+            )
 
     def _require_open(self) -> None:
         if self.close_reason is not None:

@@ -47,6 +47,8 @@ class PeerSettings:
             accepts; None for a call without one.
         media_thread: Let a native thread carry the audio where one can: it then goes on whatever
             the event loop does. Elsewhere, and without, the event loop carries it.
+        max_thread_load: Refuse an offer when the media thread would be busy for a larger share of
+            the time; 1 never refuses.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
@@ -55,6 +57,7 @@ class PeerSettings:
     opus: OpusParameters = OpusParameters()
     data_channel: str | None = "oai-events"
     media_thread: bool = True
+    max_thread_load: float = 0.85
 
 
 def to_configuration(settings: PeerSettings) -> RTCConfiguration:

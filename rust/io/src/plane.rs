@@ -115,6 +115,15 @@ impl Plane {
         lock(&self.calls).thread_of.remove(&id);
     }
 
+    /// How long the busiest thread has had something to do since it started, waits for a core
+    /// included. Over a span of time it is the thread's load.
+    #[must_use]
+    pub fn busy_ns(&self) -> u64 {
+        let threads = self.threads.iter();
+        let busiest = threads.map(|(mailbox, _)| mailbox.busy_ns()).max();
+        busiest.unwrap_or(0)
+    }
+
     /// Calls on the plane.
     #[must_use]
     pub fn call_count(&self) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{Timespec, epoll};
@@ -39,6 +40,8 @@ pub(crate) enum Command {
 pub(crate) struct Mailbox {
     wakeup: Wakeup,
     commands: Mutex<Vec<Command>>,
+    /// How long the thread has had something to do, in all.
+    busy_ns: AtomicU64,
 }
 
 impl Mailbox {
@@ -46,7 +49,13 @@ impl Mailbox {
         Ok(Self {
             wakeup: Wakeup::new()?,
             commands: Mutex::new(Vec::new()),
+            busy_ns: AtomicU64::new(0),
         })
+    }
+
+    /// Waits for a core included: a thread that is kept from one is as loaded as one that works.
+    pub(crate) fn busy_ns(&self) -> u64 {
+        self.busy_ns.load(Ordering::Relaxed)
     }
 
     pub(crate) fn post(&self, command: Command) {
@@ -89,15 +98,21 @@ impl Worker {
     /// Serves until it is told to stop.
     pub(crate) fn run(mut self) {
         let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
+        let mut awake_ns = now_ns();
         loop {
             self.run_timers();
             if std::mem::take(&mut self.owner_is_to_wake) {
                 self.inbox.wake();
             }
-            let timeout = self.timeout();
+            let rests_ns = now_ns();
+            let busy_ns = rests_ns - awake_ns;
+            self.mailbox.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
+            let timeout = self.timeout(rests_ns);
+            awake_ns = rests_ns;
             let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
                 continue; // interrupted
             };
+            awake_ns = now_ns();
             let is_wakeup = |event: &epoll::Event| event.data.u64() == WAKEUP_KEY;
             if events.iter().any(is_wakeup) {
                 self.mailbox.wakeup.clear();
@@ -115,8 +130,8 @@ impl Worker {
     }
 
     /// How long to wait: in whole milliseconds, which lets calls share a waking.
-    fn timeout(&self) -> Option<Timespec> {
-        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns());
+    fn timeout(&self, now_ns: u64) -> Option<Timespec> {
+        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns);
         Some(Timespec {
             tv_sec: (wait_ns / NS_PER_S) as i64,
             tv_nsec: (wait_ns % NS_PER_S) as i64,

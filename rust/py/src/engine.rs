@@ -26,6 +26,7 @@ pub(crate) struct EngineSettings {
     strategy: String,
     vad: Option<String>,
     tap_sent: bool,
+    forward: bool,
     bitrate_bps: i32,
     complexity: u8,
     inband_fec: bool,
@@ -41,7 +42,7 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
+        forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
         frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
@@ -51,6 +52,7 @@ impl EngineSettings {
         strategy: &str,
         vad: Option<&str>,
         tap_sent: bool,
+        forward: bool,
         bitrate_bps: i32,
         complexity: u8,
         inband_fec: bool,
@@ -68,6 +70,7 @@ impl EngineSettings {
             strategy: strategy.to_owned(),
             vad: vad.map(str::to_owned),
             tap_sent,
+            forward,
             bitrate_bps,
             complexity,
             inband_fec,
@@ -88,6 +91,7 @@ impl EngineSettings {
             output_rate_hz: self.output_rate_hz,
             vad: self.vad.as_deref().map(kind_of).transpose()?,
             tap_sent: self.tap_sent,
+            forward: self.forward,
             encoder: EncoderSettings {
                 bitrate_bps: self.bitrate_bps,
                 complexity: self.complexity,

@@ -66,6 +66,11 @@ impl MediaPlane {
     }
 
     #[getter]
+    fn busy_ns(&self) -> PyResult<u64> {
+        Ok(self.plane()?.busy_ns())
+    }
+
+    #[getter]
     fn call_count(&self) -> PyResult<usize> {
         Ok(self.plane()?.call_count())
     }

@@ -33,6 +33,7 @@
 mod audio_output;
 mod datagrams;
 mod event;
+mod forwarding;
 mod media_resampler;
 mod receiver;
 mod reports;
@@ -59,6 +60,7 @@ use crate::rtp::rtcp::Compound;
 
 use datagrams::Protection;
 use event::EventQueue;
+use forwarding::Forwarder;
 use receiver::Receiver;
 use reports::Reports;
 use sender::Sender;
@@ -93,6 +95,8 @@ pub struct Engine {
     events: EventQueue,
     transmit: TransmitQueue,
     protection: Protection,
+    /// What is received goes out again, and nothing else does.
+    forwarder: Option<Forwarder>,
     ticks_always: bool,
     /// A stream to begin as soon as the time is known.
     start: Option<Start>,
@@ -136,6 +140,7 @@ impl Engine {
             events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
+            forwarder: settings.forward.then(Forwarder::default),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             start: None,
             drained_ns: None,
@@ -160,8 +165,12 @@ impl Engine {
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
-        self.receiver
-            .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
+        if self.forwarder.is_some() {
+            self.forward_rtp(datagram, now_ns);
+        } else {
+            self.receiver
+                .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
+        }
         if ssrc.is_some() && self.source_ssrc() != ssrc {
             self.reports.forget_source();
         }
@@ -313,6 +322,8 @@ impl Engine {
     fn next_tick(&self) -> Option<u64> {
         if self.ticks_always {
             Some(self.next_tick_ns)
+        } else if self.forwarder.is_some() {
+            None
         } else {
             self.sender.next_frame_ns()
         }

@@ -65,6 +65,7 @@ pub(super) struct Receiver {
     buffer: JitterBuffer<Decoder>,
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
+    decoder_rate_hz: u32,
     opus_payload_types: u128,
     lock: SourceLock,
     held: HeldPacket,
@@ -84,8 +85,9 @@ impl Receiver {
         };
         Ok(Self {
             source: None,
-            buffer: new_buffer(buffer_settings, now_ns)?,
+            buffer: new_buffer(buffer_settings, settings.decoder_rate_hz(), now_ns)?,
             buffer_settings,
+            decoder_rate_hz: settings.decoder_rate_hz(),
             errors: ReceiveErrors::default(),
             opus_payload_types: 0,
             lock: SourceLock::default(),
@@ -140,6 +142,38 @@ impl Receiver {
         }
         self.receive(&packet, now_ns);
         self.give_out(now_ns, events);
+    }
+
+    /// Takes a datagram that is not to be heard: gives its packet if it is of the source listened
+    /// to, and counts it.
+    pub(super) fn admit<'a>(
+        &mut self,
+        datagram: &'a [u8],
+        now_ns: u64,
+        tick_ns: u64,
+        events: &mut EventQueue,
+    ) -> Option<Packet<'a>> {
+        let Ok(packet) = Packet::parse(datagram) else {
+            self.errors.malformed_rtp_packets += 1;
+            return None;
+        };
+        let header = packet.header;
+        if self.opus_payload_types >> header.payload_type & 1 == 0 {
+            self.errors.unknown_payload_type_packets += 1;
+            return None;
+        }
+        match self.lock.judge(header.ssrc, header.sequence_number) {
+            Verdict::Current => {}
+            Verdict::First | Verdict::Changed => {
+                self.begin_source(&packet, now_ns, tick_ns, events);
+            }
+            Verdict::Departed | Verdict::Hold => {
+                self.errors.other_source_packets += 1;
+                return None;
+            }
+        }
+        self.count(&packet, now_ns);
+        Some(packet)
     }
 
     /// Says goodbye to the source listened to, if it is the one that leaves. Its stream ends when
@@ -213,7 +247,7 @@ impl Receiver {
     /// Puts an empty buffer in place of the present one, its first tick one after `tick_ns`.
     fn begin_buffer(&mut self, tick_ns: u64) {
         // Without memory for a second decoder the old buffer has to do.
-        if let Ok(buffer) = new_buffer(self.buffer_settings, tick_ns) {
+        if let Ok(buffer) = new_buffer(self.buffer_settings, self.decoder_rate_hz, tick_ns) {
             self.buffer = buffer;
         }
     }
@@ -270,7 +304,7 @@ impl Receiver {
         self.held.at_ns = now_ns;
     }
 
-    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64) {
+    fn count(&mut self, packet: &Packet<'_>, now_ns: u64) {
         let header = packet.header;
         let Some(source) = &mut self.source else {
             return;
@@ -281,6 +315,11 @@ impl Receiver {
         source.payload_bytes += packet.payload.len() as u64;
         source.header_bytes += packet.overhead_bytes() as u64;
         source.last_packet_ns = now_ns;
+    }
+
+    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        self.count(packet, now_ns);
+        let header = packet.header;
         let frame = ReceivedFrame {
             sequence_number: header.sequence_number,
             rtp_timestamp: header.timestamp,
@@ -294,8 +333,9 @@ impl Receiver {
 
 fn new_buffer(
     settings: playout::Settings,
+    decoder_rate_hz: u32,
     tick_ns: u64,
 ) -> Result<JitterBuffer<Decoder>, EngineError> {
-    let decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono)?;
+    let decoder = Decoder::new(decoder_rate_hz, Channels::Mono)?;
     Ok(JitterBuffer::new(settings, decoder, tick_ns))
 }

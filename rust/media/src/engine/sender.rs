@@ -25,8 +25,8 @@ const TOC_CELT_FULLBAND_20_MS: u8 = 31 << 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OutgoingStream {
     pub(super) ssrc: u32,
-    payload_type: u8,
-    next_sequence_number: u16,
+    pub(super) payload_type: u8,
+    pub(super) next_sequence_number: u16,
     first_timestamp: u32,
     begun_ns: u64,
     pub(super) next_frame_ns: u64,
@@ -46,6 +46,14 @@ impl OutgoingStream {
             header_bytes_sent: self.header_bytes_sent,
             nack_count: 0,
         }
+    }
+
+    /// Takes note of a packet that has been sent.
+    pub(super) fn count_sent(&mut self, header: Header, payload_bytes: usize) {
+        self.next_sequence_number = header.sequence_number.wrapping_add(1);
+        self.packets_sent += 1;
+        self.payload_bytes_sent += payload_bytes as u64;
+        self.header_bytes_sent += Header::BYTES as u64;
     }
 
     /// The RTP timestamp of an instant, which need not be that of a frame.
@@ -200,10 +208,7 @@ impl Sender {
         let payload = &self.packet[..bytes];
         transmit.push(|datagram| Packet::new(header, payload).write(datagram));
         stream.after_silence = false;
-        stream.next_sequence_number = stream.next_sequence_number.wrapping_add(1);
-        stream.packets_sent += 1;
-        stream.payload_bytes_sent += bytes as u64;
-        stream.header_bytes_sent += Header::BYTES as u64;
+        stream.count_sent(header, bytes);
     }
 }
 

@@ -44,6 +44,11 @@ pub struct DecodeError;
 
 /// One stream's decoder. All PCM is mono at 48 kHz.
 pub trait FrameDecoder {
+    /// The rate that was decoded at: each sample of it fills its time at 48 kHz.
+    fn sample_rate_hz(&self) -> u32 {
+        SAMPLE_RATE_HZ
+    }
+
     /// The samples that a payload decodes to, or `None` when it is malformed.
     fn duration_samples(&self, payload: &[u8]) -> Option<u32>;
 
@@ -128,6 +133,17 @@ pub struct Block<'a> {
     pub kind: BlockKind,
     /// How many of the samples were made up, of whatever kind the rest is.
     pub concealed_samples: usize,
+}
+
+impl Block<'_> {
+    /// What was decoded at the lower `rate_hz`, without the repetition that brings it to 48 kHz,
+    /// for a stream that began at `origin`; and how many samples at 48 kHz after the block's
+    /// beginning the first one lies.
+    pub fn decimated(&self, rate_hz: u32, origin: i64) -> (usize, impl Iterator<Item = i16>) {
+        let step = (SAMPLE_RATE_HZ / rate_hz) as usize;
+        let first = (origin - self.media_time).rem_euclid(step as i64) as usize;
+        (first, self.pcm.iter().skip(first).step_by(step).copied())
+    }
 }
 
 /// The duration of samples at 48 kHz.
