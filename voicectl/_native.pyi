@@ -18,6 +18,7 @@ __all__ = [
     "AudioReceived",
     "AudioSent",
     "BUILD_PROFILE",
+    "CaptureReplay",
     "ClearedAudio",
     "Engine",
     "EngineDrops",
@@ -50,6 +51,7 @@ __all__ = [
     "border_call",
     "border_in",
     "border_out",
+    "is_capture",
     "is_rtcp_compound",
     "parse_opus_packet",
     "parse_rtp_packet",
@@ -559,6 +561,8 @@ class Engine:
         now_ns: When the grid begins.
         seed: Initial sequence number and timestamp, and the times of reports, are drawn from it
             (0 to 2^64 - 1).
+        capture_limit_bytes: Write down all that goes into the engine, for `CaptureReplay`, until
+            the file would be longer (at least 64 KiB): see `take_capture`.
 
     Raises:
         CodecError: An encoder setting is outside its range.
@@ -566,7 +570,14 @@ class Engine:
         UsageError: A frame length or report interval is outside its range.
     """
 
-    def __new__(cls, settings: EngineSettings, *, now_ns: int, seed: int) -> Engine: ...
+    def __new__(
+        cls,
+        settings: EngineSettings,
+        *,
+        now_ns: int,
+        seed: int,
+        capture_limit_bytes: int | None = None,
+    ) -> Engine: ...
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         """Say which payload types are received, such as `{111: "opus"}`; others are dropped.
 
@@ -574,6 +585,20 @@ class Engine:
             UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
                 RTCP cannot have (64 to 95).
         """
+
+    def take_capture(self) -> bytes:
+        """What is to be appended to the capture's file (docs/capture.md).
+
+        To be called at least each few seconds: the capture ends early when 32 MiB wait. It holds
+        both ends' voices and what was decrypted, and never keys.
+        """
+
+    def end_capture(self) -> bytes:
+        """End the capture with what was polled until now; returns the rest of the file."""
+
+    @property
+    def capture_is_truncated(self) -> bool:
+        """Whether the capture reached its bound; the call went on."""
 
     def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
         """Take the keys of the DTLS handshake (RFC 5764 §4.2), each followed by its salt.
@@ -668,6 +693,81 @@ class Engine:
         """The counters of this moment."""
 
 @final
+class CaptureReplay:
+    """A captured call again: an engine that is given what the call's was given.
+
+    Args:
+        file: A whole capture file, or what is left of one.
+
+    Raises:
+        MediaError: It is no capture, one of another version, or its beginning is damaged.
+    """
+
+    def __new__(cls, file: bytes) -> CaptureReplay: ...
+    @property
+    def settings(self) -> EngineSettings:
+        """What the call's engine was made from."""
+
+    @property
+    def made_by(self) -> str:
+        """The build that wrote it: voicectl, libopus, kind of CPU."""
+
+    @property
+    def is_of_this_build(self) -> bool:
+        """Whether that is this one; another may come to other samples."""
+
+    @property
+    def begun_ns(self) -> int:
+        """When the call's engine was made."""
+
+    @property
+    def damage(self) -> list[tuple[int, str]]:
+        """What of the file cannot be used: offset in bytes, and in words."""
+
+    def received_packets(self) -> list[tuple[int, bytes, bool]]:
+        """What the engine was given: time of arrival, decrypted packet, whether it is RTCP."""
+
+    def run_until(self, until_ns: int) -> list[EngineEvent] | None:
+        """Run the inputs up to the first at or after `until_ns`.
+
+        Returns:
+            The events that were polled in the call on the way; None once there is no more.
+        """
+
+    def stats(self) -> EngineStats:
+        """The counters of this moment."""
+
+    @property
+    def same_events(self) -> bool | None:
+        """Whether all audio and events are those of the call, to the bit.
+
+        None: not yet, or the file does not reach to where the capture ended.
+        """
+
+    @property
+    def same_packets(self) -> bool | None:
+        """Whether all packets sent are those of the call, to the bit."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the capture was ended, not cut off."""
+
+    @property
+    def truncated_at_ns(self) -> int | None:
+        """When the capture reached its bound; the call went on."""
+
+    @property
+    def ended_ns(self) -> int:
+        """The time of the last input so far."""
+
+    @property
+    def inputs(self) -> int:
+        """What the engine was given so far."""
+
+def is_capture(file: bytes) -> bool:
+    """Whether a file is a capture of an engine, by its first bytes."""
+
+@final
 class SrtpSession:
     """SRTP and SRTCP of one call, both ways (RFC 3711, RFC 7714), without an engine.
 
@@ -710,7 +810,7 @@ class MediaPlane:
         OSError: The system has no descriptors or threads left.
     """
 
-    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 20) -> MediaPlane: ...
+    def __new__(cls, *, threads: int = 1, delivery_interval_ms: int = 10) -> MediaPlane: ...
     def fileno(self) -> int:
         """Readable while `take_ready` has something."""
 

@@ -76,6 +76,42 @@ def test_question_from_a_file_is_understood_and_answered_on_the_other_channel(
 
 
 @pytest.mark.timeout(120)
+def test_captured_call_is_replayed_with_the_bytes_of_its_recording(
+    question: Path, tmp_path: Path
+) -> None:
+    capture, recording = tmp_path / "call.voicecap", tmp_path / "call.wav"
+    held = voicectl(
+        "talk", "--input", question, "--output", recording, "--capture", capture, "--json"
+    )
+    assert held.status == 0, held.stderr
+    assert "both voices" in held.stderr
+    summary = held.records[-1]
+    assert summary["capture"] == {
+        "file": str(capture),
+        "size_bytes": capture.stat().st_size,
+        "truncated": False,
+    }
+    assert capture.stat().st_mode & 0o777 == 0o600
+    again = tmp_path / "again.wav"
+    replayed = voicectl("replay", capture, "--output", again, "--json")
+    assert replayed.status == 0, replayed.stderr
+    [record] = replayed.records
+    assert (record["format"], record["call"]["identical"]) == ("voicecap", True)
+    assert again.read_bytes() == recording.read_bytes()
+    inbound = record["call"]["counters"]["inbound"]
+    assert abs(inbound["packets_received"] - summary["audio"]["packets_received"]) <= 5
+
+    capture.write_bytes(capture.read_bytes()[:-3000])
+    cut = voicectl("replay", capture, "--output", again)
+    assert cut.status == 0, cut.stderr
+    assert "ends within a chunk" in cut.stderr
+    assert "cut off" in cut.stderr
+    other = voicectl("replay", capture, "--compare", "balanced,eager", "--json")
+    assert [run["strategy"] for run in other.records[0]["runs"]] == ["balanced", "eager"]
+    assert other.records[0]["call"] is None
+
+
+@pytest.mark.timeout(120)
 def test_espeak_s_voice_at_its_own_rate_is_understood_too(tmp_path: Path) -> None:
     asked = espeak("what time is it", tmp_path / "asked.wav")
     finished = voicectl("talk", "--input", asked, "--json")

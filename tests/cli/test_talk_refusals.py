@@ -84,3 +84,15 @@ def test_unknown_flag_is_a_usage_error() -> None:
     finished = voicectl("talk", "--frobnicate")
     assert finished.status == 2
     assert "--frobnicate" in finished.stderr
+
+
+def test_capture_needs_a_file_of_its_own_in_a_place_that_is_there(
+    tone: Path, tmp_path: Path
+) -> None:
+    same = tmp_path / "call"
+    finished = voicectl("talk", "--input", tone, "--output", same, "--capture", same)
+    assert_refused(finished, 2, "the same file")
+    nowhere = tmp_path / "none" / "call.voicecap"
+    finished = voicectl("talk", "--input", tone, "--capture", nowhere)
+    assert finished.status == 3
+    assert "cannot be written" in finished.stderr

@@ -5,8 +5,9 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from lab.network import Names
-from lab.servers import Lab
+
+from voicectl.bench.lab.network import Names
+from voicectl.bench.lab.servers import Lab
 
 
 @pytest.fixture

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from lab.faults import FAULTS, Fault
-from lab.healthy import HEALTHY
-from lab.network import missing
-from lab.servers import Answer, Lab
+
+from voicectl.bench.lab.network import missing
+from voicectl.bench.lab.servers import Answer, Lab
+from voicectl.bench.probe.faults import FAULTS, Fault
+from voicectl.bench.probe.healthy import HEALTHY
 
 REASON = missing()
 pytestmark = [
-    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
     pytest.mark.timeout(120),
 ]
 SLOWEST_S = 10.0
@@ -33,3 +34,9 @@ def test_nothing_is_reported_on_what_is_well(run: Callable[[Lab], Answer], lab: 
     assert answer.verdict == "ok", answer.record
     assert answer.status == 0
     assert answer.record["verdict"]["also"] == []
+
+
+def test_public_server_does_not_get_to_aim_the_probe_at_its_own_network(lab: Lab) -> None:
+    (fault,) = [each for each in FAULTS if each.name.endswith("into_a_private_network")]
+    answer = fault.run(lab)
+    assert not any(leg["redirects"] for leg in answer.record["legs"])

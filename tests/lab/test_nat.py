@@ -1,44 +1,23 @@
 """NAT behaviour in every kind of NAT, with RFC 5780 at the server and without it."""
 
 import pytest
-from lab.faults import turn
-from lab.network import missing
-from lab.servers import Lab
+
+from voicectl.bench.lab.network import missing
+from voicectl.bench.lab.servers import Lab
+from voicectl.bench.probe.nats import NATS, Nat
 
 REASON = missing()
 pytestmark = [
-    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
     pytest.mark.timeout(120),
 ]
-EIF, ADF, APDF = "endpoint-independent", "address-dependent", "address-and-port-dependent"
-LOOSE = "endpoint-independent or address-dependent"
 
 
-@pytest.mark.parametrize(
-    ("mode", "rfc5780", "mapping", "filtering"),
-    [
-        ("open", True, "no-nat", EIF),
-        ("fullcone", True, "endpoint-independent", EIF),
-        ("addrcone", True, "endpoint-independent", ADF),
-        ("eim", True, "endpoint-independent", APDF),
-        ("symmetric", True, APDF, APDF),
-        ("open", False, "no-nat", LOOSE),
-        ("fullcone", False, LOOSE, LOOSE),
-        ("addrcone", False, LOOSE, LOOSE),
-        ("eim", False, LOOSE, APDF),
-        ("symmetric", False, APDF, APDF),
-    ],
-)
-def test_nat_is_told_within_a_second_and_a_half(
-    lab: Lab, mode: str, rfc5780: bool, mapping: str, filtering: str
-) -> None:
-    lab.up(mode)
-    lab.coturn(rfc5780=rfc5780)
-    answer = lab.probe(turn(lab, lab.names.v4_only), "--quality", "0")
-    nat = answer.record["nat"]
-    assert (nat["mapping"], nat["filtering"]) == (mapping, filtering)
-    assert nat["hairpin"] is (mode == "open")
-    assert nat["took_ms"] <= 1500
+@pytest.mark.parametrize("nat", NATS, ids=lambda nat: nat.name)
+def test_nat_is_told_within_a_second_and_a_half(lab: Lab, nat: Nat) -> None:
+    answer = nat.run(lab)
+    assert nat.found(answer) == nat.expected, answer.record["nat"]
+    assert answer.record["nat"]["took_ms"] <= 1500
 
 
 def test_mapping_is_told_by_two_servers_without_rfc5780(lab: Lab) -> None:

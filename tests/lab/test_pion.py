@@ -5,12 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.network import HERE, missing
-from lab.servers import Lab
+
+from voicectl.bench.lab.network import missing
+from voicectl.bench.lab.servers import Lab
 
 REASON = missing() or (None if shutil.which("go") else "the Pion server needs go")
 pytestmark = [
-    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
     pytest.mark.timeout(900),
 ]
 
@@ -20,7 +21,7 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("pion") / "pion-turn"
     done = subprocess.run(
         ["go", "build", "-o", str(built), "."],
-        cwd=HERE / "pion",
+        cwd=Path(__file__).parent / "pion",
         capture_output=True,
         text=True,
         timeout=800,

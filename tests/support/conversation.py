@@ -181,12 +181,13 @@ class Conversation:
         self.events: list[DialogueEvent] = []
         self.workers: list[InlineWorker] = []
         """Those of STT and TTS."""
+        self._clock = cast(VirtualLoop, asyncio.get_running_loop())
         self.agent = EmbeddedAgent(
             script.replier(seed=1),
             self.stt,
             self.tts,
             port=self.port,
-            clock=cast(VirtualLoop, asyncio.get_running_loop()),
+            clock=self._clock,
             on_event=self.events.append,
             settings=settings,
             new_worker=self._new_worker,
@@ -244,7 +245,7 @@ class Conversation:
                     self.agent.handle_speech_started(at_samples)
                 else:
                     self.agent.handle_speech_ended(at_samples)
-            self.agent.handle_audio(piece, self._position)
+            self.agent.handle_audio(piece, self._position, self._clock.now_ns())
             self._position += len(piece)
             if self.port.tick():
                 self.agent.handle_audio_drained()

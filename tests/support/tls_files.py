@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.certificates import issue, make_authority
+from voicectl.bench.lab.certificates import issue, make_authority
 
 __all__ = ["TlsFiles", "make_tls_files"]
 

@@ -31,7 +31,7 @@ class AudioHistory:
         self._from = self._until = 0
         self._arrivals.clear()
 
-    def append(self, pcm: NDArray[np.int16], first_sample: int, now_ns: int) -> None:
+    def append(self, pcm: NDArray[np.int16], first_sample: int, arrived_ns: int) -> None:
         """Keep `pcm`, whose first sample has this media time; what is older is passed over."""
         if not self._arrivals:
             self._from = self._until = first_sample
@@ -43,7 +43,7 @@ class AudioHistory:
         newest = pcm[-len(self._ring) :]
         self._write(newest, first_sample + len(pcm) - len(newest))
         self._from = max(self._from, self._until - len(self._ring))
-        self._arrivals.append((self._until, now_ns))
+        self._arrivals.append((self._until, arrived_ns))
 
     def since(self, first_sample: int) -> NDArray[np.int16]:
         """A copy of everything kept from `first_sample` on."""

@@ -140,14 +140,18 @@ class EmbeddedAgent:
         if self._error is not None:
             raise self._error
 
-    def handle_audio(self, pcm: NDArray[np.int16], first_sample: int) -> None:
-        """The caller's audio, 16 kHz, whose first sample has this media time."""
+    def handle_audio(self, pcm: NDArray[np.int16], first_sample: int, arrived_ns: int) -> None:
+        """The caller's audio, 16 kHz, whose first sample has this media time.
+
+        It came out of the jitter buffer at `arrived_ns`, from which on its latency counts: what a
+        busy event loop adds is the agent's.
+        """
         if self._closed:
             return
         now_ns = self._clock.now_ns()
         hearing = self._floor.state is FloorState.CALLER
         heard_until = max(self._history.until_samples, first_sample)
-        self._history.append(pcm, first_sample, now_ns)
+        self._history.append(pcm, first_sample, arrived_ns)
         if hearing:
             self._listener.accept(self._history.since(heard_until))
         self._floor.handle_audio(self._history.until_samples, now_ns)

@@ -100,4 +100,7 @@ def _check_quality(
     value = measurement.value
     good = value >= limit if spec.higher_is_better else value <= limit
     reason = f"{value:.3g} {spec.unit}, {before:.3g} in the baseline"
+    if not good and measurement.doubt is not None:
+        reason = f"{reason}, and {measurement.doubt}"
+        return Check("baseline", Verdict.INCONCLUSIVE, limit, reason)
     return Check("baseline", Verdict.PASS if good else Verdict.FAIL, limit, reason)

@@ -10,7 +10,7 @@ from voicectl.bench.report import Check, FigureSpec, Measurement, Verdict
 from voicectl.bench.self_test import MAX_NOISE
 from voicectl.errors import UsageError
 
-__all__ = ["check_gate", "judge_ratio", "read_gate", "too_noisy"]
+__all__ = ["check_gate", "judge_ratio", "number_text", "read_gate", "too_noisy"]
 
 
 def read_gate(path: Path, known: Iterable[FigureSpec]) -> dict[str, float]:
@@ -74,7 +74,9 @@ def check_gate(
     value = measurement.value
     good = value >= limit if spec.higher_is_better else value <= limit
     relation = "within" if good else "below" if spec.higher_is_better else "above"
-    reason = f"{value:.3g} {spec.unit} is {relation} {limit:g}"
+    reason = f"{number_text(value)} {spec.unit} is {relation} {limit:g}"
+    if not good and measurement.doubt is not None:
+        return Check("gate", Verdict.INCONCLUSIVE, limit, f"{reason}, and {measurement.doubt}")
     return Check("gate", Verdict.PASS if good else Verdict.FAIL, limit, reason)
 
 
@@ -90,6 +92,11 @@ def judge_ratio(ratio: Estimate, limit: float, noise: Estimate) -> tuple[Verdict
     if sure.high <= limit:
         return Verdict.PASS, f"{spread} is within {limit:g}"
     return Verdict.INCONCLUSIVE, f"{spread}, A/A off by {noise.deviation:.1%}: too near {limit:g}"
+
+
+def number_text(value: float) -> str:
+    """Three digits, or as many as a whole number has."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def too_noisy(noise: Estimate) -> bool:

@@ -9,6 +9,8 @@ from voicectl.bench.estimate import Estimate
 
 __all__ = [
     "Calibration",
+    "Case",
+    "CaseRival",
     "Check",
     "Figure",
     "FigureSpec",
@@ -69,6 +71,37 @@ class Measurement:
     ratios: tuple[tuple[float, ...], ...] = ()
     """Of a cost: ours over the rival's, sample by sample, in groups measured on fresh memory."""
     ratio: Estimate | None = None
+    doubt: str | None = None
+    """Why a quality beyond its limit may be this machine's doing: it is then inconclusive."""
+
+
+@dataclass(frozen=True)
+class CaseRival:
+    """What another program made of a case."""
+
+    name: str
+    status: int | None
+    """Its exit status; None where it did not end in time."""
+    took_s: float
+    said: str
+    """Its last line."""
+    right: bool | None
+    """Whether its status says what is so; None where that does not apply."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that was tried, of those that figures count."""
+
+    suite: str
+    name: str
+    expected: str
+    found: str
+    right: bool
+    took_ms: float | None
+    """To the answer that counts."""
+    seed: int
+    rivals: tuple[CaseRival, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +160,7 @@ class Report:
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What a reader should know before comparing."""
+    cases: tuple[Case, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         """Figures with this verdict."""

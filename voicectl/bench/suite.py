@@ -10,6 +10,7 @@ from voicectl.bench.gate import check_gate
 from voicectl.bench.machine import calibrate, refuse_debug_build
 from voicectl.bench.measure import Workload, compare
 from voicectl.bench.report import (
+    Case,
     Check,
     Figure,
     FigureSpec,
@@ -51,6 +52,8 @@ class Stopwatch:
     clock: Clock
     """CPU time of this thread."""
     blocks: int
+    on_step: Callable[[str], None] = lambda step: None
+    """Told what is under way inside a long measurement."""
 
     def cost(self, ours: Workload, rival_name: str, rival: Workload) -> Measurement:
         """What a unit of `ours` costs in microseconds, beside a rival's."""
@@ -78,6 +81,12 @@ class Suite:
 
     name: str
     benches: tuple[Bench, ...]
+    cases: Callable[[], tuple[Case, ...]] = tuple
+    """After the measurements: what was tried for them."""
+    notes: Callable[[], tuple[str, ...]] = tuple
+    """After the measurements: what to know of them."""
+    missing: Callable[[], SetupError | None] = lambda: None
+    """Why nothing of it can be measured on this machine."""
 
     @property
     def specs(self) -> list[FigureSpec]:
@@ -92,7 +101,7 @@ def run_suites(
     effort: Effort,
     limits: dict[str, float] | None = None,
     baseline: Baseline | None = None,
-    on_bench: Callable[[FigureSpec], None] = lambda spec: None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Report:
     """Measure, then judge.
 
@@ -102,7 +111,7 @@ def run_suites(
         effort: How many samples.
         limits: Figure id to limit; the figures' own if None.
         baseline: An earlier run to hold the figures against.
-        on_bench: Told of each figure before it is measured.
+        on_step: Told of each figure before it is measured, and of the steps of long ones.
 
     Raises:
         SetupError: this is a debug build.
@@ -110,23 +119,24 @@ def run_suites(
     refuse_debug_build()
     self_test = SelfTest(clock)
     self_test.sample(effort.blocks)
-    stopwatch = Stopwatch(clock, effort.blocks)
+    stopwatch = Stopwatch(clock, effort.blocks, on_step)
     figures = []
     for bench in (bench for suite in suites for bench in suite.benches):
-        on_bench(bench.spec)
+        on_step(bench.spec.id)
         figures.append(_measured(bench, stopwatch, self_test, effort.rounds))
     noise = self_test.noise
     if limits is None:
         limits = _own_limits(figure.spec for figure in figures)
     judged = tuple(_judged(figure, limits, baseline, noise) for figure in figures)
     calibration = calibrate(noise)
-    notes = []
+    notes = [note for suite in suites for note in suite.notes()]
     if baseline is not None and baseline.cpu_model != calibration.cpu_model:
         notes.append(
             f"the baseline was measured on another processor ({baseline.cpu_model}): "
             "ratios move with the instructions a processor has"
         )
-    return Report(calibration, judged, tuple(notes))
+    cases = tuple(case for suite in suites for case in suite.cases())
+    return Report(calibration, judged, tuple(notes), cases)
 
 
 def run_self_test(*, clock: Clock, effort: Effort) -> Report:

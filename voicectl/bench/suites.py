@@ -1,8 +1,12 @@
 """All the suites there are."""
 
 from voicectl.bench.dsp import DSP
+from voicectl.bench.probe import probe_suite
 from voicectl.bench.suite import Suite
 
-__all__ = ["SUITES"]
+__all__ = ["all_suites"]
 
-SUITES: list[Suite] = [DSP]
+
+def all_suites(*, quick: bool = False) -> list[Suite]:
+    """Every suite, in the order in which they run."""
+    return [DSP, probe_suite(quick=quick)]

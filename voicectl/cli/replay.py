@@ -26,12 +26,16 @@ kept of a call (an rtcstats or webrtc-internals dump). A recording is encoded an
 or a dump the timing is taken and the speech is voicectl's own. The same file, network and seed
 give the same result, to the sample.
 
+A capture of `voicectl talk --capture` is the call again, to the bit; with a network, a strategy or
+a stream it is replayed like any other.
+
 \b
 Examples:
   voicectl replay speech.wav --network wifi-spikes --strategy eager
   voicectl replay call.pcap --compare balanced,eager --plot call.png
   voicectl replay encrypted.pcapng --headers --output heard.wav
   voicectl replay speech.wav --network loss=3%,burst=4,delay=60ms,jitter=20ms
+  voicectl replay call.voicecap --output again.wav
   voicectl replay --network ge5 --show-netem
 
 \b
@@ -141,8 +145,9 @@ def replay(
         raise UsageError(
             "there is no FILE to replay", hint="voicectl replay speech.wav --network wifi-spikes"
         )
+    chosen = compare if compare is not None else strategy and strategy.value
     plan = ReplayPlan(
-        strategies=parse_strategies(compare or (strategy or StrategyName.BALANCED).value),
+        strategies=parse_strategies(chosen) if chosen is not None else None,
         network=found,
         choice=Choice(headers=headers, stream=stream, seed=seed),
         output=output,

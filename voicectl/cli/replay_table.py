@@ -51,6 +51,9 @@ def _lines(report: FileReport) -> Iterator[tuple[str, str]]:
         if figures.reordered:
             line += f"  {figures.reordered} reordered"
         yield "captured", f"{line}  jitter {figures.jitter_ms:.1f} ms"
+    if report.call is not None:
+        verdicts = {True: "the call, to the bit", False: "not the call to the bit", None: "unknown"}
+        yield "replayed", verdicts[report.call.identical]
     if report.network is not None:
         yield "network", f"{report.network['name']}  (seed {report.seed})"
 

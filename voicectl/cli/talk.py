@@ -34,6 +34,7 @@ Examples:
   voicectl talk --input question.wav --output call.wav
   voicectl talk --input a.wav --input b.wav@reply+600ms --json
   voicectl talk --script dialogue.toml --input hello.wav
+  voicectl talk --capture bad.voicecap && voicectl replay bad.voicecap --output again.wav
 """
 
 
@@ -61,6 +62,15 @@ def talk(
         Path | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help="Record the call: WAV, you left, agent right."
+        ),
+    ] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(
+            "--capture",
+            metavar="FILE",
+            help="Write down what goes into your end of the call (packets decrypted, audio, times) "
+            "for `voicectl replay`; readable only by you.",
         ),
     ] = None,
     microphone: Annotated[
@@ -101,6 +111,7 @@ def talk(
             speaker=speaker,
             vad=vad.value,
             duration_s=duration_s,
+            capture=capture,
         )
     )
     for note in conversation.notes:

@@ -13,6 +13,7 @@ from voicectl.session import events
 from voicectl.session.report import (
     AudioReport,
     CallReport,
+    CaptureReport,
     Exchange,
     HeardReport,
     SetupTimes,
@@ -119,6 +120,7 @@ def report_fields(report: CallReport) -> dict[str, Any]:
         "audio": asdict(report.audio),
         "duration_ms": report.duration_ms,
         "recording": report.recording,
+        "capture": None if report.capture is None else vars(report.capture),
         "end": report.end,
     }
 
@@ -194,9 +196,16 @@ def summary_lines(report: CallReport) -> list[str]:
     lines.append(f"  {'audio':<11} {_audio_line(report.audio)}")
     if report.recording is not None:
         lines.append(f"  {'recording':<11} {report.recording} (left: you, right: agent)")
+    if report.capture is not None:
+        lines.append(f"  {'capture':<11} {_capture_line(report.capture)}")
     if report.unanswered:
         lines.append(f"  {len(report.unanswered)} utterances got no reply")
     return lines
+
+
+def _capture_line(capture: CaptureReport) -> str:
+    cut = ", cut short: it holds the call's beginning" if capture.truncated else ""
+    return f"{capture.file} ({capture.size_bytes / 1e6:.1f} MB{cut})"
 
 
 def _heard_line(report: CallReport, heard: HeardReport) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicectl._native import Resampler
+from voicectl._native import Resampler, is_capture
 from voicectl.device.wav import read_audio
 from voicectl.errors import MediaError, UsageError
 from voicectl.netem.trace import Trace, is_trace, parse_trace
 from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
+from voicectl.replay.captured_call import captured_packets
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
 from voicectl.replay.made_speech import trace_material
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
@@ -21,7 +22,7 @@ from voicectl.wire.pcapng import is_pcapng, read_pcapng
 from voicectl.wire.rtcstats import is_stats_dump, read_stats_dump
 from voicectl.wire.rtpdump import is_rtpdump, read_rtpdump
 
-__all__ = ["Choice", "open_material", "read_trace"]
+__all__ = ["Choice", "material_of", "open_material", "read_file", "read_trace"]
 
 _MAX_BYTES = 1 << 30
 _AUDIO_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
@@ -38,6 +39,11 @@ class Choice:
     """The SSRC, where there are several."""
     seed: int = 0
 
+    @property
+    def is_made(self) -> bool:
+        """Whether there is more to it than a seed."""
+        return self.headers or self.stream is not None
+
 
 def open_material(
     path: Path, choice: Choice, on_progress: Callable[[float], None] = lambda share: None
@@ -48,7 +54,13 @@ def open_material(
         UsageError: It is missing, unreadable or too large, or the choice does not fit it.
         MediaError: It holds nothing that can be replayed; says what it holds instead.
     """
-    data = read_file(path)
+    return material_of(path, read_file(path), choice, on_progress)
+
+
+def material_of(
+    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
+) -> Material:
+    """As `open_material`, of a file that was read."""
     try:
         if data.startswith(_AUDIO_MAGICS):
             return _spoken(path, choice, on_progress)
@@ -58,6 +70,11 @@ def open_material(
         if is_pcapng(data):
             capture = read_pcapng(data)
             return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
+        if is_capture(data):
+            packets = captured_packets(data)
+            material = _captured("voicecap", search_dump(packets), packets.damage, choice)
+            del material.description["flow"]  # an engine knows no addresses
+            return material
         if is_rtpdump(data):
             dump = read_rtpdump(data)
             return _captured("rtpdump", search_dump(dump), dump.damage, choice)
@@ -76,8 +93,8 @@ def open_material(
         raise
     raise MediaError(
         f"{path} is of no kind that replay reads",
-        hint="it reads wav, flac, pcap, pcapng, rtpdump, a trace csv, rtcstats and webrtc-internals"
-        " dumps",
+        hint="it reads wav, flac, captures of `talk --capture`, pcap, pcapng, rtpdump, a trace csv,"
+        " rtcstats and webrtc-internals dumps",
     )
 
 

@@ -12,7 +12,7 @@ from voicectl import _native
 from voicectl.replay.material import SAMPLE_RATE_HZ, OfferedPacket
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["Played", "Strategy", "Window", "play"]
+__all__ = ["Block", "Played", "Strategy", "Window", "WindowCounter", "play"]
 
 _WINDOW_NS = 100 * NS_PER_MS
 _TICK_NS = 10 * NS_PER_MS
@@ -54,6 +54,42 @@ class Window(NamedTuple):
     target_ms: float
     concealed_samples: int
     skipped_samples: int
+
+
+class WindowCounter:
+    """Makes windows out of counters that grow; with another source they begin anew.
+
+    Args:
+        start_ns: What the windows' times count from.
+    """
+
+    def __init__(self, start_ns: int) -> None:
+        self.windows: list[Window] = []
+        self._start_ns = start_ns
+        self._before: _native.InboundRtpStats | None = None
+
+    def end(self, now_ns: int, after: _native.InboundRtpStats | None) -> None:
+        """End a window; `after`: the counters now."""
+        before = self._before
+        if after is None:
+            return
+        if before is not None and after.total_samples_received < before.total_samples_received:
+            before = None
+
+        def gained(of: Callable[[_native.InboundRtpStats], float]) -> float:
+            return of(after) - (of(before) if before is not None else 0)
+
+        self.windows.append(
+            Window(
+                now_ns - self._start_ns,
+                int(gained(lambda stats: stats.jitter_buffer_emitted_count)),
+                gained(lambda stats: stats.jitter_buffer_delay_ms),
+                gained(lambda stats: stats.jitter_buffer_target_delay_ms),
+                int(gained(lambda stats: stats.concealed_samples)),
+                int(gained(lambda stats: stats.skipped_samples)),
+            )
+        )
+        self._before = after
 
 
 class Block(NamedTuple):
@@ -164,13 +200,11 @@ def play(
 class _Run:
     def __init__(self, strategy: Strategy, payload_type: int, start_ns: int) -> None:
         self._strategy = strategy
-        self._start_ns = start_ns
         self._engine = _native.Engine(strategy.settings, now_ns=start_ns, seed=0)
         self._engine.configure_receive({payload_type: "opus"})
         self._next_window_ns = start_ns + _WINDOW_NS
-        self._windows: list[Window] = []
+        self._windows = WindowCounter(start_ns)
         self._blocks: list[Block] = []
-        self._before: _native.InboundRtpStats | None = None
         self._waiting: list[int] = []
         """Timestamps that came before the first frame went."""
         self._first_timestamp: int | None = None
@@ -236,7 +270,7 @@ class _Run:
             self._strategy,
             stats.inbound,
             stats.drops,
-            self._windows,
+            self._windows.windows,
             self._blocks,
             self._first_timestamp or 0,
         )
@@ -276,24 +310,7 @@ class _Run:
 
     def _end_window(self, now_ns: int) -> None:
         self._collect()
-        after, before = self._stats().inbound, self._before
-        if after is None:
-            return
-
-        def gained(of: Callable[[_native.InboundRtpStats], float]) -> float:
-            return of(after) - (of(before) if before is not None else 0)
-
-        self._windows.append(
-            Window(
-                now_ns - self._start_ns,
-                int(gained(lambda stats: stats.jitter_buffer_emitted_count)),
-                gained(lambda stats: stats.jitter_buffer_delay_ms),
-                gained(lambda stats: stats.jitter_buffer_target_delay_ms),
-                int(gained(lambda stats: stats.concealed_samples)),
-                int(gained(lambda stats: stats.skipped_samples)),
-            )
-        )
-        self._before = after
+        self._windows.end(now_ns, self._stats().inbound)
 
 
 def _emitted(stats: _native.EngineStats) -> int:

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from voicectl._native import is_capture
+from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import MediaError, SetupError, UsageError
-from voicectl.replay.files import Choice, open_material
+from voicectl.replay.captured_call import CallAgain, play_again
+from voicectl.replay.files import Choice, material_of, read_file
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
 from voicectl.replay.network import Network
 from voicectl.replay.pipeline import Played, Strategy, play
@@ -24,7 +27,8 @@ _NEAR = 1 << 15
 class ReplayPlan:
     """What is done with each file."""
 
-    strategies: tuple[Strategy, ...] = (Strategy.BALANCED,)
+    strategies: tuple[Strategy, ...] | None = None
+    """None: a capture of our own as it was, anything else with `balanced`."""
     network: Network | None = None
     choice: Choice = Choice()
     output: Path | None = None
@@ -72,15 +76,55 @@ def replay_file(
         from voicectl.replay.plot import check_matplotlib
 
         check_matplotlib()
-    material = open_material(path, plan.choice, lambda share: on_progress("reading", share))
+    data = read_file(path)
+    as_it_was = plan.strategies is None and plan.network is None and not plan.choice.is_made
+    if is_capture(data) and as_it_was:
+        return _again(path, data, plan, on_progress)
+    material = material_of(path, data, plan.choice, lambda share: on_progress("reading", share))
     packets = material.packets
     if plan.network is not None:
         packets = across(packets, plan.network.link(plan.choice.seed))
-    runs = [_play(packets, strategy, material, path, on_progress) for strategy in plan.strategies]
+    strategies = plan.strategies or (Strategy.BALANCED,)
+    runs = [_play(packets, strategy, material, path, on_progress) for strategy in strategies]
     figures = _score(runs, material, plan, on_progress)
     outputs = _write(path, plan, runs, packets, on_progress)
     network = plan.network.fields() if plan.network is not None else None
     return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+
+
+def _again(
+    path: Path, data: bytes, plan: ReplayPlan, on_progress: Callable[[str, float], None]
+) -> FileReport:
+    """A call of our own capture, to the bit."""
+    try:
+        call = play_again(data, lambda share: on_progress("playing", min(share, 1.0)))
+    except MediaError as error:
+        error.message = f"{path}: {error.message}"
+        raise
+    material = material_of(path, data, plan.choice, lambda share: None)
+    material.notes += call.notes()
+    outputs = []
+    if plan.output is not None:
+        target = _with_suffix(plan.output, [path.stem] if plan.several_files else [])
+        _write_call(target, call)
+        outputs.append(str(target))
+    if plan.plot is not None and call.sample_rate_hz != SAMPLE_RATE_HZ:
+        raise UsageError(f"--plot draws audio at 48 kHz, and {path} has {call.sample_rate_hz} Hz")
+    if plan.plot is not None:
+        outputs.append(_draw(path, plan, [call.played], material.packets, on_progress))
+    figures = [figures_of(call.played)]
+    return FileReport(str(path), material, None, plan.choice.seed, figures, outputs, call)
+
+
+def _write_call(path: Path, call: CallAgain) -> None:
+    """As `talk --output` writes it: two channels, where the call kept what was said."""
+    if not call.said:
+        _write_wav(path, call.played.heard(), call.sample_rate_hz)
+        return
+    with TwoChannelRecording(path, call.sample_rate_hz) as recording:
+        for pcm in call.said:
+            recording.write_left(pcm)
+        recording.write_right(call.played.heard())
 
 
 def _play(
@@ -142,17 +186,28 @@ def _write(
             parts = [path.stem] if plan.several_files else []
             parts += [run.strategy.value] if len(runs) > 1 else []
             target = _with_suffix(plan.output, parts)
-            _write_wav(target, run.heard())
+            _write_wav(target, run.heard(), SAMPLE_RATE_HZ)
             written.append(str(target))
     if plan.plot is not None:
-        from voicectl.replay.plot import draw
-
-        on_progress("drawing", 0.0)
-        target = _with_suffix(plan.plot, [path.stem] if plan.several_files else [])
-        title = path.name if plan.network is None else f"{path.name} · {plan.network.name}"
-        draw(target, title, runs, lost_at_s(packets))
-        written.append(str(target))
+        written.append(_draw(path, plan, runs, packets, on_progress))
     return written
+
+
+def _draw(
+    path: Path,
+    plan: ReplayPlan,
+    runs: list[Played],
+    packets: list[OfferedPacket],
+    on_progress: Callable[[str, float], None],
+) -> str:
+    from voicectl.replay.plot import draw
+
+    on_progress("drawing", 0.0)
+    plot = plan.plot or path.with_suffix(".png")
+    target = _with_suffix(plot, [path.stem] if plan.several_files else [])
+    title = path.name if plan.network is None else f"{path.name} · {plan.network.name}"
+    draw(target, title, runs, lost_at_s(packets))
+    return str(target)
 
 
 def lost_at_s(packets: list[OfferedPacket]) -> list[float]:
@@ -180,13 +235,13 @@ def _with_suffix(path: Path, parts: list[str]) -> Path:
     return path.with_stem("-".join([path.stem, *parts]))
 
 
-def _write_wav(path: Path, pcm: NDArray[np.int16]) -> None:
+def _write_wav(path: Path, pcm: NDArray[np.int16], sample_rate_hz: int) -> None:
     try:
         # Opened here: a `wave.open` that fails leaves a file object that fails again in __del__.
         with path.open("wb") as raw, wave.open(raw) as file:
             file.setnchannels(1)
             file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE_HZ)
+            file.setframerate(sample_rate_hz)
             file.writeframes(pcm.astype("<i2").tobytes())
     except OSError as error:
         raise SetupError(

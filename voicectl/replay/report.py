@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from voicectl.replay.captured_call import CallAgain
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.pipeline import Played, Window
 
@@ -72,6 +73,8 @@ class FileReport:
     seed: int
     runs: list[Figures]
     outputs: list[str]
+    call: CallAgain | None = None
+    """Of a capture of our own, replayed as it was."""
 
     def fields(self) -> dict[str, Any]:
         """As it stands in the JSON."""
@@ -92,6 +95,7 @@ class FileReport:
             else {name: _rounded(value) for name, value in vars(reception).items()},
             "network": self.network,
             "seed": self.seed,
+            "call": None if self.call is None else self.call.fields(),
             "runs": [_run_fields(run) for run in self.runs],
             "outputs": self.outputs,
             "notes": material.notes,

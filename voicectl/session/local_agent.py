@@ -18,8 +18,11 @@ from voicectl.rtc.peer import Peer
 from voicectl.rtc.settings import PeerSettings
 from voicectl.signaling import openai
 
-__all__ = ["LocalAgent", "Models", "VadName", "load_models"]
+__all__ = ["FRAME_MS", "LocalAgent", "Models", "VadName", "load_models"]
 
+FRAME_MS = 10
+"""Of both ends of a call in one process: nothing is saved by longer ones, and speech waits half a
+frame on each way."""
 _AGENT_RATE_HZ = 16000
 
 VadName = Literal["earshot", "silero"]
@@ -69,7 +72,9 @@ class LocalAgent:
         seed: int,
     ) -> None:
         engine = _native.Engine(
-            _native.EngineSettings(sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=vad),
+            _native.EngineSettings(
+                sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=vad, frame_ms=FRAME_MS
+            ),
             now_ns=clock.now_ns(),
             seed=seed,
         )
@@ -124,7 +129,7 @@ class LocalAgent:
         for event in batch:
             match event:
                 case _native.AudioReceived():
-                    self._agent.handle_audio(event.pcm, event.media_time_samples)
+                    self._agent.handle_audio(event.pcm, event.media_time_samples, event.at_ns)
                 case _native.AudioDrained():
                     self._agent.handle_audio_drained()
                 case _:

@@ -15,8 +15,9 @@ from voicectl.session import events
 from voicectl.session.call_audio import SAMPLE_RATE_HZ, CallAudio
 from voicectl.session.call_stats import audio_report, buffer_delay_ms, setup_times
 from voicectl.session.caller import Caller
+from voicectl.session.capture_file import CAPTURE_LIMIT_BYTES, CaptureFile
 from voicectl.session.exchanges import Exchanges
-from voicectl.session.local_agent import LocalAgent, Models, VadName
+from voicectl.session.local_agent import FRAME_MS, LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard
@@ -27,7 +28,6 @@ from voicectl.signaling.memory import connect_in_memory
 __all__ = ["LocalCall"]
 
 _CONNECT_TIMEOUT_S = 10.0
-_HALF_FRAME_MS = 10.0
 _OPUS_LOOK_AHEAD_MS = 6.5
 _SETTINGS = PeerSettings(host_addresses="loopback")
 
@@ -42,6 +42,7 @@ class LocalCall:
         vad: What the agent's engine finds speech with.
         sound: Running; what is heard goes to its speaker, if it has one.
         recording: Both channels are written to it, if given, and it is closed at the end.
+        capture: What goes into the caller's engine is written to it, likewise.
         emit: Told of everything as it happens.
         duration_s: The call is hung up after so long.
         clock: Of both ends; their engines' ticks begin now.
@@ -56,22 +57,27 @@ class LocalCall:
         sound: SoundCard,
         vad: VadName,
         recording: TwoChannelRecording | None,
+        capture: CaptureFile | None = None,
         emit: Callable[[events.SessionEvent], None],
         duration_s: float | None,
         clock: Clock,
     ) -> None:
         self._recording = recording
+        self._capture = capture
         self._emit = emit
         self._duration_s = duration_s
         self._audio = CallAudio(recording)
         self._agent = LocalAgent(script, models, _SETTINGS, vad=vad, clock=clock, seed=_seed())
-        engine = _native.Engine(
-            _native.EngineSettings(sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True),
+        self._engine = _native.Engine(
+            _native.EngineSettings(
+                sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True, frame_ms=FRAME_MS
+            ),
             now_ns=clock.now_ns(),
             seed=_seed(),
+            capture_limit_bytes=None if capture is None else CAPTURE_LIMIT_BYTES,
         )
         self._peer = Peer(
-            engine,
+            self._engine,
             _SETTINGS,
             on_events=self._handle_engine_events,
             on_message=self._handle_message,
@@ -113,6 +119,7 @@ class LocalCall:
             return await self._converse()
         finally:
             self._ended = True
+            self._end_capture()
             await asyncio.gather(self._peer.close(), self._agent.close())
             self._audio.close()
 
@@ -131,6 +138,7 @@ class LocalCall:
         except VoicectlError as error:
             failure, end = error, error.message
         self._ended = True
+        self._end_capture()
         self._exchanges.close()
         report = self._report(end)
         self._audio.close()
@@ -173,6 +181,7 @@ class LocalCall:
             duration_ms=self._audio.said.end * 1000 / SAMPLE_RATE_HZ,
             unanswered=self._mouth.unanswered,
             recording=None if recording is None else str(recording.path),
+            capture=None if self._capture is None else self._capture.report(),
             end=end,
         )
 
@@ -183,7 +192,7 @@ class LocalCall:
         due, the codec's look-ahead each way, and both jitter buffers; loopback itself is nothing.
         """
         buffers_ms = buffer_delay_ms(self._peer.stats()) + buffer_delay_ms(self._agent.peer.stats())
-        return 2 * (_HALF_FRAME_MS + _OPUS_LOOK_AHEAD_MS) + buffers_ms
+        return 2 * (FRAME_MS / 2 + _OPUS_LOOK_AHEAD_MS) + buffers_ms
 
     def _make_mouth(self, utterances: Sequence[Utterance] | None, sound: SoundCard) -> Mouth:
         if utterances is not None:
@@ -199,6 +208,14 @@ class LocalCall:
         # Hanging up takes a few ticks more; the recording ends where the conversation did.
         if not self._ended:
             self._caller.handle_engine_events(batch)
+            if self._capture is not None:
+                self._capture.drain(self._engine)
+
+    def _end_capture(self) -> None:
+        """Where the recording ends: a replay gives the same audio."""
+        if self._capture is not None:
+            self._capture.end(self._engine)
+            self._capture.close()
 
     def _handle_message(self, message: str) -> None:
         self._caller.handle_message(message)

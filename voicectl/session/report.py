@@ -10,6 +10,7 @@ from voicectl.dialogue.latency import LatencyBreakdown
 __all__ = [
     "AudioReport",
     "CallReport",
+    "CaptureReport",
     "Exchange",
     "HeardReport",
     "SetupTimes",
@@ -89,6 +90,16 @@ class HeardReport:
 
 
 @dataclass(frozen=True)
+class CaptureReport:
+    """A capture of the caller's engine."""
+
+    file: str
+    size_bytes: int
+    truncated: bool
+    """It reached its bound, or its disk was full: it holds the call's beginning."""
+
+
+@dataclass(frozen=True)
 class CallReport:
     """The closing summary of a call."""
 
@@ -98,6 +109,7 @@ class CallReport:
     duration_ms: float
     unanswered: list[int] = field(default_factory=list)
     recording: str | None = None
+    capture: CaptureReport | None = None
     end: str = "the conversation was over"
     """Why the call ended."""
 

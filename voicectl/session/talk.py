@@ -15,6 +15,7 @@ from voicectl.device.catalog import Catalog, list_devices
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import SetupError, UsageError
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
+from voicectl.session.capture_file import CaptureFile
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
@@ -40,6 +41,7 @@ class TalkOptions:
     speaker: str | None = None
     vad: VadName = "earshot"
     duration_s: float | None = None
+    capture: Path | None = None
 
 
 class CallerKind(Enum):
@@ -63,6 +65,7 @@ class Talk:
     vad: VadName
     duration_s: float | None
     title: str
+    capture: Path | None = None
     notes: list[str] = field(default_factory=list)
     """What to tell the user before the call."""
     _call: LocalCall | None = None
@@ -92,7 +95,10 @@ class Talk:
             vad=options.vad,
             duration_s=options.duration_s,
             title="voicectl talk · local agent",
+            capture=options.capture,
         )
+        if options.capture is not None:
+            talk._plan_capture(options)
         if not utterances:
             talk._choose_caller(options)
         elif options.microphone is not None or options.speaker is not None:
@@ -113,6 +119,7 @@ class Talk:
         recording = None
         if self.recording is not None:
             recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        capture = None if self.capture is None else CaptureFile(self.capture)
         models = await load_models(self.script)
         utterances: Sequence[Utterance] | None = self.utterances
         if self.caller is CallerKind.DEMO:
@@ -131,6 +138,7 @@ class Talk:
                 sound=self._card,
                 vad=self.vad,
                 recording=recording,
+                capture=capture,
                 emit=emit,
                 duration_s=self.duration_s,
                 clock=SystemClock(),
@@ -156,6 +164,15 @@ class Talk:
             return False
         self._card.microphone.muted = not self._card.microphone.muted
         return self._card.microphone.muted
+
+    def _plan_capture(self, options: TalkOptions) -> None:
+        if options.capture == options.output:
+            raise UsageError(
+                "--capture and --output name the same file", hint="give each one of its own"
+            )
+        self.notes.append(
+            f"{self.capture} will hold both voices as a recording does: only you can read it"
+        )
 
     def _choose_caller(self, options: TalkOptions) -> None:
         """A person if there is a microphone and a speaker, else the demo."""

@@ -1,53 +1,17 @@
 //! Engines under calls in any order and at any time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod engine_support;
+
+use engine_support::{OPUS, calls, make};
 use proptest::prelude::*;
-use voicectl_media::engine::{Engine, Event, Settings};
+use voicectl_media::engine::{Codec, Engine, Event, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::Sink;
-use voicectl_media::rtp::{Header, Packet, is_rtcp};
+use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
 
 const MS: u64 = 1_000_000;
-const OPUS: u8 = 111;
-
-/// One call of the engine's border.
-#[derive(Clone, Debug)]
-enum Call {
-    Rtp { header: Header, payload: Vec<u8> },
-    Rtcp(Vec<u8>),
-    Timeout,
-    Queue { samples: usize, rate: usize },
-    Finish,
-    Clear,
-    Start(u32),
-    Stop,
-    Poll,
-}
-
-fn calls() -> impl Strategy<Value = Call> {
-    let header = (any::<bool>(), any::<u16>(), any::<u32>(), 0..3u32).prop_map(
-        |(marker, sequence_number, timestamp, ssrc)| Header {
-            marker,
-            payload_type: OPUS,
-            sequence_number,
-            timestamp,
-            ssrc,
-        },
-    );
-    let payload = proptest::collection::vec(any::<u8>(), 0..40);
-    prop_oneof![
-        4 => (header, payload).prop_map(|(header, payload)| Call::Rtp { header, payload }),
-        1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Call::Rtcp),
-        4 => Just(Call::Timeout),
-        2 => (0..5000usize, 0..6usize).prop_map(|(samples, rate)| Call::Queue { samples, rate }),
-        1 => Just(Call::Finish),
-        1 => Just(Call::Clear),
-        1 => any::<u32>().prop_map(Call::Start),
-        1 => Just(Call::Stop),
-        2 => Just(Call::Poll),
-    ]
-}
 
 fn engine(sink: Sink, tap_sent: bool) -> Engine {
     let settings = Settings {
@@ -62,30 +26,8 @@ fn engine(sink: Sink, tap_sent: bool) -> Engine {
         ..Settings::default()
     };
     let mut engine = Engine::new(&settings, 0, 7).unwrap();
-    engine.configure_receive(&[OPUS]).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine
-}
-
-fn make(engine: &mut Engine, call: &Call, now_ns: u64) {
-    let rates = voicectl_media::engine::QUEUE_RATES_HZ;
-    match call {
-        Call::Rtp { header, payload } => {
-            let mut datagram = Vec::new();
-            Packet::new(*header, payload).write(&mut datagram);
-            engine.handle_rtp(&datagram, now_ns);
-        }
-        Call::Rtcp(datagram) => engine.handle_rtcp(datagram, now_ns),
-        Call::Timeout => engine.handle_timeout(now_ns),
-        Call::Queue { samples, rate } => {
-            let pcm = vec![1000; *samples];
-            assert!(engine.queue_audio(&pcm, rates[*rate]).unwrap() <= *samples);
-        }
-        Call::Finish => engine.finish_audio(),
-        Call::Clear => drop(engine.clear_audio(now_ns)),
-        Call::Start(ssrc) => engine.start_sending(*ssrc, OPUS, "test").unwrap(),
-        Call::Stop => engine.stop_sending(now_ns),
-        Call::Poll => while engine.poll_event().is_some() || engine.poll_transmit().is_some() {},
-    }
 }
 
 proptest! {

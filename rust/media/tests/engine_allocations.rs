@@ -1,38 +1,14 @@
 //! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps.
-//! Only Rust's allocator is counted; libopus works on its state and the stack.
-#![expect(unsafe_code, reason = "an allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting_allocator.rs"]
+mod counting_allocator;
 
-use voicectl_media::engine::{Engine, Settings};
+use counting_allocator::allocations;
+use voicectl_media::engine::{Codec, Engine, Settings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const MS: u64 = 1_000_000;
 const OPUS: u8 = 111;
@@ -46,7 +22,7 @@ fn engine(sink: Sink, seed: u64) -> Engine {
         ..Settings::default()
     };
     let mut engine = Engine::new(&settings, 0, seed).unwrap();
-    engine.configure_receive(&[OPUS]).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine.start_sending(seed as u32, OPUS, "test").unwrap();
     engine
 }
@@ -81,9 +57,9 @@ fn allocations_in_a_running_call(sink: Sink) -> u32 {
         }
     };
     run_ms(0..2000);
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations();
     run_ms(2000..6000);
-    ALLOCATIONS.with(Cell::get) - before
+    allocations() - before
 }
 
 #[test]

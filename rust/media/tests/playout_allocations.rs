@@ -1,42 +1,17 @@
 //! Neither sink allocates once it runs, whatever the network does.
-//! Only Rust's allocator is counted; libopus works on its state and the stack.
-#![expect(unsafe_code, reason = "an allocator that counts")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+#[path = "support/counting_allocator.rs"]
+mod counting_allocator;
 #[path = "playout_support/speech_like.rs"]
 mod speech_like;
 #[path = "playout_support/trace_run.rs"]
 mod trace_run;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use counting_allocator::allocations;
 use trace_run::{encode, shipped_trace};
 use voicectl_media::opus::{Channels, Decoder};
 use voicectl_media::playout::{JitterBuffer, ReceivedFrame, Settings, Sink};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 #[test]
 fn a_call_on_a_bad_network_does_not_allocate_once_it_runs() {
@@ -65,10 +40,10 @@ fn a_call_on_a_bad_network_does_not_allocate_once_it_runs() {
                     now_ns,
                 );
                 if now_ns < 20_000_000_000 {
-                    before = ALLOCATIONS.with(Cell::get);
+                    before = allocations();
                 }
             }
-            let after = ALLOCATIONS.with(Cell::get);
+            let after = allocations();
             assert_eq!(after - before, 0, "{name}, {sink:?}");
         }
     }

@@ -1,40 +1,16 @@
-//! The audio path does not allocate once it runs. Only Rust's allocator is counted; libopus works
-//! on its state and the stack.
-#![expect(unsafe_code, reason = "an allocator that counts")]
+//! The audio path does not allocate once it runs.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting_allocator.rs"]
+mod counting_allocator;
 
+use counting_allocator::allocations;
 use voicectl_media::opus::{Channels, Decoder, Encoder, EncoderSettings};
 use voicectl_media::resample::{Quality, Resampler};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u32> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is System's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
 fn allocations_in(work: impl FnOnce()) -> u32 {
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations();
     work();
-    ALLOCATIONS.with(Cell::get) - before
+    allocations() - before
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Settings};
+use voicectl_media::engine::{self, Codec, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
@@ -14,7 +14,7 @@ use crate::events::{EngineEvent, OwnedEvent};
 use crate::pcm::Pcm;
 use crate::srtp::profile_of;
 use crate::stats::EngineStats;
-use crate::vad::kind_of;
+use crate::vad::{kind_name, kind_of};
 
 /// Samples at 48 kHz in a millisecond.
 const SAMPLES_PER_MS: f64 = 48.0;
@@ -107,6 +107,42 @@ impl EngineSettings {
     }
 }
 
+impl EngineSettings {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let encoder = &settings.encoder;
+        Self {
+            sink: sink_name(settings.sink).to_owned(),
+            output_rate_hz: settings.output_rate_hz,
+            strategy: strategy_name(settings.strategy).to_owned(),
+            vad: settings.vad.map(|kind| kind_name(kind).to_owned()),
+            tap_sent: settings.tap_sent,
+            bitrate_bps: encoder.bitrate_bps,
+            complexity: encoder.complexity,
+            inband_fec: encoder.inband_fec,
+            expected_loss_percent: encoder.expected_loss_percent,
+            dtx: encoder.dtx,
+            frame_ms: settings.frame_ms,
+            report_interval_ms: settings.report_interval_ms,
+            wall_clock_offset_ns: settings.wall_clock_offset_ns,
+        }
+    }
+}
+
+fn sink_name(sink: Sink) -> &'static str {
+    match sink {
+        Sink::Playout => "playout",
+        Sink::Eager => "eager",
+    }
+}
+
+fn strategy_name(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::Conservative => "conservative",
+        Strategy::Balanced => "balanced",
+        Strategy::Aggressive => "aggressive",
+    }
+}
+
 fn sink_of(name: &str) -> Result<Sink, Error> {
     match name {
         "playout" => Ok(Sink::Playout),
@@ -194,9 +230,18 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (settings, *, now_ns, seed))]
-    fn new(settings: &EngineSettings, now_ns: u64, seed: u64) -> Result<Self, Error> {
-        let engine = engine::Engine::new(&settings.settings()?, now_ns, seed)?;
+    #[pyo3(signature = (settings, *, now_ns, seed, capture_limit_bytes=None))]
+    fn new(
+        settings: &EngineSettings,
+        now_ns: u64,
+        seed: u64,
+        capture_limit_bytes: Option<u64>,
+    ) -> Result<Self, Error> {
+        let settings = settings.settings()?;
+        let engine = match capture_limit_bytes {
+            Some(limit) => engine::Engine::captured(&settings, now_ns, seed, limit)?,
+            None => engine::Engine::new(&settings, now_ns, seed)?,
+        };
         Ok(Self {
             engine: Arc::new(Mutex::new(engine)),
         })
@@ -207,10 +252,14 @@ impl Engine {
         py: Python<'_>,
         payload_types: BTreeMap<u8, String>,
     ) -> Result<(), Error> {
-        if let Some(codec) = payload_types.values().find(|codec| *codec != "opus") {
-            return Err(Error::setting(format!("codec {codec:?} is not opus")));
-        }
-        let payload_types: Vec<u8> = payload_types.into_keys().collect();
+        let known = |(number, name): (u8, String)| match Codec::from_name(&name) {
+            Some(codec) => Ok((number, codec)),
+            None => Err(Error::setting(format!("there is no codec {name:?}"))),
+        };
+        let payload_types: Vec<(u8, Codec)> = payload_types
+            .into_iter()
+            .map(known)
+            .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
     }
 
@@ -321,6 +370,19 @@ impl Engine {
 
     fn stop(&self, py: Python<'_>, now_ns: u64) {
         self.run(py, |engine| engine.stop_sending(now_ns));
+    }
+
+    fn take_capture<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.run(py, engine::Engine::take_capture))
+    }
+
+    fn end_capture<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.run(py, engine::Engine::end_capture))
+    }
+
+    #[getter]
+    fn capture_is_truncated(&self, py: Python<'_>) -> bool {
+        self.run(py, |engine| engine.capture_is_truncated())
     }
 
     fn stats(&self, py: Python<'_>) -> PyResult<EngineStats> {

@@ -2,6 +2,7 @@
 
 use pyo3::PyErr;
 use voicectl_media::engine::EngineError;
+use voicectl_media::engine::capture::CaptureError;
 use voicectl_media::opus::OpusError;
 use voicectl_media::resample::UnsupportedRate;
 use voicectl_media::rtp::RtpError;
@@ -69,6 +70,15 @@ impl From<InvalidGateSettings> for Error {
 impl From<SrtpError> for Error {
     fn from(error: SrtpError) -> Self {
         Self(raised::UsageError::new_err(error.to_string()))
+    }
+}
+
+impl From<CaptureError> for Error {
+    fn from(error: CaptureError) -> Self {
+        match error {
+            CaptureError::Engine(error) => error.into(),
+            other => Self(raised::MediaError::new_err(other.to_string())),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod border;
+mod capture;
 mod engine;
 mod error;
 mod events;
@@ -30,6 +31,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
+    #[pymodule_export]
+    use super::capture::{CaptureReplay, is_capture};
     #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]

@@ -35,7 +35,7 @@ impl MediaPlane {
 #[pymethods]
 impl MediaPlane {
     #[new]
-    #[pyo3(signature = (*, threads=1, delivery_interval_ms=20))]
+    #[pyo3(signature = (*, threads=1, delivery_interval_ms=10))]
     fn new(threads: usize, delivery_interval_ms: u64) -> PyResult<Self> {
         let plane = Plane::new(PlaneSettings {
             threads,

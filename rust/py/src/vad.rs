@@ -84,6 +84,13 @@ pub(crate) fn kind_of(name: &str) -> Result<DetectorKind, Error> {
     }
 }
 
+pub(crate) fn kind_name(kind: DetectorKind) -> &'static str {
+    match kind {
+        DetectorKind::Earshot => "earshot",
+        DetectorKind::Silero => "silero",
+    }
+}
+
 #[pyclass(module = "voicectl._native")]
 pub(crate) struct VoiceDetector {
     detector: BoxedDetector,

@@ -35,9 +35,7 @@ def test_figures_are_measured_in_order_and_held_to_their_own_limits() -> None:
         "dsp", (Bench(COST, lambda _: cost(0.6)), Bench(QUALITY, lambda _: quality(-80.0)))
     )
     told = []
-    report = run_suites(
-        [suite], clock=EvenClock(), effort=EFFORT, on_bench=lambda spec: told.append(spec.id)
-    )
+    report = run_suites([suite], clock=EvenClock(), effort=EFFORT, on_step=told.append)
     assert told == ["dsp.decode-vs-other", "dsp.aliases"]
     assert [figure.verdict for figure in report.figures] == [Verdict.FAIL, Verdict.PASS]
     assert report.calibration.noise.value == 1.0

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from voicectl.bench.estimate import Estimate
-from voicectl.bench.report import Calibration, Check, Figure, Report
+from voicectl.bench.report import Calibration, Case, Check, Figure, Report
 
 __all__ = ["SCHEMA", "report_fields"]
 
@@ -20,6 +20,7 @@ def report_fields(report: Report) -> dict[str, Any]:
         "calibration": _calibration(report.calibration),
         "figures": [_figure(figure) for figure in report.figures],
         "notes": list(report.notes),
+        "cases": [_case(case) for case in report.cases],
     }
 
 
@@ -51,6 +52,28 @@ def _figure(figure: Figure) -> dict[str, Any]:
         "missing": figure.missing,
         "verdict": figure.verdict,
         "checks": [_check(check) for check in figure.checks],
+    }
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "suite": case.suite,
+        "name": case.name,
+        "expected": case.expected,
+        "found": case.found,
+        "right": case.right,
+        "took_ms": None if case.took_ms is None else round(case.took_ms, 1),
+        "seed": case.seed,
+        "rivals": [
+            {
+                "name": rival.name,
+                "status": rival.status,
+                "took_s": round(rival.took_s, 2),
+                "said": rival.said,
+                "right": rival.right,
+            }
+            for rival in case.rivals
+        ],
     }
 
 

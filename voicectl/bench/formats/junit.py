@@ -1,8 +1,8 @@
-"""JUnit XML: a test case a figure, so that a CI server shows what failed and by how much."""
+"""JUnit XML: a test case a figure and a case, so that a CI server shows what failed and how."""
 
 from xml.etree import ElementTree as ET
 
-from voicectl.bench.report import Figure, Report, Verdict
+from voicectl.bench.report import Case, Figure, Report, Verdict
 
 __all__ = ["render_junit"]
 
@@ -26,6 +26,8 @@ def render_junit(report: Report) -> str:
             ET.SubElement(properties, "property", name=key, value=value)
         for figure in figures:
             _add_case(suite, figure)
+    for name in dict.fromkeys(case.suite for case in report.cases):
+        _add_cases(root, name, [case for case in report.cases if case.suite == name])
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=False)
 
@@ -59,6 +61,21 @@ def _add_case(suite: ET.Element, figure: Figure) -> None:
         ET.SubElement(case, "failure", message=message)
     elif _skipped(figure):
         ET.SubElement(case, "skipped", message=message)
+
+
+def _add_cases(root: ET.Element, name: str, cases: list[Case]) -> None:
+    wrong = sum(not case.right for case in cases)
+    suite = ET.SubElement(
+        root, "testsuite", name=f"{name} cases", tests=str(len(cases)), failures=str(wrong)
+    )
+    for case in cases:
+        took_s = f"{(case.took_ms or 0) / 1000:.3f}"
+        element = ET.SubElement(
+            suite, "testcase", classname=f"{name}.cases", name=case.name, time=took_s
+        )
+        if not case.right:
+            message = f"found {case.found}, expected {case.expected} (seed {case.seed})"
+            ET.SubElement(element, "failure", message=message)
 
 
 def _values(figure: Figure) -> dict[str, str]:

@@ -1,9 +1,14 @@
 """The pieces of a figure that people read, the same in every format for them."""
 
-from voicectl.bench.report import Calibration, Figure, Report, Verdict
+from collections.abc import Sequence
+
+from voicectl.bench.gate import number_text
+from voicectl.bench.report import Calibration, Case, CaseRival, Figure, Report, Verdict
 
 __all__ = [
     "calibration_line",
+    "case_cells",
+    "case_rivals",
     "counts_line",
     "gate_text",
     "our_text",
@@ -27,7 +32,7 @@ def rival_text(figure: Figure) -> str:
     if (ratio := measurement.ratio) is not None:
         interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
         return f"{ratio.value:.2f}x {interval} {measurement.rivals[0].name}"
-    return ", ".join(f"{rival.name} {rival.value:.3g}" for rival in measurement.rivals)
+    return ", ".join(f"{rival.name} {number_text(rival.value)}" for rival in measurement.rivals)
 
 
 def verdict_text(figure: Figure) -> str:
@@ -67,5 +72,29 @@ def counts_line(report: Report) -> str:
     return " · ".join(f"{report.count(verdict)} {verdict}" for verdict in Verdict)
 
 
+def case_rivals(cases: Sequence[Case]) -> list[str]:
+    """The rivals of these cases, a column each."""
+    return list(dict.fromkeys(rival.name for case in cases for rival in case.rivals))
+
+
+def case_cells(case: Case, rivals: Sequence[str]) -> list[str]:
+    """A row: name, what was found (and expected, where that differs), time, and each rival.
+
+    A rival's cell has its exit status and time, `hung` where it had to be stopped, and a `!` where
+    its status says the opposite of what is so.
+    """
+    found = case.found if case.right else f"{case.found}, expected {case.expected}"
+    took = "-" if case.took_ms is None else f"{case.took_ms:.0f} ms"
+    by_name = {rival.name: _rival_cell(rival) for rival in case.rivals}
+    return [case.name, found, took, *(by_name.get(name, "-") for name in rivals)]
+
+
+def _rival_cell(rival: CaseRival) -> str:
+    if rival.status is None:
+        return "hung"
+    wrong = "!" if rival.right is False else ""
+    return f"{rival.status}{wrong} {rival.took_s:.1f}s"
+
+
 def _value(value: float, unit: str) -> str:
-    return f"{value:.3g} {unit}".rstrip()
+    return f"{number_text(value)} {unit}".rstrip()

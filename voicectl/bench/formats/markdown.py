@@ -2,6 +2,8 @@
 
 from voicectl.bench.formats.lines import (
     calibration_line,
+    case_cells,
+    case_rivals,
     counts_line,
     gate_text,
     our_text,
@@ -28,9 +30,20 @@ def render_markdown(report: Report) -> str:
         f"**{counts_line(report)}**",
         "\n".join(rows) if report.figures else "",
         "\n".join(reasons + notes),
+        _cases(report),
         f"self-test {_escaped(calibration_line(report.calibration))}",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _cases(report: Report) -> str:
+    if not report.cases:
+        return ""
+    rivals = case_rivals(report.cases)
+    header = ["case", "voicectl", "took", *rivals]
+    rows = [header, ["---"] * len(header)]
+    rows += [case_cells(case, rivals) for case in sorted(report.cases, key=lambda each: each.right)]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
 
 
 def _row(figure: Figure) -> str:

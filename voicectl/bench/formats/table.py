@@ -7,6 +7,8 @@ from rich.text import Text
 
 from voicectl.bench.formats.lines import (
     calibration_line,
+    case_cells,
+    case_rivals,
     counts_line,
     gate_text,
     our_text,
@@ -14,7 +16,7 @@ from voicectl.bench.formats.lines import (
     rival_text,
     verdict_text,
 )
-from voicectl.bench.report import Figure, Report, Verdict
+from voicectl.bench.report import Case, Figure, Report, Verdict
 
 __all__ = ["render_table"]
 
@@ -27,6 +29,8 @@ def render_table(report: Report) -> RenderableType:
     for name in dict.fromkeys(figure.spec.suite for figure in report.figures):
         parts.append(Text(name, style="bold"))
         parts.extend(_suite([f for f in report.figures if f.spec.suite == name]))
+        if cases := [case for case in report.cases if case.suite == name]:
+            parts += [Text(), _cases(cases)]
     parts += [Text(f"  {note}") for note in report.notes]
     parts += [Text(), Text(f"  {calibration_line(report.calibration)}", style="dim")]
     if report.figures:
@@ -51,6 +55,19 @@ def _suite(figures: list[Figure]) -> list[RenderableType]:
         if (reason := reason_text(figure)) is not None
     ]
     return [Padding(table, (0, 0, 0, 2)), *reasons]
+
+
+def _cases(cases: list[Case]) -> RenderableType:
+    """Those that are wrong first."""
+    rivals = case_rivals(cases)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    for title in ("case", "voicectl", "", *rivals):
+        table.add_column(title, justify="left" if title in ("case", "voicectl") else "right")
+    for case in sorted(cases, key=lambda each: each.right):
+        first, found, *others = case_cells(case, rivals)
+        style = "" if case.right else "bold red"
+        table.add_row(Text(first), Text(found, style=style), *(Text(each) for each in others))
+    return Padding(table, (0, 0, 0, 2))
 
 
 def _verdict(figure: Figure) -> Text:

@@ -50,8 +50,11 @@ impl Engine {
         match opened {
             Ok(()) if is_rtcp(&packet) => self.handle_rtcp(&packet, now_ns),
             Ok(()) => self.handle_rtp(&packet, now_ns),
-            Err(SrtpError::Replayed) => self.receiver.errors.replayed_packets += 1,
-            Err(_) => self.receiver.errors.unauthenticated_packets += 1,
+            Err(error) => {
+                let is_replayed = error == SrtpError::Replayed;
+                self.count_refused(u64::from(is_replayed), u64::from(!is_replayed));
+                self.record(|recorder| recorder.refused(is_replayed));
+            }
         }
         self.protection.packet = packet;
         opened.is_ok()
@@ -64,6 +67,9 @@ impl Engine {
         let session = protection.session.as_mut()?;
         let mut is_protected = false;
         while !is_protected && let Some(packet) = self.transmit.pop() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.packet_polled(packet);
+            }
             is_protected = session.protect(packet, &mut protection.datagram).is_ok();
             protection.unprotected += u64::from(!is_protected);
         }

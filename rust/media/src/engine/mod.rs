@@ -31,6 +31,9 @@
 //! resampler's delay, until the first frame.
 
 mod audio_output;
+pub mod capture;
+mod captured;
+mod codec;
 mod datagrams;
 mod event;
 mod forwarding;
@@ -45,6 +48,7 @@ mod source_lock;
 mod stats;
 mod transmit;
 
+pub use codec::Codec;
 pub use event::{Event, PendingEvents};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
 pub use settings::{EngineError, Settings};
@@ -58,6 +62,7 @@ use crate::resample::UnsupportedRate;
 use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
+use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
 use forwarding::Forwarder;
@@ -102,6 +107,7 @@ pub struct Engine {
     start: Option<Start>,
     /// When the utterance whose end has been encoded ends on the grid.
     drained_ns: Option<u64>,
+    recorder: Option<Box<Recorder>>,
 }
 
 /// What [`Engine::start_sending`] asked for.
@@ -144,24 +150,32 @@ impl Engine {
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             start: None,
             drained_ns: None,
+            recorder: None,
         })
     }
 
-    /// Says which payload types are Opus; packets of any other are counted and dropped.
+    /// Says what the payload types received stand for; packets of any other are counted and
+    /// dropped.
     ///
     /// # Errors
     /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; the
     /// ones before stay.
-    pub fn configure_receive(&mut self, opus_payload_types: &[u8]) -> Result<(), EngineError> {
-        for payload_type in opus_payload_types {
+    pub fn configure_receive(&mut self, payload_types: &[(u8, Codec)]) -> Result<(), EngineError> {
+        for (payload_type, _) in payload_types {
             check_payload_type(*payload_type)?;
         }
-        self.receiver.configure(opus_payload_types);
+        if let Some(recorder) = &mut self.recorder {
+            let pair = |(number, codec): &(u8, Codec)| [*number, codec.number()];
+            let pairs: Vec<u8> = payload_types.iter().flat_map(pair).collect();
+            recorder.payload_types(&pairs);
+        }
+        self.receiver.configure(payload_types);
         Ok(())
     }
 
     /// Takes one RTP packet.
     pub fn handle_rtp(&mut self, datagram: &[u8], now_ns: u64) {
+        self.record(|recorder| recorder.rtp(datagram, now_ns));
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
@@ -178,6 +192,7 @@ impl Engine {
 
     /// Takes one RTCP compound packet.
     pub fn handle_rtcp(&mut self, datagram: &[u8], now_ns: u64) {
+        self.record(|recorder| recorder.rtcp(datagram, now_ns));
         let now_ns = self.advance(now_ns);
         let Ok(compound) = Compound::parse(datagram) else {
             self.receiver.errors.malformed_rtcp_packets += 1;
@@ -194,6 +209,7 @@ impl Engine {
 
     /// Runs what is due at `now_ns` and before.
     pub fn handle_timeout(&mut self, now_ns: u64) {
+        self.record(|recorder| recorder.timeout(now_ns));
         let now_ns = self.advance(now_ns);
         self.run_due(now_ns);
         self.keep_grid(now_ns + 1);
@@ -222,7 +238,11 @@ impl Engine {
     /// The next packet to protect and send, RTP or RTCP (told apart by
     /// [`crate::rtp::is_rtcp`]).
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
-        self.transmit.pop()
+        let packet = self.transmit.pop()?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.packet_polled(packet);
+        }
+        Some(packet)
     }
 
     /// Whether there are events to poll, and whether they can wait for more audio.
@@ -233,7 +253,11 @@ impl Engine {
 
     /// The next event. Its PCM is borrowed until the next call.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        self.events.pop()
+        let event = self.events.pop()?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event_polled(&event);
+        }
+        Some(event)
     }
 
     /// Queues mono PCM to be sent, and tells how many of the samples there was room for: the
@@ -242,17 +266,21 @@ impl Engine {
     /// # Errors
     /// A rate that is none of [`QUEUE_RATES_HZ`].
     pub fn queue_audio(&mut self, pcm: &[i16], rate_hz: u32) -> Result<usize, UnsupportedRate> {
-        self.sender.queue.queue(pcm, rate_hz)
+        let accepted = self.sender.queue.queue(pcm, rate_hz)?;
+        self.record(|recorder| recorder.audio(&pcm[..accepted], rate_hz));
+        Ok(accepted)
     }
 
     /// Ends an utterance with what is queued: its last frame is padded with silence, and
     /// [`Event::AudioDrained`] tells when its last sample has gone.
     pub fn finish_audio(&mut self) {
+        self.record(Recorder::finish_audio);
         self.sender.queue.finish();
     }
 
     /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms.
     pub fn clear_audio(&mut self, now_ns: u64) -> ClearedAudio {
+        self.record(|recorder| recorder.clear_audio(now_ns));
         self.advance(now_ns);
         self.sender.queue.clear()
     }
@@ -270,6 +298,7 @@ impl Engine {
         cname: &str,
     ) -> Result<(), EngineError> {
         check_payload_type(payload_type)?;
+        self.record(|recorder| recorder.start_sending(ssrc, payload_type, cname));
         self.start = Some(Start {
             ssrc,
             payload_type,
@@ -280,6 +309,7 @@ impl Engine {
 
     /// Ends the stream with a last report and a BYE. What is queued stays queued.
     pub fn stop_sending(&mut self, now_ns: u64) {
+        self.record(|recorder| recorder.stop_sending(now_ns));
         let now_ns = self.advance(now_ns);
         self.drained_ns = None;
         if let Some(stream) = self.sender.stream.take() {

@@ -8,7 +8,7 @@ use super::audio_output::AudioOutput;
 use super::event::{Event, EventQueue};
 use super::source_lock::{SourceLock, Verdict};
 use super::stats::InboundStats;
-use super::{EngineError, SAMPLE_RATE_HZ, Settings};
+use super::{Codec, EngineError, SAMPLE_RATE_HZ, Settings};
 
 /// No datagram on the internet is longer than an Ethernet frame.
 const MAX_HELD_BYTES: usize = 1500;
@@ -101,11 +101,14 @@ impl Receiver {
         })
     }
 
-    /// Takes `payload_types`, below 128 each, for Opus, and no others.
-    pub(super) fn configure(&mut self, payload_types: &[u8]) {
+    /// Takes `payload_types`, below 128 each, and no others.
+    pub(super) fn configure(&mut self, payload_types: &[(u8, Codec)]) {
         self.opus_payload_types = payload_types
             .iter()
-            .fold(0, |known, payload_type| known | 1 << (payload_type & 0x7f));
+            .filter(|(_, codec)| *codec == Codec::Opus)
+            .fold(0, |known, (payload_type, _)| {
+                known | 1 << (payload_type & 0x7f)
+            });
     }
 
     /// Takes a datagram. `tick_ns` is the last tick that ran: should the source change, the grid

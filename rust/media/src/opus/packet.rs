@@ -2,40 +2,40 @@
 
 use super::OpusError;
 
-/// 120 ms of frames of 2.5 ms: the most that [R5] lets a packet hold.
+/// 120 ms of frames of 2.5 ms: the most that R5 lets a packet hold.
 const MAX_FRAMES: usize = 48;
-/// The longest frame ([R2]).
+/// The longest frame (R2).
 const MAX_FRAME_BYTES: usize = 1275;
 
 /// Which rule of RFC 6716 §3.4 a packet breaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedPacket {
-    /// [R1] No TOC byte.
+    /// R1: No TOC byte.
     #[error("it is empty")]
     Empty,
-    /// [R2] A frame without a length of its own is longer than 1275 bytes.
+    /// R2: A frame without a length of its own is longer than 1275 bytes.
     #[error("a frame has {0} bytes, more than 1275")]
     FrameTooLong(usize),
-    /// [R3] Code 1: what follows the TOC does not split into two equal frames.
+    /// R3: Code 1: what follows the TOC does not split into two equal frames.
     #[error("its two frames of equal size have an odd total")]
     OddLength,
-    /// [R4], [R7] A frame length is cut off or larger than what remains.
+    /// R4, R7: A frame length is cut off or larger than what remains.
     #[error("a frame's length runs past the end")]
     FramePastEnd,
-    /// [R6], [R7] Code 3 without its frame count byte.
+    /// R6, R7: Code 3 without its frame count byte.
     #[error("the frame count is missing")]
     NoFrameCount,
-    /// [R5] Code 3 with no frame.
+    /// R5: Code 3 with no frame.
     #[error("it has no frames")]
     NoFrames,
-    /// [R5] More than 120 ms.
+    /// R5: More than 120 ms.
     #[error("it lasts longer than 120 ms")]
     TooLong,
-    /// [R6], [R7] Padding longer than the packet.
+    /// R6, R7: Padding longer than the packet.
     #[error("padding runs past the end")]
     PaddingPastEnd,
-    /// [R6] Code 3, CBR: what remains does not split into equal frames.
+    /// R6: Code 3, CBR: what remains does not split into equal frames.
     #[error("{bytes} bytes do not split into {frames} frames of equal size")]
     UnequalFrames {
         /// Bytes left for the frames.

@@ -40,7 +40,10 @@ impl PlayoutSink {
         }
         match self.delay.pace() {
             Pace::Keep => {}
-            Pace::Shorten(ms) => self.shorten(ms, inlet),
+            Pace::Shorten(ms) => {
+                self.decode_short_frames(at_ns, inlet, decoder);
+                self.shorten(ms, inlet);
+            }
             Pace::CatchUp(ms) => self.catch_up(ms, at_ns, inlet, decoder),
             Pace::Lengthen(ms) => self.lengthen(ms, inlet),
         }
@@ -58,6 +61,23 @@ impl PlayoutSink {
         }
         let late_ms = inlet.arrivals.relative_ns(cursor.media, at_ns) as f32 / 1e6;
         late_ms > inlet.arrivals.recent_slowest_ms(1) + OVERDUE_MS
+    }
+
+    /// A frame of one tick alone has no two periods to compare: those after it, which are there
+    /// while the buffer is too deep, are decoded with it.
+    fn decode_short_frames<D: FrameDecoder>(
+        &mut self,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        while self.tape.len() < 2 * TICK_SAMPLES
+            && let (Some(packet), Some(cursor)) = (inlet.store.first(), self.cursor)
+            && packet.place.media <= cursor.media
+            && packet.duration_samples as usize <= TICK_SAMPLES
+        {
+            self.decode_first(at_ns, inlet, decoder);
+        }
     }
 
     /// A voice loses a period that is not much longer than the excess: with more, the deadline

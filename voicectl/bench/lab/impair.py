@@ -1,6 +1,6 @@
 """A line with faults: two TUN devices in two namespaces, and what happens between them.
 
-impair.py NS_A DEVICE_A NS_B DEVICE_B [--delay MS] [--jitter MS] [--loss PERCENT] ...
+python -m voicectl.bench.lab.impair NS_A DEVICE_A NS_B DEVICE_B [--delay MS] …
 """
 
 import argparse
@@ -11,26 +11,31 @@ import os
 import random
 import select
 import struct
-import time
 
-CLONE_NEWNET = 0x40000000
-TUNSETIFF = 0x400454CA
-IFF_TUN_NO_PI = 0x1001
-LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
+from voicectl.clock import SystemClock
+
+_CLONE_NEWNET = 0x40000000
+_TUNSETIFF = 0x400454CA
+_IFF_TUN_NO_PI = 0x1001
+_LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
 
 
-def enter(path: str) -> None:
+def _enter(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
-    if LIBC.setns(descriptor, CLONE_NEWNET) != 0:
+    if _LIBC.setns(descriptor, _CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
     os.close(descriptor)
 
 
-def open_tun(namespace: str, device: str) -> int:
-    enter(f"/var/run/netns/{namespace}")
+def _open_tun(namespace: str, device: str) -> int:
+    _enter(f"/var/run/netns/{namespace}")
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN_NO_PI))
+    fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH", device.encode(), _IFF_TUN_NO_PI))
     return descriptor
+
+
+def _now() -> float:
+    return SystemClock().now_ns() / 1e9
 
 
 class Line:
@@ -42,6 +47,7 @@ class Line:
         self.free_at = 0.0
 
     def leaves_at(self, size: int, now: float) -> float | None:
+        """When a packet of `size` bytes leaves; times in seconds."""
         options = self.options
         if options.mtu_drop and size > options.mtu_drop:
             return None
@@ -54,23 +60,24 @@ class Line:
                 return None
             at = self.free_at = begins + size * 8 / (options.rate * 1000)
         spread = self.rng.uniform(-options.jitter, options.jitter)
-        return at + max(0.0, options.delay + spread) / 1000
+        delay_ms: float = max(0.0, options.delay + spread)
+        return at + delay_ms / 1000
 
 
-def carry(first: int, second: int, options: argparse.Namespace) -> None:
+def _carry(first: int, second: int, options: argparse.Namespace) -> None:
     rng = random.Random(options.seed)
     lines = {first: Line(options, rng), second: Line(options, rng)}
     waiting: list[tuple[float, int, int, bytes]] = []
     count = 0
     while True:
-        now = time.monotonic()
+        now = _now()
         while waiting and waiting[0][0] <= now:
             _, _, out, packet = heapq.heappop(waiting)
             try:
                 os.write(out, packet)
             except OSError:
                 pass  # the far namespace is going away
-        timeout = max(0.0, waiting[0][0] - time.monotonic()) if waiting else 1.0
+        timeout = max(0.0, waiting[0][0] - _now()) if waiting else 1.0
         readable, _, _ = select.select([first, second], [], [], timeout)
         for descriptor in readable:
             for _ in range(64):
@@ -78,7 +85,7 @@ def carry(first: int, second: int, options: argparse.Namespace) -> None:
                     packet = os.read(descriptor, 65_535)
                 except BlockingIOError:
                     break
-                at = lines[descriptor].leaves_at(len(packet), time.monotonic())
+                at = lines[descriptor].leaves_at(len(packet), _now())
                 if at is not None:
                     count += 1
                     out = second if descriptor == first else first
@@ -86,6 +93,7 @@ def carry(first: int, second: int, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Carry packets until the process is ended."""
     parser = argparse.ArgumentParser()
     for each in ("namespace_a", "device_a", "namespace_b", "device_b"):
         parser.add_argument(each)
@@ -95,9 +103,9 @@ def main() -> None:
     parser.add_argument("--mtu-drop", type=int, default=0, help="swallow larger IP packets")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    first = open_tun(options.namespace_a, options.device_a)
-    second = open_tun(options.namespace_b, options.device_b)
-    carry(first, second, options)
+    first = _open_tun(options.namespace_a, options.device_a)
+    second = _open_tun(options.namespace_b, options.device_b)
+    _carry(first, second, options)
 
 
 if __name__ == "__main__":

@@ -6,40 +6,66 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-TOOLS = ("ip", "nft", "turnserver", "dnsmasq", "tinyproxy")
-MODES = (
-    "open",
-    "eim",
-    "fullcone",
-    "addrcone",
-    "symmetric",
-    "udpdrop",
-    "udpreject",
-    "tcp443",
-    "proxyonly",
-    "stunfilter",
-    "tlsreset",
-    "v6only",
-)
+from voicectl.bench.lab.firewalls import MASQUERADE, RULES
+from voicectl.clock import SystemClock
+from voicectl.errors import SetupError
+
+__all__ = ["Names", "Network", "missing", "program", "until"]
+
+_DEBIAN_PACKAGES = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "turnserver": "coturn",
+    "dnsmasq": "dnsmasq-base",
+    "tinyproxy": "tinyproxy-bin",
+}
+_PLACES = ("cli", "rtr", "inet", "srv", "peer")
+_NS_PER_S = 1_000_000_000
 
 
-def missing() -> str | None:
+def missing() -> SetupError | None:
     """Why the lab can't be used here; None when it can."""
     if sys.platform != "linux":
-        return "the lab needs Linux"
+        return SetupError("the lab is made of network namespaces, which are Linux's")
     if os.geteuid() != 0:
-        return "the lab needs root for network namespaces"
-    absent = [each for each in TOOLS if shutil.which(each) is None]
+        return SetupError(
+            "the lab needs root: it makes network namespaces", hint="run it with sudo"
+        )
+    absent = [each for each in _DEBIAN_PACKAGES if shutil.which(each) is None]
     if absent:
-        return f"the lab needs {', '.join(absent)}"
+        packages = " ".join(_DEBIAN_PACKAGES[each] for each in absent)
+        return SetupError(f"the lab needs {', '.join(absent)}", hint=f"apt install {packages}")
     if not Path("/dev/net/tun").exists():
-        return "the lab needs /dev/net/tun"
+        return SetupError("the lab needs /dev/net/tun", hint="modprobe tun, or allow the device")
+    try:
+        _run("ip", "netns", "add", f"vlab{os.getpid()}")
+        _run("ip", "netns", "del", f"vlab{os.getpid()}")
+    except SetupError as error:
+        return SetupError(
+            "network namespaces are not allowed here",
+            detail=error.detail,
+            hint="a container needs CAP_SYS_ADMIN and CAP_NET_ADMIN for the lab",
+        )
     return None
+
+
+def until(true: Callable[[], bool], timeout_s: float) -> bool:
+    """Look each 20 ms; whether it came true in time."""
+    clock, pause = SystemClock(), threading.Event()
+    ends_ns = clock.now_ns() + int(timeout_s * _NS_PER_S)
+    while not (came_true := true()) and clock.now_ns() < ends_ns:
+        pause.wait(0.02)
+    return came_true
+
+
+def program(name: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of one of the lab's own programs."""
+    return sys.executable, "-m", f"voicectl.bench.lab.{name}", *arguments
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,7 @@ class Names:
 
     @classmethod
     def draw(cls, seed: int) -> "Names":
+        """The names that belong to a seed."""
         rng = random.Random(seed)
 
         def word() -> str:
@@ -90,26 +117,39 @@ class Names:
         )
 
 
-def run(*command: str, check: bool = True) -> None:
-    subprocess.run(command, check=check, capture_output=True, text=True, timeout=30)
+def _run(*command: str, check: bool = True, stdin: str = "") -> None:
+    done = subprocess.run(
+        command, input=stdin, check=False, capture_output=True, text=True, timeout=30
+    )
+    if check and done.returncode != 0:
+        # Root in a container may still not be allowed to make namespaces.
+        raise SetupError(
+            f"the lab cannot be built: `{' '.join(command[:6])}` failed",
+            detail=done.stderr.strip()[-400:],
+        )
 
 
 class Network:
-    """The namespaces of one lab, named after this process. `down` ends what it began."""
+    """The namespaces of one lab, named after this process. `down` ends what it began.
+
+    Raises:
+        SetupError: from most of its methods, if this machine does not allow it.
+    """
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self.tag = f"vlab{os.getpid() % 100_000}"
+        self.tag = f"vlab{os.getpid()}"
         self.folder = Path(tempfile.mkdtemp(prefix="voicectl-lab-"))
         self.processes: list[subprocess.Popen[bytes]] = []
         self.impaired = False
 
     def ns(self, name: str) -> str:
+        """The namespace of `cli`, `rtr`, `inet`, `srv` or `peer`."""
         return f"{self.tag}-{name}"
 
     def up(self, mode: str, *, v6: bool = False, impair: tuple[str, ...] = ()) -> None:
         """Build the network. `impair` are arguments of impair.py for the client's own line."""
-        for name in ("cli", "rtr", "inet", "srv", "peer"):
+        for name in _PLACES:
             self._namespace(name)
         self._internet()
         self._line(impair)
@@ -117,6 +157,7 @@ class Network:
         self._firewall(mode)
 
     def down(self) -> None:
+        """End every process and take the namespaces away."""
         for process in reversed(self.processes):
             process.terminate()
         for process in reversed(self.processes):
@@ -125,8 +166,8 @@ class Network:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for name in ("cli", "rtr", "inet", "srv", "peer"):
-            run("ip", "netns", "del", self.ns(name), check=False)
+        for name in _PLACES:
+            _run("ip", "netns", "del", self.ns(name), check=False)
             shutil.rmtree(f"/etc/netns/{self.ns(name)}", ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -139,45 +180,34 @@ class Network:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
         )
         log.close()
         self.processes.append(process)
         return process
 
     def nft(self, name: str, rules: str) -> None:
-        subprocess.run(
-            ["ip", "netns", "exec", self.ns(name), "nft", "-f", "-"],
-            input=rules,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+        """Load these rules into a namespace."""
+        _run("ip", "netns", "exec", self.ns(name), "nft", "-f", "-", stdin=rules)
 
     def sysctl(self, name: str, setting: str) -> None:
-        run("ip", "netns", "exec", self.ns(name), "sysctl", "-qw", setting)
+        """Set `key=value` in a namespace."""
+        _run("ip", "netns", "exec", self.ns(name), "sysctl", "-qw", setting)
 
     def wait_for_port(self, process: subprocess.Popen[bytes], port: int) -> None:
-        """Until the process's namespace has a listener there, UDP or TCP."""
-        wanted = f":{port:04X}"
-        ends = time.monotonic() + 10
-        while time.monotonic() < ends:
-            for table in ("udp", "tcp", "udp6", "tcp6"):
-                path = Path(f"/proc/{process.pid}/net/{table}")
-                lines = path.read_text().splitlines()[1:] if path.exists() else []
-                if any(wanted in line.split()[1] for line in lines):
-                    return
-            if process.poll() is not None:
-                break
-            time.sleep(0.02)
-        logs = "\n".join(each.read_text()[-800:] for each in self.folder.glob("*.log"))
-        raise RuntimeError(f"nothing listens on {port}: {logs}")
+        """Until the process's namespace has a listener there, UDP or TCP.
+
+        Raises:
+            SetupError: none after 10 s, or the process has ended.
+        """
+        until(lambda: process.poll() is not None or _listens(process.pid, port), 10)
+        if not _listens(process.pid, port):
+            logs = "\n".join(each.read_text()[-800:] for each in self.folder.glob("*.log"))
+            raise SetupError(f"nothing listens on {port} in the lab", detail=logs)
 
     def _namespace(self, name: str) -> None:
         full = self.ns(name)
-        run("ip", "netns", "add", full)
-        run("ip", "-n", full, "link", "set", "lo", "up")
+        _run("ip", "netns", "add", full)
+        _run("ip", "-n", full, "link", "set", "lo", "up")
         for scope in ("all", "default"):
             self.sysctl(name, f"net.ipv6.conf.{scope}.accept_dad=0")
         folder = Path(f"/etc/netns/{full}")
@@ -185,27 +215,27 @@ class Network:
         (folder / "resolv.conf").write_text("nameserver 203.0.113.253\n")
 
     def _link(self, first: str, first_device: str, second: str, second_device: str) -> None:
-        run(
+        _run(
             *("ip", "-n", self.ns(first), "link", "add", first_device, "type", "veth"),
             *("peer", "name", second_device, "netns", self.ns(second)),
         )
-        run("ip", "-n", self.ns(first), "link", "set", first_device, "up")
-        run("ip", "-n", self.ns(second), "link", "set", second_device, "up")
+        _run("ip", "-n", self.ns(first), "link", "set", first_device, "up")
+        _run("ip", "-n", self.ns(second), "link", "set", second_device, "up")
 
     def _address(self, name: str, address: str, device: str) -> None:
         family = ("-6",) if ":" in address else ()
         no_dad = ("nodad",) if ":" in address else ()
-        run(*("ip", "-n", self.ns(name), *family, "addr", "add", address, "dev", device), *no_dad)
+        _run(*("ip", "-n", self.ns(name), *family, "addr", "add", address, "dev", device), *no_dad)
 
     def _route(self, name: str, *route: str) -> None:
         family = ("-6",) if ":" in " ".join(route) else ()
-        run("ip", "-n", self.ns(name), *family, "route", "add", *route)
+        _run("ip", "-n", self.ns(name), *family, "route", "add", *route)
 
     def _internet(self) -> None:
         names = self.names
         inet = self.ns("inet")
-        run("ip", "-n", inet, "link", "add", "br0", "type", "bridge")
-        run("ip", "-n", inet, "link", "set", "br0", "up")
+        _run("ip", "-n", inet, "link", "add", "br0", "type", "bridge")
+        _run("ip", "-n", inet, "link", "set", "br0", "up")
         places = {
             "srv": (names.server, names.second, names.server6),
             "peer": (names.peer, "2001:db8:1::20"),
@@ -213,7 +243,7 @@ class Network:
         }
         for name, addresses in places.items():
             self._link(name, "eth0", "inet", f"p-{name}")
-            run("ip", "-n", inet, "link", "set", f"p-{name}", "master", "br0")
+            _run("ip", "-n", inet, "link", "set", f"p-{name}", "master", "br0")
             for address in addresses:
                 prefix = "64" if ":" in address else "24"
                 self._address(name, f"{address}/{prefix}", "eth0")
@@ -232,19 +262,21 @@ class Network:
             return
         self.impaired = True
         ends = (self.ns("cli"), "eth0", self.ns("rtr"), "lan")
-        self.spawn(None, sys.executable, str(HERE / "impair.py"), *ends, *impair)
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            found = [
-                subprocess.run(
-                    ["ip", "-n", self.ns(ns), "link", "set", device, "up"], capture_output=True
-                ).returncode
-                for ns, device in (("cli", "eth0"), ("rtr", "lan"))
-            ]
-            if found == [0, 0]:
-                return
-            time.sleep(0.02)
-        raise RuntimeError("impair.py did not make its devices")
+        process = self.spawn(None, *program("impair", *ends, *impair))
+        until(lambda: process.poll() is not None or self._line_is_up(), 5)
+        if not self._line_is_up():
+            raise SetupError("the lab's impaired line could not be made")
+
+    def _line_is_up(self) -> bool:
+        return all(
+            subprocess.run(
+                ["ip", "-n", self.ns(name), "link", "set", device, "up"],
+                capture_output=True,
+                check=False,
+            ).returncode
+            == 0
+            for name, device in (("cli", "eth0"), ("rtr", "lan"))
+        )
 
     def _client(self, mode: str, *, v6: bool) -> None:
         lan = "198.51.100" if mode == "open" else self.names.lan
@@ -260,7 +292,7 @@ class Network:
         if v6:
             self._address("rtr", "2001:db8:2::1/64", "lan")
             self._address("cli", "2001:db8:2::2/64", "eth0")
-            run(
+            _run(
                 *("ip", "-n", self.ns("cli"), "-6", "route", "add", "default"),
                 *(("dev", "eth0") if self.impaired else ("via", "2001:db8:2::1")),
             )
@@ -270,90 +302,21 @@ class Network:
             return
         if mode != "proxyonly":
             how = "masquerade fully-random" if mode == "symmetric" else "masquerade"
-            self.nft("rtr", _MASQUERADE.format(lan=self.lan, how=how))
-        if rules := _RULES.get(mode):
+            self.nft("rtr", MASQUERADE.format(lan=self.lan, how=how))
+        if rules := RULES.get(mode):
             self.nft("rtr", rules.format(lan=self.lan))
 
 
-_MASQUERADE = """
-table ip nat {{
- chain post {{
-  type nat hook postrouting priority 100;
-  oifname "eth0" ip saddr {lan}.0/24 {how}
- }}
-}}
-"""
-_RULES = {
-    "fullcone": """
-table ip cone {{
- chain inwards {{
-  type nat hook prerouting priority -100;
-  iifname "eth0" udp dport 1024-65535 dnat to {lan}.2
- }}
-}}
-""",
-    "addrcone": """
-table ip cone {{
- set seen {{
-  type ipv4_addr . inet_service; flags dynamic,timeout; timeout 120s;
- }}
- chain outwards {{
-  type filter hook forward priority 0;
-  iifname "lan" meta l4proto udp update @seen {{ ip daddr . udp sport }}
- }}
- chain inwards {{
-  type nat hook prerouting priority -100;
-  iifname "eth0" ip saddr . udp dport @seen dnat to {lan}.2
- }}
-}}
-""",
-    "udpdrop": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0;
-  iifname "lan" udp dport != 53 drop
- }}
-}}
-""",
-    "udpreject": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0;
-  iifname "lan" udp dport != 53 reject with icmpx admin-prohibited
- }}
-}}
-""",
-    "tcp443": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0;
-  iifname "lan" ct state new udp dport 53 accept
-  iifname "lan" ct state new tcp dport 443 accept
-  iifname "lan" ct state new drop
- }}
-}}
-""",
-    "proxyonly": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0; policy drop;
- }}
-}}
-""",
-    "stunfilter": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0;
-  iifname "lan" meta l4proto udp @th,96,32 0x2112a442 drop
- }}
-}}
-""",
-    "tlsreset": """
-table inet wall {{
- chain through {{
-  type filter hook forward priority 0;
-  iifname "lan" tcp dport {{ 443, 5349 }} tcp flags & (psh|ack) == psh|ack reject with tcp reset
- }}
-}}
-""",
-}
+def _listens(pid: int, port: int) -> bool:
+    try:
+        if os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+            return False  # `ip netns exec` has not entered the namespace yet
+    except OSError:
+        return False
+    wanted = f":{port:04X}"
+    for table in ("udp", "tcp", "udp6", "tcp6"):
+        path = Path(f"/proc/{pid}/net/{table}")
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        if any(wanted in line.split()[1] for line in lines):
+            return True
+    return False

@@ -1,6 +1,6 @@
 """Another client: makes allocations and holds them.
 
-hold.py IP PORT USER PASSWORD COUNT
+python -m voicectl.bench.lab.hold IP PORT USER PASSWORD COUNT
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from voicectl.wire.stun_attributes import TransportAddress
 
 
 async def main(ip: str, port: int, user: str, password: str, count: int) -> None:
+    """Allocate until the server refuses, say how many it gave, and wait."""
     settings = ProbeSettings().client_settings(LongTermCredentials(user, password), reliable=False)
     sessions = []
     for _ in range(count):

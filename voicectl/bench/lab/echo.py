@@ -1,6 +1,6 @@
 """A peer that echoes UDP, on IPv4 and IPv6.
 
-echo.py PORT
+python -m voicectl.bench.lab.echo PORT
 """
 
 import socket
@@ -8,6 +8,7 @@ import sys
 
 
 def main(port: int) -> None:
+    """Echo until the process is ended."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as opened:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         opened.bind(("::", port))

@@ -8,11 +8,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-DAY = dt.timedelta(days=1)
+__all__ = ["Authority", "issue", "make_authority"]
+
+_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Authority:
+    """Who signs."""
+
     name: x509.Name
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -29,8 +33,8 @@ def make_authority(folder: Path, name: str) -> Authority:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 100 * DAY)
-        .not_valid_after(now + 100 * DAY)
+        .not_valid_before(now - 100 * _DAY)
+        .not_valid_after(now + 100 * _DAY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -45,14 +49,14 @@ def issue(
     """A server certificate and key in `folder/FILE.pem` and `folder/FILE.key`."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
-    ends = now - DAY if expired else now + 30 * DAY
+    ends = now - _DAY if expired else now + 30 * _DAY
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])]))
         .issuer_name(authority.name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 30 * DAY)
+        .not_valid_before(now - 30 * _DAY)
         .not_valid_after(ends)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False

@@ -1,19 +1,24 @@
 """What runs in the lab: coturn, dnsmasq, tinyproxy, certificates, and the probe itself."""
 
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lab.certificates import issue, make_authority
-from lab.network import HERE, Names, Network
+from voicectl.bench.lab.certificates import issue, make_authority
+from voicectl.bench.lab.network import Names, Network, program, until
+from voicectl.clock import SystemClock
+from voicectl.errors import SetupError
+
+__all__ = ["PEER_PORT", "Answer", "Lab", "epoch_s"]
 
 PEER_PORT = 3480
-PROXY_PORT = 3128
+"""Where `echo` listens."""
+_PROXY_PORT = 3128
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Answer:
 
     @property
     def verdict(self) -> str:
+        """The id of its verdict; `none` if it printed no record."""
         return str(self.record["verdict"]["id"])
 
 
@@ -39,20 +45,23 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.network = Network(self.names)
-        self.turn_port = self.names.port
-        self.credentials = (self.names.user, self.names.password)
-        """The server's port and the probe's credentials, for others to try the same."""
+        self.asked: list[str] = []
+        """The last probe's arguments; with its credentials, for rivals to be asked the same."""
+        self.credentials: tuple[str, str] | None = None
 
     @property
     def folder(self) -> Path:
+        """Where certificates, settings and logs are; gone with the lab."""
         return self.network.folder
 
     def up(self, mode: str, *, v6: bool = False, impair: tuple[str, ...] = ()) -> None:
+        """Build the network, with certificates and DNS; servers are started one by one."""
         self.network.up(mode, v6=v6, impair=impair)
         self._certificates()
         self._dns()
 
     def down(self) -> None:
+        """End everything."""
         self.network.down()
 
     def coturn(
@@ -68,7 +77,6 @@ class Lab:
         """Start coturn with these options on top of the usual ones."""
         names = self.names
         port = names.port if port is None else port
-        self.turn_port = port
         auth = ("--lt-cred-mech", "-u", f"{names.user}:{names.password}") if auth is None else auth
         listening = [ip or names.server]
         if rfc5780:
@@ -91,30 +99,22 @@ class Lab:
 
     def script(self, where: str, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one of the lab's own programs."""
-        return self.network.spawn(where, sys.executable, str(HERE / name), *arguments)
-
-    def fake_server(self, fault: str) -> None:
-        names = self.names
-        arguments = (names.server, str(names.port), names.user, names.password, fault)
-        process = self.script("srv", "fake_server.py", *arguments)
-        self.network.wait_for_port(process, names.port)
+        return self.network.spawn(where, *program(name, *arguments))
 
     def hold(self, count: int) -> None:
         """Another client takes `count` allocations."""
         names = self.names
         process = self.script(
-            "peer", "hold.py", names.server, str(names.port), names.user, names.password, str(count)
+            "peer", "hold", names.server, str(names.port), names.user, names.password, str(count)
         )
         log = self.folder / f"{Path(sys.executable).name}-{len(self.network.processes) - 1}.log"
-        ends = time.monotonic() + 10
-        while time.monotonic() < ends and "holding" not in log.read_text():
-            if process.poll() is not None:
-                raise RuntimeError(log.read_text())
-            time.sleep(0.02)
+        until(lambda: process.poll() is not None or "holding" in log.read_text(), 10)
+        if "holding" not in log.read_text():
+            raise SetupError("the lab's other client got no allocations", detail=log.read_text())
 
     def echo_peer(self) -> str:
         """Start the echoing peer; its address."""
-        process = self.script("peer", "echo.py", str(PEER_PORT))
+        process = self.script("peer", "echo", str(PEER_PORT))
         self.network.wait_for_port(process, PEER_PORT)
         return f"{self.names.peer}:{PEER_PORT}"
 
@@ -122,11 +122,11 @@ class Lab:
         """Start tinyproxy on the router; its URL."""
         lan = self.network.lan
         config = self.folder / "tinyproxy.conf"
-        lines = [f"Port {PROXY_PORT}", f"Listen {lan}.1", "Timeout 600", "MaxClients 50"]
+        lines = [f"Port {_PROXY_PORT}", f"Listen {lan}.1", "Timeout 600", "MaxClients 50"]
         config.write_text("\n".join([*lines, *(f"ConnectPort {port}" for port in ports), ""]))
         process = self.network.spawn("rtr", "tinyproxy", "-d", "-c", str(config))
-        self.network.wait_for_port(process, PROXY_PORT)
-        return f"http://{lan}.1:{PROXY_PORT}"
+        self.network.wait_for_port(process, _PROXY_PORT)
+        return f"http://{lan}.1:{_PROXY_PORT}"
 
     def intercept(self, port: int) -> None:
         """Put an inspecting box in front of TCP `port`."""
@@ -142,39 +142,44 @@ table ip inspect {{
 """,
         )
         files = (str(self.folder / "corp.pem"), str(self.folder / "corp.key"))
-        process = self.script("rtr", "intercept.py", "8443", *files, self.names.server, str(port))
+        process = self.script("rtr", "intercept", "8443", *files, self.names.server, str(port))
         self.network.wait_for_port(process, 8443)
 
-    def probe(self, *arguments: str, credentials: tuple[str, str] | None | bool = True) -> Answer:
-        """Run the command behind the NAT, as a user would."""
+    def probe(
+        self, *arguments: str, credentials: tuple[str, str] | Literal[True] | None = True
+    ) -> Answer:
+        """Run the command behind the NAT, as a user would; True is the server's own user."""
         if credentials is True:
             credentials = (self.names.user, self.names.password)
+        self.asked, self.credentials = list(arguments), credentials
         extra: list[str] = []
         if isinstance(credentials, tuple):
-            self.credentials = credentials
             (self.folder / "password").write_text(credentials[1] + "\n")
             extra = ["--username", credentials[0], "--password-file", str(self.folder / "password")]
         command = [
             *("ip", "netns", "exec", self.network.ns("cli")),
-            *(sys.executable, "-c", "from voicectl.cli import main; main()", "probe", "--json"),
+            *(sys.executable, "-m", "voicectl", "probe", "--json"),
         ]
         clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        began = time.monotonic()
+        clock = SystemClock()
+        began_ns = clock.now_ns()
         done = subprocess.run(
             [*command, *extra, *arguments],
+            check=False,
             capture_output=True,
             text=True,
             timeout=60,
             cwd=self.folder,
             env=clean,
         )
-        took_s = time.monotonic() - began
+        took_s = (clock.now_ns() - began_ns) / 1e9
         lines = done.stdout.splitlines()
         record = json.loads(lines[0]) if lines else {"verdict": {"id": "none"}}
         return Answer(done.returncode, record, took_s, done.stderr)
 
     @property
     def ca(self) -> tuple[str, str]:
+        """Options that make the probe trust the lab's authority."""
         return "--ca", str(self.folder / "lab-authority.pem")
 
     def _certificates(self) -> None:
@@ -215,3 +220,8 @@ table ip inspect {{
         config.write_text("\n".join([*lines, ""]))
         process = self.network.spawn("inet", "dnsmasq", "-k", f"--conf-file={config}")
         self.network.wait_for_port(process, 53)
+
+
+def epoch_s() -> int:
+    """The wall clock, which REST credentials expire by."""
+    return int(dt.datetime.now(dt.UTC).timestamp())

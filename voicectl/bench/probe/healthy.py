@@ -1,17 +1,19 @@
 """Networks and servers that are well: no fault may be reported on any of them."""
 
-import time
 from collections.abc import Callable
 
-from lab.faults import turn
-from lab.servers import Answer, Lab
-
+from voicectl.bench.lab.servers import Answer, Lab, epoch_s
+from voicectl.bench.probe.faults import turn
 from voicectl.turn.credentials import rest_credentials
 
+__all__ = ["HEALTHY"]
+
 HEALTHY: list[Callable[[Lab], Answer]] = []
+"""All of them."""
 
 
 def healthy(run: Callable[[Lab], Answer]) -> Callable[[Lab], Answer]:
+    """Enter a variant into the table; its function's name is its name."""
     HEALTHY.append(run)
     return run
 
@@ -69,7 +71,7 @@ def rfc5780_server(lab: Lab) -> Answer:
 def rest_secret(lab: Lab) -> Answer:
     lab.up("eim")
     lab.coturn(auth=("--use-auth-secret", "--static-auth-secret=north"))
-    credentials = rest_credentials("north", lab.names.user, int(time.time()) + 3600)
+    credentials = rest_credentials("north", lab.names.user, epoch_s() + 3600)
     return lab.probe(turn(lab), credentials=(credentials.username, credentials.password))
 
 

@@ -1,6 +1,6 @@
 """A TLS-inspecting box: ends TLS with its own certificate and begins it anew to the server.
 
-intercept.py PORT CERTIFICATE KEY SERVER SERVER_PORT
+python -m voicectl.bench.lab.intercept PORT CERTIFICATE KEY SERVER SERVER_PORT
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import ssl
 import sys
 
 
-async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(65_536):
             writer.write(data)
@@ -20,6 +20,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def main(port: int, certificate: str, key: str, server: str, server_port: int) -> None:
+    """Inspect until the process is ended."""
     outwards = ssl.create_default_context()
     outwards.check_hostname = False
     outwards.verify_mode = ssl.CERT_NONE
@@ -28,7 +29,7 @@ async def main(port: int, certificate: str, key: str, server: str, server_port: 
 
     async def inspect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(server, server_port, ssl=outwards)
-        await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
 
     listener = await asyncio.start_server(inspect, "0.0.0.0", port, ssl=inwards)
     await listener.serve_forever()

@@ -1,0 +1,284 @@
+//! One input of an engine, as bytes.
+
+use super::bytes::{Fields, write_bytes, write_signed, write_varint};
+use super::digest::Digest;
+
+const CREATED: u8 = 1;
+const RTP: u8 = 2;
+const RTCP: u8 = 3;
+const REFUSED: u8 = 4;
+const TIMEOUT: u8 = 5;
+const PAYLOAD_TYPES: u8 = 6;
+const START_SENDING: u8 = 7;
+const STOP_SENDING: u8 = 8;
+const AUDIO: u8 = 9;
+const FINISH_AUDIO: u8 = 10;
+const CLEAR_AUDIO: u8 = 11;
+const EVENTS_POLLED: u8 = 12;
+const PACKETS_POLLED: u8 = 13;
+const DIGEST: u8 = 14;
+const ENDED: u8 = 15;
+const TRUNCATED: u8 = 16;
+
+/// One input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record<'a> {
+    /// The first one.
+    Created {
+        at_ns: u64,
+        seed: u64,
+        made_by: &'a str,
+        settings: &'a str,
+    },
+    Rtp {
+        at_ns: u64,
+        packet: &'a [u8],
+    },
+    Rtcp {
+        at_ns: u64,
+        packet: &'a [u8],
+    },
+    /// Datagrams that SRTP refused, counted.
+    Refused {
+        replayed: u64,
+        unauthentic: u64,
+    },
+    Timeout {
+        at_ns: u64,
+    },
+    /// Pairs of a payload type and its codec's number.
+    PayloadTypes(&'a [u8]),
+    StartSending {
+        ssrc: u32,
+        payload_type: u8,
+        cname: &'a str,
+    },
+    StopSending {
+        at_ns: u64,
+    },
+    /// What the queue took: samples of two bytes, the lower one first.
+    Audio {
+        rate_hz: u32,
+        pcm: &'a [u8],
+    },
+    FinishAudio,
+    ClearAudio {
+        at_ns: u64,
+    },
+    EventsPolled(u64),
+    PacketsPolled(u64),
+    /// Of all that was polled until here.
+    Digest(Digest),
+    /// The capture was ended; a file without it was cut off.
+    Ended,
+    /// The capture reached its bound; the call went on.
+    Truncated {
+        at_ns: u64,
+    },
+}
+
+impl<'a> Record<'a> {
+    /// Appends the record. `clock_ns` is the time of the timed record before it.
+    pub(super) fn write(&self, out: &mut Vec<u8>, clock_ns: &mut u64) {
+        let mut timed = |out: &mut Vec<u8>, kind: u8, at_ns: u64| {
+            out.push(kind);
+            write_signed(out, at_ns.wrapping_sub(*clock_ns) as i64);
+            *clock_ns = at_ns;
+        };
+        match *self {
+            Self::Created {
+                at_ns,
+                seed,
+                made_by,
+                settings,
+            } => {
+                timed(out, CREATED, at_ns);
+                write_varint(out, seed);
+                write_bytes(out, made_by.as_bytes());
+                write_bytes(out, settings.as_bytes());
+            }
+            Self::Rtp { at_ns, packet } => {
+                timed(out, RTP, at_ns);
+                write_bytes(out, packet);
+            }
+            Self::Rtcp { at_ns, packet } => {
+                timed(out, RTCP, at_ns);
+                write_bytes(out, packet);
+            }
+            Self::Timeout { at_ns } => timed(out, TIMEOUT, at_ns),
+            Self::StopSending { at_ns } => timed(out, STOP_SENDING, at_ns),
+            Self::ClearAudio { at_ns } => timed(out, CLEAR_AUDIO, at_ns),
+            Self::Truncated { at_ns } => timed(out, TRUNCATED, at_ns),
+            _ => self.write_untimed(out),
+        }
+    }
+
+    fn write_untimed(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Refused {
+                replayed,
+                unauthentic,
+            } => {
+                out.push(REFUSED);
+                write_varint(out, replayed);
+                write_varint(out, unauthentic);
+            }
+            Self::PayloadTypes(pairs) => {
+                out.push(PAYLOAD_TYPES);
+                write_bytes(out, pairs);
+            }
+            Self::StartSending {
+                ssrc,
+                payload_type,
+                cname,
+            } => {
+                out.extend([START_SENDING, payload_type]);
+                write_varint(out, u64::from(ssrc));
+                write_bytes(out, cname.as_bytes());
+            }
+            Self::Audio { rate_hz, pcm } => {
+                out.push(AUDIO);
+                write_varint(out, u64::from(rate_hz));
+                write_bytes(out, pcm);
+            }
+            Self::EventsPolled(count) => {
+                out.push(EVENTS_POLLED);
+                write_varint(out, count);
+            }
+            Self::PacketsPolled(count) => {
+                out.push(PACKETS_POLLED);
+                write_varint(out, count);
+            }
+            Self::Digest(digest) => {
+                out.push(DIGEST);
+                out.extend(digest.events.to_le_bytes());
+                out.extend(digest.packets.to_le_bytes());
+            }
+            Self::FinishAudio => out.push(FINISH_AUDIO),
+            _ => out.push(ENDED),
+        }
+    }
+
+    /// Takes a record off `fields`; `None`: it does not parse.
+    pub(super) fn read(fields: &mut Fields<'a>, clock_ns: &mut u64) -> Option<Self> {
+        let mut time = |fields: &mut Fields<'a>| {
+            *clock_ns = clock_ns.wrapping_add(fields.signed()? as u64);
+            Some(*clock_ns)
+        };
+        Some(match fields.byte()? {
+            CREATED => Self::Created {
+                at_ns: time(fields)?,
+                seed: fields.varint()?,
+                made_by: fields.text()?,
+                settings: fields.text()?,
+            },
+            RTP => Self::Rtp {
+                at_ns: time(fields)?,
+                packet: fields.bytes()?,
+            },
+            RTCP => Self::Rtcp {
+                at_ns: time(fields)?,
+                packet: fields.bytes()?,
+            },
+            TIMEOUT => Self::Timeout {
+                at_ns: time(fields)?,
+            },
+            STOP_SENDING => Self::StopSending {
+                at_ns: time(fields)?,
+            },
+            CLEAR_AUDIO => Self::ClearAudio {
+                at_ns: time(fields)?,
+            },
+            TRUNCATED => Self::Truncated {
+                at_ns: time(fields)?,
+            },
+            kind => return Self::read_untimed(kind, fields),
+        })
+    }
+
+    fn read_untimed(kind: u8, fields: &mut Fields<'a>) -> Option<Self> {
+        Some(match kind {
+            REFUSED => Self::Refused {
+                replayed: fields.varint()?,
+                unauthentic: fields.varint()?,
+            },
+            PAYLOAD_TYPES => Self::PayloadTypes(fields.bytes()?),
+            START_SENDING => Self::StartSending {
+                payload_type: fields.byte()?,
+                ssrc: fields.number()?,
+                cname: fields.text()?,
+            },
+            AUDIO => Self::Audio {
+                rate_hz: fields.number()?,
+                pcm: fields.bytes()?,
+            },
+            FINISH_AUDIO => Self::FinishAudio,
+            EVENTS_POLLED => Self::EventsPolled(fields.varint()?),
+            PACKETS_POLLED => Self::PacketsPolled(fields.varint()?),
+            DIGEST => Self::Digest(Digest {
+                events: fields.fixed_u64()?,
+                packets: fields.fixed_u64()?,
+            }),
+            ENDED => Self::Ended,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_is_read_as_it_was_written() {
+        let records = [
+            Record::Created {
+                at_ns: 1 << 40,
+                seed: u64::MAX,
+                made_by: "a test",
+                settings: "sink=eager",
+            },
+            Record::PayloadTypes(&[111, 0]),
+            Record::StartSending {
+                ssrc: u32::MAX,
+                payload_type: 111,
+                cname: "ä",
+            },
+            Record::Rtp {
+                at_ns: (1 << 40) + 7,
+                packet: &[0x80, 111],
+            },
+            // Drivers on two threads may be a little out of order.
+            Record::Rtcp {
+                at_ns: (1 << 40) - 7,
+                packet: &[],
+            },
+            Record::Refused {
+                replayed: 1,
+                unauthentic: 300,
+            },
+            Record::Timeout { at_ns: 0 },
+            Record::Audio {
+                rate_hz: 48_000,
+                pcm: &[1, 2, 3, 4],
+            },
+            Record::FinishAudio,
+            Record::ClearAudio { at_ns: 5 },
+            Record::EventsPolled(200),
+            Record::PacketsPolled(1),
+            Record::Digest(Digest::default()),
+            Record::StopSending { at_ns: u64::MAX },
+            Record::Truncated { at_ns: 6 },
+            Record::Ended,
+        ];
+        let (mut bytes, mut clock_ns) = (Vec::new(), 0);
+        for record in &records {
+            record.write(&mut bytes, &mut clock_ns);
+        }
+        let (mut fields, mut clock_ns) = (Fields(&bytes), 0);
+        for record in records {
+            assert_eq!(Record::read(&mut fields, &mut clock_ns), Some(record));
+        }
+        assert!(fields.0.is_empty());
+    }
+}

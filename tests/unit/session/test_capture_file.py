@@ -1,0 +1,59 @@
+"""The file of a capture: private, and never a reason for a call to end."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from voicectl import _native
+from voicectl.errors import SetupError
+from voicectl.session.capture_file import CaptureFile
+
+LIMIT = 1 << 20
+
+
+def captured_engine() -> _native.Engine:
+    settings = _native.EngineSettings()
+    return _native.Engine(settings, now_ns=0, seed=1, capture_limit_bytes=LIMIT)
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "call.voicecap"
+    path.write_bytes(b"from before, and longer than what comes" * 100)
+    path.chmod(0o644)
+    engine = captured_engine()
+    file = CaptureFile(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    file.drain(engine)
+    engine.handle_timeout(3_000_000_000)
+    file.end(engine)
+    file.close()
+    replay = _native.CaptureReplay(path.read_bytes())
+    while replay.run_until(1 << 62) is not None:
+        pass
+    assert replay.is_complete
+    assert file.report().size_bytes == path.stat().st_size
+    assert not file.report().truncated
+
+
+def test_new_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    file = CaptureFile(tmp_path / "new.voicecap")
+    file.close()
+    assert stat.S_IMODE((tmp_path / "new.voicecap").stat().st_mode) == 0o600
+
+
+def test_full_disk_ends_the_capture_and_nothing_else() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    engine = captured_engine()
+    file = CaptureFile(Path("/dev/full"))
+    file.drain(engine)
+    file.end(engine)
+    file.close()
+    assert file.report().truncated
+
+
+def test_place_that_cannot_be_written_is_an_error_before_the_call(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be written") as caught:
+        CaptureFile(tmp_path / "missing" / "call.voicecap")
+    assert "--capture" in (caught.value.hint or "")

@@ -1,0 +1,69 @@
+"""The capture of one end of a call, on disk while the call goes on."""
+
+import os
+import stat
+from pathlib import Path
+
+from voicectl import _native
+from voicectl.errors import SetupError
+from voicectl.session.report import CaptureReport
+
+__all__ = ["CAPTURE_LIMIT_BYTES", "CaptureFile"]
+
+CAPTURE_LIMIT_BYTES = 256 << 20
+"""Some 40 minutes of a microphone that is never muted, hours of a dialogue from files."""
+_OWNER_ONLY = 0o600
+
+
+class CaptureFile:
+    """What goes into an engine, in a file that nobody but its owner can read.
+
+    A disk that is full ends the capture, not the call.
+
+    Args:
+        path: Written anew.
+
+    Raises:
+        SetupError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        try:
+            descriptor = os.open(path, flags, _OWNER_ONLY)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, _OWNER_ONLY)  # of a file that was there before
+        except OSError as error:
+            raise SetupError(
+                f"{path} cannot be written: {error.strerror}", hint="choose another --capture"
+            ) from error
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._path = path
+        self._size_bytes = 0
+        self._truncated = False
+
+    def drain(self, engine: _native.Engine) -> None:
+        """Append what `engine` has written down."""
+        self._write(engine.take_capture())
+
+    def end(self, engine: _native.Engine) -> None:
+        """End the capture with what has been polled of `engine` until now."""
+        self._write(engine.end_capture())
+        self._truncated |= engine.capture_is_truncated
+
+    def close(self) -> None:
+        """Close the file; what comes later is not written."""
+        self._file.close()
+
+    def report(self) -> CaptureReport:
+        """What was written."""
+        return CaptureReport(str(self._path), self._size_bytes, self._truncated)
+
+    def _write(self, data: bytes) -> None:
+        if self._file.closed or not data:
+            return
+        try:
+            self._size_bytes += self._file.write(data)
+        except OSError:
+            self._truncated = True
+            self._file.close()
