@@ -20,8 +20,10 @@ if sys.platform == "linux":
 
 __all__ = ["CarriedCall", "carry", "load_with_another"]
 
-LOAD_SPAN_NS = NS_PER_S // 4
-"""Shorter than this a thread's load says more about one packet than about the calls."""
+LOAD_SPAN_S = 1.0
+"""The load is that of about so long."""
+MIN_LOAD_SPAN_NS = NS_PER_S // 4
+"""Shorter, it says more about one packet than about the calls."""
 
 
 def carry(
@@ -105,6 +107,7 @@ class LoopPlane:
         self._measured = (SystemClock().now_ns(), 0)
         """When the load was measured last, and how long the thread had been busy by then."""
         self._load_per_call = 0.0
+        self._timer = loop.call_later(LOAD_SPAN_S, self._measure_again)
         loop.add_reader(self._plane.fileno(), self._handle_readable)
 
     @classmethod
@@ -113,14 +116,21 @@ class LoopPlane:
         return cls._of_loop.get(loop)
 
     def load_with_another(self) -> float:
-        """What the calls of now cost each, times one call more."""
+        """What the calls of late cost each, times one call more."""
+        self._measure()
+        return self._load_per_call * (self._plane.call_count + 1)
+
+    def _measure(self) -> None:
         now_ns, busy_ns = SystemClock().now_ns(), self._plane.busy_ns
         since_ns, busy_before_ns = self._measured
-        calls = self._plane.call_count
-        if calls and now_ns - since_ns >= LOAD_SPAN_NS:
+        if (calls := self._plane.call_count) and now_ns - since_ns >= MIN_LOAD_SPAN_NS:
             self._load_per_call = (busy_ns - busy_before_ns) / (now_ns - since_ns) / calls
             self._measured = (now_ns, busy_ns)
-        return self._load_per_call * (calls + 1)
+
+    def _measure_again(self) -> None:
+        """So that a load of long ago does not count."""
+        self._measure()
+        self._timer = self._loop.call_later(LOAD_SPAN_S, self._measure_again)
 
     @classmethod
     def of_running_loop(cls) -> Self:
@@ -142,6 +152,7 @@ class LoopPlane:
         call.close()
         if self._on_ready.pop(call.id, None) is None or self._on_ready:
             return
+        self._timer.cancel()
         self._loop.remove_reader(self._plane.fileno())
         del self._of_loop[self._loop]
         self._plane.close()
