@@ -1,5 +1,6 @@
 """All the suites there are."""
 
+from voicectl.bench.calls import calls_suite
 from voicectl.bench.dsp import DSP
 from voicectl.bench.probe import probe_suite
 from voicectl.bench.suite import Suite
@@ -9,4 +10,4 @@ __all__ = ["all_suites"]
 
 def all_suites(*, quick: bool = False) -> list[Suite]:
     """Every suite, in the order in which they run."""
-    return [DSP, probe_suite(quick=quick)]
+    return [DSP, calls_suite(quick=quick), probe_suite(quick=quick)]

@@ -116,6 +116,7 @@ impl EngineSettings {
             strategy: strategy_name(settings.strategy).to_owned(),
             vad: settings.vad.map(|kind| kind_name(kind).to_owned()),
             tap_sent: settings.tap_sent,
+            forward: settings.forward,
             bitrate_bps: encoder.bitrate_bps,
             complexity: encoder.complexity,
             inband_fec: encoder.inband_fec,

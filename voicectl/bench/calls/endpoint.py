@@ -1,10 +1,12 @@
-"""An endpoint that serves the calls of benches/calls.py: voicectl's peers, or stock aiortc's.
+"""An endpoint that serves the calls of the suite: voicectl's peers, or stock aiortc's.
 
-    python benches/calls_target.py voicectl|voicectl-loop|aiortc agent|echo [--stall released|held]
+    python -m voicectl.bench.calls.endpoint voicectl|voicectl-loop|aiortc agent|echo|forward
+        [--stall released|held] [--max-thread-load SHARE]
 
 Each line of standard input is an offer, `{"offer": SDP}`; each line of standard output its answer,
-`{"answer": SDP}`. The agent decodes what it hears at 16 kHz, looks for speech in it, and speaks
-two seconds of every five; the echo sends back what it hears, decoded and encoded anew.
+`{"answer": SDP}`, or `{"refused": ERROR, "message": TEXT}`. The agent decodes what it hears at
+16 kHz, looks for speech in it, and speaks two seconds of every five; the echo sends back what it
+hears, decoded and encoded anew; forwarding sends it back undecoded.
 """
 
 import argparse
@@ -12,37 +14,30 @@ import asyncio
 import ctypes
 import json
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
-from numpy.typing import NDArray
 
 from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
+from voicectl.bench.calls.caller import RATE_HZ, voice
 from voicectl.clock import SystemClock
+from voicectl.errors import ConnectError
 from voicectl.rtc import Peer, PeerSettings
 
-RATE_HZ = 48_000
-CYCLE_S, SPOKEN_S = 5, 2
+__all__ = ["main"]
+
+CYCLE_S = 5
 STALL_S, STALL_PERIOD_S = 0.08, 0.6
+CUSHION = np.zeros(RATE_HZ // 25, np.int16)
+"""40 ms: echoed audio waits so long, so that what comes late makes no hole."""
 
 Answer = Callable[[str], Awaitable[str]]
 kept: list[object] = []
 """Calls, and tasks that belong to them."""
-
-
-def voice() -> NDArray[np.int16]:
-    """A gliding buzz, as long as the agent speaks at a time."""
-    t = np.arange(SPOKEN_S * RATE_HZ) / RATE_HZ
-    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * t)) / RATE_HZ
-    buzz = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 25))
-    return np.round(4000 * buzz).astype(np.int16)
-
 
 VOICE = voice()
 
@@ -50,24 +45,28 @@ VOICE = voice()
 # voicectl
 
 
-def voicectl_answer(work: str, *, media_thread: bool) -> Answer:
+def voicectl_answer(work: str, settings: PeerSettings) -> Answer:
     """Answers offers with voicectl's peers."""
-    settings = PeerSettings(data_channel=None, media_thread=media_thread)
-    agent = EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", dtx=True)
-    echo = EngineSettings(sink="eager", output_rate_hz=RATE_HZ)
+    engine_settings = {
+        "agent": EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", dtx=True),
+        "echo": EngineSettings(sink="eager", output_rate_hz=RATE_HZ),
+        "forward": EngineSettings(sink="eager", forward=True),
+    }[work]
 
     async def answer(offer: str) -> str:
-        engine_settings = agent if work == "agent" else echo
         engine = Engine(engine_settings, now_ns=SystemClock().now_ns(), seed=len(kept))
         peer = Peer(
             engine,
-            replace(settings),
-            on_events=(lambda events: None) if work == "agent" else lambda e: send_back(peer, e),
+            settings,
+            on_events=(lambda events: send_back(peer, events)) if work == "echo" else None,
         )
+        sdp = await peer.accept_offer(offer)
         kept.append(peer)
+        if work == "echo":
+            peer.queue_audio(CUSHION, RATE_HZ)
         if work == "agent":
             kept.append(asyncio.create_task(speak(peer)))
-        return await peer.accept_offer(offer)
+        return sdp
 
     return answer
 
@@ -140,32 +139,44 @@ async def listen(track: MediaStreamTrack) -> None:
 
 async def stall(*, holding_gil: bool) -> None:
     """Block the event loop 80 ms in every 0.6 s."""
-    usleep = ctypes.PyDLL(None).usleep  # a PyDLL's functions keep the GIL
+    # A PyDLL's functions keep the GIL.
+    usleep = (ctypes.PyDLL if holding_gil else ctypes.CDLL)(None).usleep
     while True:
         await asyncio.sleep(STALL_PERIOD_S - STALL_S)
-        if holding_gil:
-            usleep(int(STALL_S * 1e6))
-        else:
-            time.sleep(STALL_S)  # noqa: ASYNC251 (it is meant to block)
+        usleep(int(STALL_S * 1e6))
+
+
+async def serve(answer: Answer) -> None:
+    """Answer offers until the end of standard input."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        try:
+            reply = {"answer": await answer(json.loads(line)["offer"])}
+        except ConnectError as error:
+            reply = {"refused": type(error).__name__, "message": error.message}
+        sys.stdout.write(json.dumps(reply) + "\n")
+        sys.stdout.flush()
 
 
 async def main() -> None:
-    """Answer offers until the end of standard input."""
+    """Serve as the command line says."""
     parser = argparse.ArgumentParser()
     parser.add_argument("stack", choices=["voicectl", "voicectl-loop", "aiortc"])
-    parser.add_argument("work", choices=["agent", "echo"])
+    parser.add_argument("work", choices=["agent", "echo", "forward"])
     parser.add_argument("--stall", choices=["released", "held"])
+    parser.add_argument("--max-thread-load", type=float, default=PeerSettings().max_thread_load)
     arguments = parser.parse_args()
     if arguments.stack == "aiortc":
         answer = aiortc_answer(arguments.work)
     else:
-        on_thread = arguments.stack == "voicectl"
-        answer = voicectl_answer(arguments.work, media_thread=on_thread)
+        settings = PeerSettings(
+            data_channel=None,
+            media_thread=arguments.stack == "voicectl",
+            max_thread_load=arguments.max_thread_load,
+        )
+        answer = voicectl_answer(arguments.work, settings)
     if arguments.stall:
         kept.append(asyncio.create_task(stall(holding_gil=arguments.stall == "held")))
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        sdp = await answer(json.loads(line)["offer"])
-        print(json.dumps({"answer": sdp}), flush=True)
+    await serve(answer)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// A Pion endpoint that does the work of benches/calls.py's targets, with the libopus that voicectl
-// links. Each line of standard input is an offer, {"offer": SDP}; each line of standard output
+// A Pion endpoint that does the work of voicectl.bench.calls.endpoint, with the same
+// libopus. Each line of standard input is an offer, {"offer": SDP}; each line of standard output
 // its answer, {"answer": SDP}.
 //
 //	pion agent|echo|forward
@@ -182,7 +182,7 @@ func speak(track *webrtc.TrackLocalStaticSample, done <-chan struct{}) {
 	}
 }
 
-// voice is the buzz of benches/calls.py: two seconds.
+// voice is the buzz of voicectl.bench.calls.caller: two seconds.
 func voice() []int16 {
 	pcm := make([]int16, spokenFrames*frameSamples)
 	phase := 0.0
