@@ -817,13 +817,16 @@ class MediaPlane:
     def take_ready(self) -> list[int]:
         """Ids of the calls that have events or handed-back datagrams, each once."""
 
-    def add(self, engine: Engine, sockets: list[int]) -> MediaCall:
+    def add(
+        self, engine: Engine, sockets: list[int], *, delivery_interval_ms: int | None = None
+    ) -> MediaCall:
         """Carry a call from now on.
 
         Args:
             engine: On `time.monotonic_ns`, with its keys. Others may go on to use it.
             sockets: File descriptors of its UDP sockets, at most 256, which nobody else reads.
                 They may be closed here at any time: the thread has its own.
+            delivery_interval_ms: In place of the plane's.
 
         Raises:
             OSError: A descriptor is not open, or there are too many.

@@ -27,7 +27,11 @@ MIN_LOAD_SPAN_NS = NS_PER_S // 4
 
 
 def carry(
-    engine: Engine, connection: EngineConnection, *, on_events: Callable[[], None]
+    engine: Engine,
+    connection: EngineConnection,
+    *,
+    on_events: Callable[[], None],
+    audio_interval_ms: int,
 ) -> "CarriedCall | None":
     """Give a connected call's sockets to the media thread of the running event loop.
 
@@ -38,10 +42,11 @@ def carry(
         engine: With its keys; from now on the thread drives it.
         connection: Its ICE agent.
         on_events: Called on the event loop when the engine has events.
+        audio_interval_ms: How long received audio waits for more of it.
     """
     if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
         return None
-    return CarriedCall(engine, connection, sockets, on_events)
+    return CarriedCall(engine, connection, sockets, on_events, audio_interval_ms)
 
 
 def load_with_another() -> float:
@@ -59,12 +64,14 @@ class CarriedCall:
         connection: EngineConnection,
         sockets: list[DetachedSocket],
         on_events: Callable[[], None],
+        audio_interval_ms: int,
     ) -> None:
         self._connection = connection
         self._sockets = sockets
         self._on_events = on_events
         self._plane = LoopPlane.of_running_loop()
-        self._call = self._plane.add(engine, [s.fileno for s in sockets], self._handle_ready)
+        descriptors = [s.fileno for s in sockets]
+        self._call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
         connection.on_pairs_changed = self._update_route
         self._update_route()
 
@@ -141,9 +148,15 @@ class LoopPlane:
             plane = cls._of_loop[loop] = cls(loop)
         return plane
 
-    def add(self, engine: Engine, sockets: list[int], on_ready: Callable[[], None]) -> "MediaCall":
+    def add(
+        self,
+        engine: Engine,
+        sockets: list[int],
+        audio_interval_ms: int,
+        on_ready: Callable[[], None],
+    ) -> "MediaCall":
         """Carry one more call; `on_ready` runs when it has events or datagrams."""
-        call = self._plane.add(engine, sockets)
+        call = self._plane.add(engine, sockets, delivery_interval_ms=audio_interval_ms)
         self._on_ready[call.id] = on_ready
         return call
 

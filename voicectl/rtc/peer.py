@@ -329,7 +329,12 @@ class Peer:
         wanted = self._settings.media_thread and not self._driver.asks_before_tick
         if dtls is None or not has_real_parts or not wanted:
             return
-        self._carried = carry(self._engine, dtls.connection, on_events=self._driver.deliver_events)
+        self._carried = carry(
+            self._engine,
+            dtls.connection,
+            on_events=self._driver.deliver_events,
+            audio_interval_ms=self._settings.audio_interval_ms,
+        )
         if self._carried is not None:
             self._driver.hand_over(self._carried)
 

@@ -47,6 +47,9 @@ class PeerSettings:
             accepts; None for a call without one.
         media_thread: Let a native thread carry the audio where one can: it then goes on whatever
             the event loop does. Elsewhere, and without, the event loop carries it.
+        audio_interval_ms: How long the media thread lets received audio wait for more of it. What
+            else happens, such as the end of speech, does not wait and takes the audio with it, so
+            a listener to utterances may have long ones: each delivery costs CPU.
         max_thread_load: Refuse an offer when the media thread would be busy for a larger share of
             the time; 1 never refuses.
     """
@@ -57,6 +60,7 @@ class PeerSettings:
     opus: OpusParameters = OpusParameters()
     data_channel: str | None = "oai-events"
     media_thread: bool = True
+    audio_interval_ms: int = 10
     max_thread_load: float = 0.85
 
 

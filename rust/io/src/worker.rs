@@ -27,7 +27,8 @@ const WAKEUP_KEY: u64 = u64::MAX;
 
 /// What a thread is asked to do.
 pub(crate) enum Command {
-    Add(Arc<Link>, Vec<OwnedFd>),
+    /// The call, its sockets and its delivery interval in nanoseconds.
+    Add(Arc<Link>, Vec<OwnedFd>, u64),
     SetRoute(CallId, Route),
     /// The owner has touched the engine.
     Look(CallId),
@@ -71,7 +72,6 @@ pub(crate) struct Worker {
     inbox: Arc<Inbox>,
     calls: HashMap<CallId, Call>,
     timers: Timers,
-    delivery_interval_ns: u64,
     owner_is_to_wake: bool,
 }
 
@@ -79,7 +79,6 @@ impl Worker {
     pub(crate) fn new(
         mailbox: Arc<Mailbox>,
         inbox: Arc<Inbox>,
-        delivery_interval_ns: u64,
     ) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let key = epoll::EventData::new_u64(WAKEUP_KEY);
@@ -90,7 +89,6 @@ impl Worker {
             inbox,
             calls: HashMap::new(),
             timers: Timers::default(),
-            delivery_interval_ns,
             owner_is_to_wake: false,
         })
     }
@@ -161,7 +159,7 @@ impl Worker {
         let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
         for command in commands {
             match command {
-                Command::Add(link, sockets) => self.add(link, sockets),
+                Command::Add(link, sockets, interval_ns) => self.add(link, sockets, interval_ns),
                 Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
                     call.route = route;
                     call.look(now_ns)
@@ -174,14 +172,14 @@ impl Worker {
         true
     }
 
-    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>) {
+    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>, delivery_interval_ns: u64) {
         let id = link.id();
         for (socket, fd) in sockets.iter().enumerate() {
             let key = epoll::EventData::new_u64(id << SOCKET_BITS | socket as u64);
             // Without it the socket is deaf, and the peer's consent checks end the call.
             let _ = epoll::add(&self.epoll, fd, key, epoll::EventFlags::IN);
         }
-        let call = Call::new(link, sockets, self.delivery_interval_ns);
+        let call = Call::new(link, sockets, delivery_interval_ns);
         self.calls.insert(id, call);
     }
 

@@ -1,11 +1,12 @@
 """An endpoint that serves the calls of the suite: voicectl's peers, or stock aiortc's.
 
-    python -m voicectl.bench.calls.endpoint voicectl|voicectl-loop|aiortc agent|echo|forward
+    python -m voicectl.bench.calls.endpoint voicectl|voicectl-loop|aiortc agent|echo|forward VOICE
         [--stall released|held] [--max-thread-load SHARE]
 
 Each line of standard input is an offer, `{"offer": SDP}`; each line of standard output its answer,
 `{"answer": SDP}`, or `{"refused": ERROR, "message": TEXT}`. The agent decodes what it hears at
-16 kHz, looks for speech in it, and speaks two seconds of every five; the echo sends back what it
+16 kHz, looks for speech in it, and speaks the file VOICE (raw 16-bit PCM, mono, 48 kHz), which
+lasts two seconds, in every five; the echo sends back what it
 hears, decoded and encoded anew; forwarding sends it back undecoded.
 """
 
@@ -16,36 +17,39 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+from numpy.typing import NDArray
 
 from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
-from voicectl.bench.calls.caller import RATE_HZ, voice
 from voicectl.clock import SystemClock
 from voicectl.errors import ConnectError
 from voicectl.rtc import Peer, PeerSettings
 
 __all__ = ["main"]
 
+RATE_HZ = 48_000
 CYCLE_S = 5
 STALL_S, STALL_PERIOD_S = 0.08, 0.6
+FRAME_SAMPLES = RATE_HZ // 50
 CUSHION = np.zeros(RATE_HZ // 25, np.int16)
 """40 ms: echoed audio waits so long, so that what comes late makes no hole."""
 
+Pcm: TypeAlias = NDArray[np.int16]
 Answer = Callable[[str], Awaitable[str]]
 kept: list[object] = []
 """Calls, and tasks that belong to them."""
-
-VOICE = voice()
 
 
 # voicectl
 
 
-def voicectl_answer(work: str, settings: PeerSettings) -> Answer:
+def voicectl_answer(work: str, voice: Pcm, settings: PeerSettings) -> Answer:
     """Answers offers with voicectl's peers."""
     engine_settings = {
         "agent": EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", dtx=True),
@@ -65,7 +69,7 @@ def voicectl_answer(work: str, settings: PeerSettings) -> Answer:
         if work == "echo":
             peer.queue_audio(CUSHION, RATE_HZ)
         if work == "agent":
-            kept.append(asyncio.create_task(speak(peer)))
+            kept.append(asyncio.create_task(speak(peer, voice)))
         return sdp
 
     return answer
@@ -78,10 +82,10 @@ def send_back(peer: Peer, events: list[EngineEvent]) -> None:
             peer.queue_audio(event.pcm, RATE_HZ)
 
 
-async def speak(peer: Peer) -> None:
+async def speak(peer: Peer, voice: Pcm) -> None:
     """Say something every five seconds, until the call ends."""
     while peer.close_reason is None:
-        peer.queue_audio(VOICE, RATE_HZ)
+        peer.queue_audio(voice, RATE_HZ)
         peer.finish_audio()
         await asyncio.sleep(CYCLE_S)
 
@@ -89,7 +93,7 @@ async def speak(peer: Peer) -> None:
 # aiortc
 
 
-def aiortc_answer(work: str) -> Answer:
+def aiortc_answer(work: str, voice: Pcm) -> Answer:
     """Answers offers with stock aiortc."""
 
     async def answer(offer: str) -> str:
@@ -99,7 +103,7 @@ def aiortc_answer(work: str) -> Answer:
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
             if work == "agent":
-                connection.addTrack(Speech())
+                connection.addTrack(Speech(voice))
                 kept.append(asyncio.ensure_future(listen(track)))
             else:
                 connection.addTrack(track)
@@ -114,23 +118,30 @@ def aiortc_answer(work: str) -> Answer:
 class Speech(AudioStreamTrack):
     """The agent's voice; aiortc's tracks have no way to send nothing, so the rest is silence."""
 
+    def __init__(self, voice: Pcm) -> None:
+        super().__init__()
+        self._voice = voice
+        self._sent_samples = 0
+
     async def recv(self) -> av.AudioFrame:
         """The next 20 ms."""
-        frame = await super().recv()
-        at = frame.pts * RATE_HZ // frame.sample_rate % (CYCLE_S * RATE_HZ)
-        spoken = VOICE[at : at + RATE_HZ // 50]
-        pcm = spoken if len(spoken) == RATE_HZ // 50 else np.zeros(RATE_HZ // 50, np.int16)
-        spoken_frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
-        spoken_frame.sample_rate, spoken_frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
-        spoken_frame.pts = frame.pts * RATE_HZ // frame.sample_rate
-        return spoken_frame
+        await super().recv()  # at its time
+        at = self._sent_samples % (CYCLE_S * RATE_HZ)
+        spoken = self._voice[at : at + FRAME_SAMPLES]
+        pcm = spoken if len(spoken) == FRAME_SAMPLES else np.zeros(FRAME_SAMPLES, np.int16)
+        frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
+        frame.sample_rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
+        frame.pts = self._sent_samples
+        self._sent_samples += FRAME_SAMPLES
+        return frame
 
 
 async def listen(track: MediaStreamTrack) -> None:
     """Take what comes at 16 kHz, and its energy."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
     while True:
-        for frame in resampler.resample(await track.recv()):
+        heard = await track.recv()
+        for frame in resampler.resample(heard if isinstance(heard, av.AudioFrame) else None):
             np.square(frame.to_ndarray().astype(np.int32)).sum()
 
 
@@ -162,18 +173,21 @@ async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("stack", choices=["voicectl", "voicectl-loop", "aiortc"])
     parser.add_argument("work", choices=["agent", "echo", "forward"])
+    parser.add_argument("voice", type=Path)
     parser.add_argument("--stall", choices=["released", "held"])
     parser.add_argument("--max-thread-load", type=float, default=PeerSettings().max_thread_load)
     arguments = parser.parse_args()
+    voice = np.fromfile(arguments.voice, np.int16)
     if arguments.stack == "aiortc":
-        answer = aiortc_answer(arguments.work)
+        answer = aiortc_answer(arguments.work, voice)
     else:
         settings = PeerSettings(
             data_channel=None,
+            audio_interval_ms=60 if arguments.work == "agent" else 10,
             media_thread=arguments.stack == "voicectl",
             max_thread_load=arguments.max_thread_load,
         )
-        answer = voicectl_answer(arguments.work, settings)
+        answer = voicectl_answer(arguments.work, voice, settings)
     if arguments.stall:
         kept.append(asyncio.create_task(stall(holding_gil=arguments.stall == "held")))
     await serve(answer)

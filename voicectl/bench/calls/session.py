@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from voicectl.bench.calls.caller import voice
 from voicectl.bench.calls.connecting import Connected, connect_stock, connect_voicectl
 from voicectl.bench.calls.endpoint_process import python_endpoint
 from voicectl.bench.calls.load import Run, hold
@@ -66,6 +67,13 @@ class CallsSession:
         self._directory = tempfile.TemporaryDirectory(prefix="voicectl-pion-")
 
     @cached_property
+    def _voice(self) -> Path:
+        """What agents say, for their processes to read."""
+        path = Path(self._directory.name) / "voice.s16"
+        voice().tofile(path)
+        return path
+
+    @cached_property
     def _pion(self) -> PionEndpoint | SetupError:
         try:
             return build_pion(Path(self._directory.name))
@@ -96,7 +104,7 @@ class CallsSession:
             runs = {}
             for stack in ("voicectl", "aiortc"):
                 step(f"event loop blocked, GIL {how}: {stack}")
-                runs[stack] = self._hold(python_endpoint(stack, "echo", "--stall", how))
+                runs[stack] = self._hold([*self._command(stack, "echo"), "--stall", how])
             if self._has("pion"):
                 runs["pion, not blocked"] = self._hold(self._command("pion", "echo"))
             return runs
@@ -176,11 +184,11 @@ class CallsSession:
 
     def _command(self, stack: str, work: str) -> list[str]:
         if stack != "pion":
-            return python_endpoint(stack, work)
+            return python_endpoint(stack, work, str(self._voice))
         pion = self._pion
         if isinstance(pion, SetupError):
             raise pion
-        return [str(pion.program), work]
+        return [str(pion.program), work, str(self._voice)]
 
     def _once(self, name: str, measure: Callable[[], _T]) -> _T:
         if name not in self._known:
