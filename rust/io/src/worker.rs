@@ -76,10 +76,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(
-        mailbox: Arc<Mailbox>,
-        inbox: Arc<Inbox>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, inbox: Arc<Inbox>) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let key = epoll::EventData::new_u64(WAKEUP_KEY);
         epoll::add(&epoll, &mailbox.wakeup, key, epoll::EventFlags::IN)?;

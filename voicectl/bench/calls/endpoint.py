@@ -183,7 +183,7 @@ async def main() -> None:
     else:
         settings = PeerSettings(
             data_channel=None,
-            audio_interval_ms=60 if arguments.work == "agent" else 10,
+            audio_interval_ms=100 if arguments.work == "agent" else 10,
             media_thread=arguments.stack == "voicectl",
             max_thread_load=arguments.max_thread_load,
         )

@@ -161,11 +161,7 @@ impl Speech {
     fn new(kind: DetectorKind, settings: &Settings, trims: bool) -> Result<Self, EngineError> {
         Ok(Self {
             gate: SpeechGate::new(kind.detector(), GateSettings::default())?,
-            resampler: MediaResampler::new(
-                settings.decoder_rate_hz(),
-                vad::SAMPLE_RATE_HZ,
-                trims,
-            )?,
+            resampler: MediaResampler::new(settings.decoder_rate_hz(), vad::SAMPLE_RATE_HZ, trims)?,
             output_rate_hz: settings.output_rate_hz,
             heard_samples: (settings.sink == Sink::Playout).then_some(0),
             media_offset: 0,
