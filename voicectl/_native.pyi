@@ -833,8 +833,8 @@ class MediaPlane:
         """
 
     @property
-    def busy_ns(self) -> int:
-        """How long the busiest thread has had something to do, waits for a core included."""
+    def cpu_ns(self) -> int:
+        """CPU time that the busiest thread has used."""
 
     @property
     def call_count(self) -> int:

@@ -50,7 +50,7 @@ def carry(
 
 
 def load_with_another() -> float:
-    """The share of time that the running loop's media thread would be busy with one more call."""
+    """The share of a core that the running loop's media thread would take with one more call."""
     plane = LoopPlane.of_loop(asyncio.get_running_loop())
     return plane.load_with_another() if plane else 0.0
 
@@ -112,7 +112,7 @@ class LoopPlane:
         self._plane = MediaPlane()
         self._on_ready: dict[int, Callable[[], None]] = {}
         self._measured = (SystemClock().now_ns(), 0)
-        """When the load was measured last, and how long the thread had been busy by then."""
+        """When the load was measured last, and the CPU time that the thread had used by then."""
         self._load_per_call = 0.0
         self._timer = loop.call_later(LOAD_SPAN_S, self._measure_again)
         loop.add_reader(self._plane.fileno(), self._handle_readable)
@@ -128,11 +128,11 @@ class LoopPlane:
         return self._load_per_call * (self._plane.call_count + 1)
 
     def _measure(self) -> None:
-        now_ns, busy_ns = SystemClock().now_ns(), self._plane.busy_ns
-        since_ns, busy_before_ns = self._measured
+        now_ns, cpu_ns = SystemClock().now_ns(), self._plane.cpu_ns
+        since_ns, used_ns = self._measured
         if (calls := self._plane.call_count) and now_ns - since_ns >= MIN_LOAD_SPAN_NS:
-            self._load_per_call = (busy_ns - busy_before_ns) / (now_ns - since_ns) / calls
-            self._measured = (now_ns, busy_ns)
+            self._load_per_call = (cpu_ns - used_ns) / (now_ns - since_ns) / calls
+            self._measured = (now_ns, cpu_ns)
 
     def _measure_again(self) -> None:
         """So that a load of long ago does not count."""

@@ -266,8 +266,8 @@ class Peer:
             self._begin_close(CloseReason.LOCAL)
             raise AdmissionError(
                 "no capacity for another call",
-                detail=f"the media thread would be busy for {load:.0%} of the time, "
-                f"allowed is {settings.max_thread_load:.0%}",
+                detail=f"the media thread would take {load:.0%} of a core, "
+                f"allowed are {settings.max_thread_load:.0%}",
                 hint="try again when a call has ended, or on another machine",
             )
 

@@ -50,8 +50,8 @@ class PeerSettings:
         audio_interval_ms: How long the media thread lets received audio wait for more of it. What
             else happens, such as the end of speech, does not wait and takes the audio with it, so
             a listener to utterances may have long ones: each delivery costs CPU.
-        max_thread_load: Refuse an offer when the media thread would be busy for a larger share of
-            the time; 1 never refuses.
+        max_thread_load: Refuse an offer when the media thread would take a larger share of a core
+            with one call more.
     """
 
     ice_servers: tuple[IceServer, ...] = ()

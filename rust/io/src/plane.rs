@@ -119,12 +119,11 @@ impl Plane {
         lock(&self.calls).thread_of.remove(&id);
     }
 
-    /// How long the busiest thread has had something to do since it started, waits for a core
-    /// included. Over a span of time it is the thread's load.
+    /// CPU time that the busiest thread has used. Over a span of time it is the thread's load.
     #[must_use]
-    pub fn busy_ns(&self) -> u64 {
+    pub fn cpu_ns(&self) -> u64 {
         let threads = self.threads.iter();
-        let busiest = threads.map(|(mailbox, _)| mailbox.busy_ns()).max();
+        let busiest = threads.map(|(mailbox, _)| mailbox.cpu_ns()).max();
         busiest.unwrap_or(0)
     }
 

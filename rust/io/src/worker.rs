@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use rustix::event::{Timespec, epoll};
 
 use crate::call::{Call, Tell};
-use crate::clock::now_ns;
+use crate::clock::{now_ns, thread_cpu_ns};
 use crate::inbox::Inbox;
 use crate::link::{CallId, Link, Route};
 use crate::lock;
@@ -41,8 +41,8 @@ pub(crate) enum Command {
 pub(crate) struct Mailbox {
     wakeup: Wakeup,
     commands: Mutex<Vec<Command>>,
-    /// How long the thread has had something to do, in all.
-    busy_ns: AtomicU64,
+    /// CPU time that the thread has used.
+    cpu_ns: AtomicU64,
 }
 
 impl Mailbox {
@@ -50,13 +50,12 @@ impl Mailbox {
         Ok(Self {
             wakeup: Wakeup::new()?,
             commands: Mutex::new(Vec::new()),
-            busy_ns: AtomicU64::new(0),
+            cpu_ns: AtomicU64::new(0),
         })
     }
 
-    /// Waits for a core included: a thread that is kept from one is as loaded as one that works.
-    pub(crate) fn busy_ns(&self) -> u64 {
-        self.busy_ns.load(Ordering::Relaxed)
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
     }
 
     pub(crate) fn post(&self, command: Command) {
@@ -93,21 +92,18 @@ impl Worker {
     /// Serves until it is told to stop.
     pub(crate) fn run(mut self) {
         let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
-        let mut awake_ns = now_ns();
         loop {
             self.run_timers();
             if std::mem::take(&mut self.owner_is_to_wake) {
                 self.inbox.wake();
             }
-            let rests_ns = now_ns();
-            let busy_ns = rests_ns - awake_ns;
-            self.mailbox.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
-            let timeout = self.timeout(rests_ns);
-            awake_ns = rests_ns;
+            self.mailbox
+                .cpu_ns
+                .store(thread_cpu_ns(), Ordering::Relaxed);
+            let timeout = self.timeout();
             let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
                 continue; // interrupted
             };
-            awake_ns = now_ns();
             let is_wakeup = |event: &epoll::Event| event.data.u64() == WAKEUP_KEY;
             if events.iter().any(is_wakeup) {
                 self.mailbox.wakeup.clear();
@@ -125,8 +121,8 @@ impl Worker {
     }
 
     /// How long to wait: in whole milliseconds, which lets calls share a waking.
-    fn timeout(&self, now_ns: u64) -> Option<Timespec> {
-        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns);
+    fn timeout(&self) -> Option<Timespec> {
+        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns());
         Some(Timespec {
             tv_sec: (wait_ns / NS_PER_S) as i64,
             tv_nsec: (wait_ns % NS_PER_S) as i64,

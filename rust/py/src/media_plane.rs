@@ -76,8 +76,8 @@ impl MediaPlane {
     }
 
     #[getter]
-    fn busy_ns(&self) -> PyResult<u64> {
-        Ok(self.plane()?.busy_ns())
+    fn cpu_ns(&self) -> PyResult<u64> {
+        Ok(self.plane()?.cpu_ns())
     }
 
     #[getter]

@@ -1,6 +1,8 @@
 """One run of the suite: what several figures share is measured once."""
 
 import asyncio
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -64,19 +66,25 @@ class CallsSession:
     def __init__(self, effort: Effort) -> None:
         self._effort = effort
         self._known: dict[str, Any] = {}
-        self._directory = tempfile.TemporaryDirectory(prefix="voicectl-pion-")
+
+    @cached_property
+    def _directory(self) -> Path:
+        """For what endpoints need; kept until the end of the process."""
+        directory = tempfile.mkdtemp(prefix="voicectl-calls-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return Path(directory)
 
     @cached_property
     def _voice(self) -> Path:
         """What agents say, for their processes to read."""
-        path = Path(self._directory.name) / "voice.s16"
+        path = self._directory / "voice.s16"
         voice().tofile(path)
         return path
 
     @cached_property
     def _pion(self) -> PionEndpoint | SetupError:
         try:
-            return build_pion(Path(self._directory.name))
+            return build_pion(self._directory)
         except SetupError as error:
             return error
 
