@@ -36,8 +36,10 @@ __all__ = [
     "OpusEncoder",
     "OpusPacket",
     "OutboundRtpStats",
+    "Redundancy",
     "RemoteInboundRtpStats",
     "RemoteOutboundRtpStats",
+    "Repairs",
     "Resampler",
     "RtpPacket",
     "SpeechEnded",
@@ -46,6 +48,7 @@ __all__ = [
     "SrtpSession",
     "StreamEnded",
     "StreamStarted",
+    "TelephoneEventReceived",
     "VoiceDetector",
     "__version__",
     "border_call",
@@ -167,6 +170,31 @@ class OpusDecoder:
             CodecError: The packet is malformed, or the gap none that Opus fills.
         """
 
+    def read_dred(self, packet: bytes) -> int:
+        """Read what a packet tells of the audio before it (DRED), for `decode_dred`.
+
+        Returns:
+            How many samples of a channel it reaches back; 0 when it tells nothing.
+
+        Raises:
+            CodecError: The packet is malformed.
+        """
+
+    def decode_dred(self, before_samples: int, samples: int) -> NDArray[np.int16]:
+        """Fill a piece of a gap with what the packet read last tells of it.
+
+        A gap is filled from its beginning to its end; the packet is still to be decoded
+        afterwards. What it does not reach back to is concealed.
+
+        Args:
+            before_samples: Where the piece begins, in samples of a channel before the packet's
+                audio.
+            samples: The piece, in samples of a channel: a multiple of 2.5 ms up to 120.
+
+        Raises:
+            CodecError: No DRED was read, or the piece is none that Opus fills.
+        """
+
     def conceal(self, samples: int) -> NDArray[np.int16]:
         """Continue what was heard, fading out (PLC).
 
@@ -226,6 +254,10 @@ class OpusPacket:
     @property
     def has_lbrr(self) -> bool:
         """Whether the packet repeats the frame before its first."""
+
+    @property
+    def has_dred(self) -> bool:
+        """Whether the packet describes the audio before it (DRED)."""
 
 def parse_opus_packet(packet: bytes) -> OpusPacket:
     """Take a packet apart without decoding it.
@@ -478,7 +510,9 @@ class EngineSettings:
         bitrate_bps: 500 to 512000.
         complexity: 0 to 10; CPU for quality.
         inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
-        expected_loss_percent: 0 to 100: how much of the bitrate LBRR is worth.
+        expected_loss_percent: 0 to 100: how much of the bitrate LBRR or DRED is worth.
+        red_frames: Earlier frames beside each (RED), 0 to 2; see `Redundancy`.
+        dred_duration_ms: How much of the past each packet describes (DRED), 0 to 1040.
         dtx: Send next to nothing while nothing is queued.
         frame_ms: Audio in one packet: 10, 20, 40 or 60.
         report_interval_ms: Mean interval between RTCP reports, 100 to 60000.
@@ -501,6 +535,8 @@ class EngineSettings:
         complexity: int = 9,
         inband_fec: bool = True,
         expected_loss_percent: int = 10,
+        red_frames: int = 0,
+        dred_duration_ms: int = 0,
         dtx: bool = False,
         frame_ms: int = 20,
         report_interval_ms: int = 1000,
@@ -527,6 +563,10 @@ class EngineSettings:
     @property
     def expected_loss_percent(self) -> int: ...
     @property
+    def red_frames(self) -> int: ...
+    @property
+    def dred_duration_ms(self) -> int: ...
+    @property
     def dtx(self) -> bool: ...
     @property
     def frame_ms(self) -> int: ...
@@ -534,6 +574,83 @@ class EngineSettings:
     def report_interval_ms(self) -> int: ...
     @property
     def wall_clock_offset_ns(self) -> int: ...
+
+@final
+class Redundancy:
+    """How much of what was sent before each packet repeats.
+
+    LBRR and DRED share the bitrate and LBRR goes first; RED comes on top of it.
+
+    Args:
+        inband_fec: The frame before, coarser (LBRR): for single losses, with every peer.
+        red_frames: So many frames before, whole (RED, RFC 2198), 0 to 2: each costs as much as the
+            frame itself.
+        dred_duration_ms: So much of the past as a neural vocoder needs to say it again (DRED), 0
+            to 1040: for bursts of 60 ms and more, with `inband_fec` off and at least 5 % expected
+            loss.
+        expected_loss_percent: 0 to 100: how much of the bitrate LBRR or DRED is worth.
+    """
+
+    def __new__(
+        cls,
+        *,
+        inband_fec: bool = True,
+        red_frames: int = 0,
+        dred_duration_ms: int = 0,
+        expected_loss_percent: int = 10,
+    ) -> Redundancy: ...
+    def __eq__(self, other: object) -> bool: ...
+    __hash__ = None  # type: ignore[assignment]
+    @property
+    def inband_fec(self) -> bool: ...
+    @property
+    def red_frames(self) -> int: ...
+    @property
+    def dred_duration_ms(self) -> int: ...
+    @property
+    def expected_loss_percent(self) -> int: ...
+
+@final
+class Repairs:
+    """What both session descriptions agree on about repairing loss; by default nothing.
+
+    Args:
+        nack: Lost packets are asked for and sent again (generic NACK, RFC 4585 §6.2.1).
+        dred: The peer reads DRED.
+        receive_red: Payload type under which RED (RFC 2198) arrives.
+        receive_rtx: The same of what is sent again in a stream of its own (RFC 4588).
+        send_red: Payload type under which the peer takes RED.
+        send_rtx: The same of what is sent again; None: it is sent again as it was.
+        rtx_ssrc: The source of what we send again, with `send_rtx`.
+    """
+
+    def __new__(
+        cls,
+        *,
+        nack: bool = False,
+        dred: bool = False,
+        receive_red: int | None = None,
+        receive_rtx: int | None = None,
+        send_red: int | None = None,
+        send_rtx: int | None = None,
+        rtx_ssrc: int = 0,
+    ) -> Repairs: ...
+    def __eq__(self, other: object) -> bool: ...
+    __hash__ = None  # type: ignore[assignment]
+    @property
+    def nack(self) -> bool: ...
+    @property
+    def dred(self) -> bool: ...
+    @property
+    def receive_red(self) -> int | None: ...
+    @property
+    def receive_rtx(self) -> int | None: ...
+    @property
+    def send_red(self) -> int | None: ...
+    @property
+    def send_rtx(self) -> int | None: ...
+    @property
+    def rtx_ssrc(self) -> int: ...
 
 @final
 class Engine:
@@ -581,9 +698,60 @@ class Engine:
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         """Say which payload types are received, such as `{111: "opus"}`; others are dropped.
 
+        Codecs are `opus`, `pcmu`, `pcma` (G.711), `telephone-event` (RFC 4733 at 48 kHz) and
+        `telephone-event/8000`.
+
         Raises:
-            UsageError: A codec other than `opus`, or a payload type that RTP on a port shared with
-                RTCP cannot have (64 to 95).
+            UsageError: Another codec, or a payload type that RTP on a port shared with RTCP cannot
+                have (64 to 95).
+        """
+
+    def configure_send(self, codec: str, *, telephone_event: int | None = None) -> None:
+        """Say what is sent.
+
+        Args:
+            codec: From the next `start_sending` on: `opus` (unless this is called), `pcmu` or
+                `pcma`.
+            telephone_event: The payload type of keys, at the codec's clock rate; None: the peer
+                takes none.
+
+        Raises:
+            UsageError: Another codec, or a payload type that cannot be.
+        """
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
+        """Press keys of a telephone (DTMF, RFC 4733) one after the other; queued audio waits.
+
+        Between two lie three frames, in which the end is told three times.
+
+        Args:
+            digits: Of `0123456789*#ABCD`.
+            duration_ms: Of each: 40 to 1000.
+            volume_dbm0: Of their tone: -63 to 0.
+
+        Returns:
+            How many were taken: 64 wait at most; 0 when the peer takes none.
+
+        Raises:
+            UsageError: Another key, duration or volume.
+        """
+
+    def configure_repairs(self, repairs: Repairs) -> None:
+        """Say what both ends agree on about repairing loss.
+
+        Raises:
+            UsageError: RTP on a port shared with RTCP cannot have a payload type (64 to 95).
+        """
+
+    def set_redundancy(self, redundancy: Redundancy) -> None:
+        """Protect what is sent from the next frame on like this.
+
+        May be called as often as the network changes. What the peer cannot use has no effect;
+        `EngineStats.redundancy` leaves it out.
+
+        Raises:
+            CodecError: A setting is outside its range.
+            UsageError: The same of `red_frames`.
         """
 
     def take_capture(self) -> bytes:
@@ -677,7 +845,7 @@ class Engine:
         """
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
-        """Begin to send Opus, silence while nothing is queued, and RTCP reports under `cname`.
+        """Begin to send, silence while nothing is queued, and RTCP reports under `cname`.
 
         It begins at the first tick of the next call that has a time; `next_timeout` asks for that
         at once.
@@ -1007,6 +1175,37 @@ class StreamEnded:
     @property
     def ssrc(self) -> int: ...
 
+@final
+class TelephoneEventReceived:
+    """The peer has pressed a key of a telephone and released it (RFC 4733). Told once."""
+
+    def __new__(
+        cls, code: int, duration_ms: float, volume_dbm0: int, end_was_lost: bool, at_ns: int
+    ) -> TelephoneEventReceived: ...
+    @property
+    def code(self) -> int:
+        """As on the wire: 0 to 15 are keys, 16 a hook flash (§3.2)."""
+
+    @property
+    def digit(self) -> str | None:
+        """One of `0123456789*#ABCD`; None for other codes."""
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it was down, as far as it was told."""
+
+    @property
+    def volume_dbm0(self) -> int:
+        """Of its tone: -63 to 0."""
+
+    @property
+    def end_was_lost(self) -> bool:
+        """No packet told its end: another key followed, or no packet for 150 ms."""
+
+    @property
+    def at_ns(self) -> int:
+        """When its release was known."""
+
 EngineEvent: TypeAlias = (
     AudioReceived
     | AudioSent
@@ -1015,6 +1214,7 @@ EngineEvent: TypeAlias = (
     | SpeechEnded
     | StreamStarted
     | StreamEnded
+    | TelephoneEventReceived
 )
 """What `Engine.poll_events` gives."""
 
@@ -1050,6 +1250,10 @@ class EngineStats:
     @property
     def outbound(self) -> OutboundRtpStats | None:
         """The stream sent, while there is one."""
+
+    @property
+    def redundancy(self) -> Redundancy:
+        """How the stream sent is protected, without what the peer cannot use."""
 
     @property
     def remote_inbound(self) -> RemoteInboundRtpStats | None:
@@ -1108,12 +1312,32 @@ class InboundRtpStats:
         """Their payload is not Opus."""
 
     @property
+    def nack_count(self) -> int:
+        """NACK messages sent."""
+
+    @property
+    def retransmitted_packets_received(self) -> int:
+        """Came because they were asked for again, in this stream or in one of their own (RTX)."""
+
+    @property
+    def retransmitted_bytes_received(self) -> int:
+        """Payload only."""
+
+    @property
     def fec_packets_received(self) -> int:
-        """Carried redundancy for an earlier frame."""
+        """Carried redundancy for an earlier frame: LBRR, DRED, or each frame that RED repeats."""
 
     @property
     def repaired_frames(self) -> int:
-        """Played from redundancy."""
+        """Played from redundancy, in frames or pieces of one; not concealed."""
+
+    @property
+    def retransmitted_frames(self) -> int:
+        """Played because they were sent again."""
+
+    @property
+    def dred_samples(self) -> int:
+        """Made by a neural vocoder from what DRED tells of them; not concealed."""
 
     @property
     def jitter_buffer_delay_ms(self) -> float:
@@ -1164,7 +1388,16 @@ class OutboundRtpStats:
     @property
     def header_bytes_sent(self) -> int: ...
     @property
-    def nack_count(self) -> int: ...
+    def retransmitted_packets_sent(self) -> int:
+        """In this stream or in one of their own (RTX); part of the packets sent."""
+
+    @property
+    def retransmitted_bytes_sent(self) -> int:
+        """Payload only; part of the bytes sent."""
+
+    @property
+    def nack_count(self) -> int:
+        """NACK messages received."""
 
 @final
 class RemoteInboundRtpStats:

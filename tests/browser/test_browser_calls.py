@@ -77,7 +77,9 @@ def recorded(path: Path) -> np.ndarray:
     return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
 
 
-@pytest.mark.parametrize("path", [path if path in USUAL_PATHS else on_request(path) for path in PATHS])
+@pytest.mark.parametrize(
+    "path", [path if path in USUAL_PATHS else on_request(path) for path in PATHS]
+)
 @pytest.mark.parametrize(("browser", "launch", "source"), BROWSERS, ids=[b[0] for b in BROWSERS])
 def test_tone_of_a_browser_comes_back_clean(
     browser: str, launch: Launch, source: str, path: str, tmp_path: Path

@@ -139,6 +139,7 @@ def test_other_formats_are_raw_text(
         ("http://example.org",),
         ("turn:example.org", "--username", "u"),
         ("turn:example.org", "--password-file", "absent"),
+        ("turn:example.org", "--token-file", "absent"),
         ("turn:example.org", "--audit"),
         ("turn:example.org", "--scan-peers"),
         ("turn:example.org", "--listen", "127.0.0.1:1"),

@@ -47,7 +47,6 @@ DECODERS: tuple[Callable[..., object], ...] = (
     decode.error_code,
     decode.address_error_code,
     decode.lifetime_s,
-    decode.channel_number,
     lambda message: decode.text(message, AttributeType.SOFTWARE),
 )
 
@@ -117,7 +116,8 @@ def stream(data: bytes, rng: random.Random) -> None:
     try:
         while at < len(data):
             size = rng.randint(1, 200)
-            for message in splitter.feed(data[at : at + size]):
+            at_most = rng.choice((None, 1))
+            for message in splitter.feed(data[at : at + size], at_most=at_most):
                 read(message)
             at += size
     except WireError:

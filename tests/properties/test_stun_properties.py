@@ -49,7 +49,6 @@ DECODERS = (
     decode.error_code,
     decode.address_error_code,
     decode.lifetime_s,
-    decode.channel_number,
     lambda message: decode.text(message, AttributeType.REALM),
 )
 _PROTECTING = {

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from support.oauth_tokens import unseal_token
+
 from voicectl.errors import WireError
 from voicectl.wire.stun import (
     Attribute,
@@ -78,6 +80,9 @@ class FakeTurn:
     faults: Faults = field(default_factory=Faults)
     other_address: TransportAddress | None = None
     sha256: bool = False
+    token_key: bytes | None = None
+    """What OAuth tokens are sealed with, if the server takes any (RFC 7635)."""
+    token_audience: str = ""
     lifetime_s: int = 600
     permission_lifetime_s: float = 300
     clock: Callable[[], float] = lambda: 0.0
@@ -286,6 +291,11 @@ class FakeTurn:
         """The key that signs for the user the message names, if the message is signed with it."""
         if not message.has_integrity:
             return None
+        token = message.get(AttributeType.ACCESS_TOKEN)
+        if token is not None and self.token_key is not None:
+            mac_key = unseal_token(self.token_key, token, self.token_audience)
+            good = mac_key and message.verify_integrity(mac_key, IntegrityAlgorithm.SHA1)
+            return mac_key if good else None
         for username, password in self.users.items():
             name = username.encode()
             if self.sha256 and message.get(AttributeType.PASSWORD_ALGORITHM) is not None:
@@ -309,6 +319,9 @@ class FakeTurn:
             Attribute(AttributeType.REALM, REALM),
             Attribute(AttributeType.NONCE, nonce + str(self.nonce_count).encode()),
         ]
+        if self.token_key is not None:
+            audience = self.token_audience.encode()
+            attributes.append(Attribute(AttributeType.THIRD_PARTY_AUTHORIZATION, audience))
         if self.sha256:
             offered = struct.pack("!HHHH", 2, 0, 1, 0)
             attributes.append(Attribute(AttributeType.PASSWORD_ALGORITHMS, offered))

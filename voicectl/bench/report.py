@@ -94,6 +94,8 @@ class Case:
     """One thing that was tried, of those that figures count."""
 
     suite: str
+    group: str
+    """What it is one of: rows of a group stand together."""
     name: str
     expected: str
     found: str

@@ -36,7 +36,7 @@ class Effort:
 
     @classmethod
     def quick(cls) -> "Effort":
-        """Under a minute for all suites, on a machine that is not idle."""
+        """Under a minute for all costs, on a machine that is not idle."""
         return cls(rounds=5, blocks=6)
 
     @classmethod

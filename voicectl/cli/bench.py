@@ -31,7 +31,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples: under a minute, wider intervals.")
+    bool, typer.Option("--quick", help="Fewer samples: a minute a suite, wider intervals.")
 ]
 GateOption = Annotated[
     Path | None,

@@ -2,16 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["HELP", "probe"]
 
@@ -71,6 +68,14 @@ def probe(  # noqa: D417 - each option's help is its documentation
             "--secret-file",
             metavar="FILE",
             help="The shared secret of REST credentials. Or set VOICECTL_TURN_SECRET.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="An OAuth token (RFC 7635) as its server's JSON. Or set VOICECTL_TURN_TOKEN.",
         ),
     ] = None,
     ice_servers: Annotated[
@@ -151,11 +156,12 @@ def probe(  # noqa: D417 - each option's help is its documentation
 
     json_output = json_output or output_format is Format.JSON
     printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
-    request: ProbeRequest = ProbeRequest(
+    request = ProbeRequest(
         targets=tuple(targets or ()),
         username=username,
         password_file=password_file,
         secret_file=secret_file,
+        token_file=token_file,
         ice_servers=ice_servers,
         proxy=proxy,
         ca=ca,

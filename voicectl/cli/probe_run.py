@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voicectl.cli.output import Printer
-from voicectl.errors import UsageError
+from voicectl.errors import UsageError, VoicectlError
 from voicectl.probe.evidence import LegResult, Role
 from voicectl.probe.ice_servers import load_ice_servers
 from voicectl.probe.plan import local_record, parse_address, probe_all
@@ -49,6 +49,7 @@ class ProbeRequest:
     username: str | None
     password_file: Path | None
     secret_file: Path | None
+    token_file: Path | None
     ice_servers: str | None
     proxy: str | None
     ca: Path | None
@@ -71,11 +72,14 @@ def run_probe(request: ProbeRequest, printer: Printer) -> bool:
     """Probe and print; whether every target has a usable path."""
     _check(request)
     epoch_s = int(time.time())
-    targets = _targets(request, epoch_s)
+    source = CredentialSource(
+        request.username, request.password_file, request.secret_file, request.token_file
+    )
+    targets = _targets(request, source, epoch_s)
     if not targets:
         return _print_local(request, printer)
     if request.watch_s is not None:
-        return asyncio.run(_watch(request, targets, _settings(request, Progress()), printer))
+        return asyncio.run(_watch(request, source, _settings(request, Progress()), printer))
     with _progress(printer) as progress:
         settings = _settings(request, progress)
         records = asyncio.run(probe_all(targets, settings, epoch_s=epoch_s))
@@ -98,8 +102,7 @@ def _check(request: ProbeRequest) -> None:
         raise UsageError(f"there is no file `{request.ca}`")
 
 
-def _targets(request: ProbeRequest, epoch_s: int) -> list[Target]:
-    source = CredentialSource(request.username, request.password_file, request.secret_file)
+def _targets(request: ProbeRequest, source: CredentialSource, epoch_s: int) -> list[Target]:
     credentials = read_credentials(source, epoch_s=epoch_s)
     targets = [parse_target(each, credentials) for each in request.targets]
     if request.ice_servers is not None:
@@ -201,10 +204,14 @@ def _print_local(request: ProbeRequest, printer: Printer) -> bool:
 
 
 async def _watch(
-    request: ProbeRequest, targets: list[Target], settings: ProbeSettings, printer: Printer
+    request: ProbeRequest, source: CredentialSource, settings: ProbeSettings, printer: Printer
 ) -> bool:
-    """Probe each `watch_s` seconds until Ctrl-C, which ends the command with 130."""
+    """Probe each `watch_s` seconds until Ctrl-C, which ends the command with 130.
+
+    Credentials are read anew each round: those that expire, and those in files, change.
+    """
     history = History()
+    targets: list[Target] = []
     async with contextlib.AsyncExitStack() as stack:
         if request.listen is not None:
             address = parse_address(request.listen, "--listen")
@@ -213,7 +220,14 @@ async def _watch(
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            records = await probe_all(targets, settings, epoch_s=int(time.time()))
+            epoch_s = int(time.time())
+            try:
+                targets = await asyncio.to_thread(_targets, request, source, epoch_s)
+            except VoicectlError as error:
+                if not targets:
+                    raise
+                printer.note(f"{error.message}: going on with what was read before")
+            records = await probe_all(targets, settings, epoch_s=epoch_s)
             records = [redact(each) for each in records] if request.redact else records
             history.add(records)
             _print_round(records, history, request, printer)

@@ -11,10 +11,11 @@ from voicectl.probe.leg_race import LegRace
 from voicectl.probe.leg_run import LegRun, release
 from voicectl.probe.session import TurnSession
 from voicectl.probe.settings import ProbeSettings
+from voicectl.probe.target import TransportName
 from voicectl.probe.transport.failure import PathFailed
 from voicectl.turn.credentials import LongTermCredentials
 from voicectl.turn.events import ConnectionOpened, PermissionCreated, RequestRefused
-from voicectl.turn.requests import TCP, AllocateOptions
+from voicectl.turn.requests import TCP
 from voicectl.wire.stun import Method
 from voicectl.wire.stun_attributes import TransportAddress
 
@@ -57,8 +58,8 @@ async def audit_server(
         findings += await _default_credentials(leg, settings)
     if best is not None and best.session is not None:
         findings += await _peers(best.session, leg)
-    if settings.scan_peers and best is not None:
-        findings += await _tcp_scan(best, settings)
+    if settings.scan_peers:
+        findings += await _tcp_scan(race)
     return findings
 
 
@@ -101,24 +102,32 @@ async def _permission(session: TurnSession, peer: TransportAddress) -> object:
     )
 
 
-async def _tcp_scan(best: LegRun, settings: ProbeSettings) -> list[AuditFinding]:
-    """RFC 6062: 447 for a closed port and success for an open one make the relay a port scanner."""
-    session = best.session
-    leg = best.leg
-    if session is None or leg.transport not in ("tcp", "tls"):
+async def _tcp_scan(race: LegRace) -> list[AuditFinding]:
+    """RFC 6062: 447 for a closed port and success for an open one make the relay a port scanner.
+
+    A TCP allocation needs a connection of its own: on one that held another before, coturn says
+    437. The port is the server's own, number 1.
+    """
+    streams = (TransportName.TCP, TransportName.TLS)
+    legs = [run.leg for run in race.runs if run.result.ok and run.leg.transport in streams]
+    if not legs:
         return []
-    allocate = AllocateOptions(transport=TCP)
+    run = await race.again(legs[0], relayed_transport=TCP)
+    if run.session is None:
+        return []
+    peer = TransportAddress(legs[0].address.ip, 1)
     findings: list[AuditFinding] = []
-    with contextlib.suppress(PathFailed, TimeoutError):
+    try:
         async with asyncio.timeout(_TIMEOUT_S * 3):
-            await session.ask(Method.REFRESH, lambda client, now: client.refresh(now, 0))
-            await session.ask(Method.ALLOCATE, lambda client, now: client.allocate(now, allocate))
-            event = await session.ask(
-                Method.CONNECT,
-                lambda client, now: client.connect(TransportAddress(leg.address.ip, 1), now),
+            event = await run.session.ask(
+                Method.CONNECT, lambda client, now: client.connect(peer, now)
             )
-            told = isinstance(event, RequestRefused) and event.code == _CONNECTION_FAILED
-            if told or isinstance(event, ConnectionOpened):
-                text = "TCP allocations tell open from closed ports of peers (RFC 6062)"
-                findings.append(AuditFinding("tcp-port-scan", text))
+        told = isinstance(event, RequestRefused) and event.code == _CONNECTION_FAILED
+        if told or isinstance(event, ConnectionOpened):
+            text = "TCP allocations tell open from closed ports of peers (RFC 6062)"
+            findings.append(AuditFinding("tcp-port-scan", text))
+    except (PathFailed, TimeoutError):
+        pass
+    finally:
+        await release(run.session)
     return findings

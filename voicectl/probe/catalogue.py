@@ -179,7 +179,7 @@ CATALOGUE: dict[str, Entry] = {
         "A signed Allocate is answered with 401.",
         "check username and password",
         "check that user, realm and shared secret are the ones in use",
-        "an unknown user, a wrong password, a wrong shared secret and another realm look alike",
+        "an unknown user, a wrong password or secret, an old token and another realm look alike",
     ),
     "credentials-expired": Entry(
         "the REST credentials have expired {expired_ago}",

@@ -70,6 +70,8 @@ class LegResult:
     binding: BindingSucceeded | None = None
     binding_refused: RequestRefused | None = None
     challenged: list[Challenged] = field(default_factory=list)
+    token_audience: str | None = None
+    """The server name that OAuth tokens must be sealed for, where the server takes any."""
     allocation: AllocationCreated | None = None
     refused: RequestRefused | None = None
     tls: TlsReport | None = None
@@ -147,7 +149,7 @@ class RelayProof:
     peer: TransportAddress | None = None
     """Our own mapped address, which played the peer."""
     permission_code: int | None = None
-    """The error code that refused the peer; None when permitted."""
+    """The error code that refused the peer, 0 when no answer came; None when permitted."""
     inbound: bool = False
     """Peer to advertised relayed address to client."""
     inbound_via_server_ip: bool | None = None

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicectl.errors import ConnectError, UsageError
+from voicectl.probe.access_token import access_token
 from voicectl.probe.target import Target, parse_target
-from voicectl.turn.credentials import LongTermCredentials
+from voicectl.turn.credentials import Credentials, LongTermCredentials
 
 __all__ = ["load_ice_servers", "parse_ice_servers"]
 
@@ -68,12 +69,20 @@ def _targets(server: Any) -> Iterator[Target]:  # noqa: ANN401 - JSON of unknown
     urls = [urls] if isinstance(urls, str) else urls
     if not isinstance(urls, list) or not all(isinstance(each, str) for each in urls):
         raise UsageError("`urls` of an ICE server is neither a string nor a list", hint=_HINT)
-    username, credential = server.get("username"), server.get("credential")
-    credentials = None
-    if isinstance(username, str) and isinstance(credential, str) and username:
-        credentials = LongTermCredentials(username, credential)
+    credentials = _credentials(server)
     for url in urls:
         yield parse_target(url, credentials if url.lower().startswith("turn") else None)
+
+
+def _credentials(server: dict[str, Any]) -> Credentials | None:
+    """A password, or the macKey and accessToken of `credentialType` "oauth" (WebRTC extensions)."""
+    username, credential = server.get("username"), server.get("credential")
+    if not isinstance(username, str) or not username:
+        return None
+    if isinstance(credential, dict):
+        token, mac_key = credential.get("accessToken"), credential.get("macKey")
+        return access_token(username, token, mac_key, "an ICE server's `credential`")
+    return LongTermCredentials(username, credential) if isinstance(credential, str) else None
 
 
 def _read(path: Path) -> str:

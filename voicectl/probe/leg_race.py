@@ -9,6 +9,7 @@ from voicectl.probe.evidence import Leg, LegResult, Role
 from voicectl.probe.leg_run import LegRun, release
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import Scheme, Target, TransportName
+from voicectl.turn.requests import UDP
 from voicectl.wire.stun_attributes import TransportAddress
 
 __all__ = ["LegRace", "preference"]
@@ -94,15 +95,20 @@ class LegRace:
         ]
         return min(working, key=lambda run: preference(run.result), default=None)
 
-    async def again(self, leg: Leg) -> LegRun:
+    async def again(self, leg: Leg, *, relayed_transport: int = UDP) -> LegRun:
         """A second allocation over the same way, outside `runs`."""
-        run = self._new_run(leg)
+        run = self._new_run(leg, relayed_transport)
         await run.run(self._started_ns)
         return run
 
-    def _new_run(self, leg: Leg) -> LegRun:
-        credentials = self._target.credentials if leg.allocates else None
-        return LegRun(leg, credentials, self._settings, proxy_address=self._proxy_address)
+    def _new_run(self, leg: Leg, relayed_transport: int = UDP) -> LegRun:
+        return LegRun(
+            leg,
+            self._target.credentials if leg.allocates else None,
+            self._settings,
+            proxy_address=self._proxy_address,
+            relayed_transport=relayed_transport,
+        )
 
     async def _settle(self, runs: list[LegRun]) -> None:
         loop = asyncio.get_running_loop()

@@ -20,9 +20,9 @@ from voicectl.turn.events import (
     RequestRefused,
     RequestTimedOut,
 )
-from voicectl.turn.requests import IPV4, IPV6, AllocateOptions
+from voicectl.turn.requests import IPV4, IPV6, UDP, AllocateOptions
 from voicectl.wire.stun import Method
-from voicectl.wire.stun_attributes import TransportAddress
+from voicectl.wire.stun_attributes import TransportAddress, printable
 
 __all__ = ["LegRun", "release"]
 
@@ -43,6 +43,7 @@ class LegRun:
         settings: ProbeSettings,
         *,
         proxy_address: TransportAddress | None = None,
+        relayed_transport: int = UDP,
     ) -> None:
         self.leg = leg
         self.result = LegResult(leg)
@@ -50,6 +51,7 @@ class LegRun:
         self._credentials = credentials
         self._settings = settings
         self._proxy_address = proxy_address
+        self._relayed_transport = relayed_transport
         self._phase = "connect"
         self._timeout: asyncio.Timeout | None = None
         self._cut_at: float | None = None
@@ -179,6 +181,8 @@ class LegRun:
             await asyncio.gather(*asks)
         finally:
             self.result.challenged = [e for e in session.events if isinstance(e, Challenged)]
+            if (audience := session.client.authenticator.token_audience) is not None:
+                self.result.token_audience = printable(audience)
 
     async def _ask_binding(self, session: TurnSession) -> None:
         event = await session.ask(Method.BINDING, lambda client, now: client.bind(now))
@@ -190,7 +194,8 @@ class LegRun:
         self._note_timeout(event)
 
     async def _ask_allocation(self, session: TurnSession) -> None:
-        options = AllocateOptions(family={4: IPV4, 6: IPV6}.get(self._settings.relay_family or 0))
+        family = {4: IPV4, 6: IPV6}.get(self._settings.relay_family or 0)
+        options = AllocateOptions(transport=self._relayed_transport, family=family)
         event = await session.ask(
             Method.ALLOCATE, lambda client, now: client.allocate(now, options)
         )

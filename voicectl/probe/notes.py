@@ -98,6 +98,10 @@ def _relay_notes(facts: Facts) -> Iterator[Note]:
 
 
 def _credential_notes(facts: Facts) -> Iterator[Note]:
+    audiences = dict.fromkeys(e.token_audience for e in facts.legs if e.token_audience is not None)
+    for audience in audiences:
+        text = f"takes OAuth tokens (RFC 7635) that are sealed for `{audience}`: --token-file"
+        yield Note("takes-oauth", text)
     expiry = facts.evidence.rest_expiry
     if expiry is not None and facts.working:
         left_s = expiry[0] - facts.evidence.epoch_s

@@ -8,7 +8,7 @@ from dataclasses import replace
 from voicectl.errors import UsageError
 from voicectl.probe.candidates import gather_candidates
 from voicectl.probe.evidence import Evidence
-from voicectl.probe.report.record import SCHEMA, Record, make_record
+from voicectl.probe.report.record import SCHEMA, Record, candidate_records, make_record
 from voicectl.probe.runner import probe_target
 from voicectl.probe.settings import ProbeSettings
 from voicectl.probe.target import Scheme, Target, parse_target
@@ -53,24 +53,12 @@ def _for_target(target: Target, settings: ProbeSettings) -> ProbeSettings:
 
 def local_record() -> Record:
     """Without a server: the host candidates alone."""
-    candidates = gather_candidates([])
     return {
         "schema": SCHEMA,
         "target": None,
         "usable": True,
         "verdict": {"id": "local-only"},
-        "candidates": [
-            {
-                "type": each.type.token,
-                "transport": each.transport,
-                "address": each.address,
-                "port": each.port,
-                "interface": each.interface or None,
-                "related": str(each.related) if each.related else None,
-                "priority": each.priority,
-            }
-            for each in candidates
-        ],
+        "candidates": candidate_records(gather_candidates([])),
     }
 
 

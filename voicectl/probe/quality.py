@@ -7,6 +7,7 @@ are measured apart.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 
 from voicectl.probe.evidence import PathStatistics, Quality
 from voicectl.probe.mos import mean_opinion_score
@@ -201,7 +202,7 @@ def _quantile(ordered: list[float], share: float) -> float | None:
     """The nearest-rank quantile."""
     if not ordered:
         return None
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def _longest_loss(seen: set[int], sent: int) -> int:

@@ -207,7 +207,7 @@ class RelayedPath(RelayPath):
         codes = await asyncio.gather(
             _permit(self._near, self._far_relayed), _permit(self._far, self._near_relayed)
         )
-        proof.permission_code = codes[0] or codes[1]
+        proof.permission_code = next((code for code in codes if code is not None), None)
         if proof.permission_code is None:
             loop = asyncio.get_running_loop()
             ends = loop.time() + timeout_s

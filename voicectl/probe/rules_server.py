@@ -7,6 +7,7 @@ from voicectl.probe.facts import Facts
 from voicectl.probe.finding import Finding
 from voicectl.probe.target import TransportName
 from voicectl.probe.transport.failure import FailureKind
+from voicectl.turn.credentials import AccessToken
 
 _BAD_REQUEST = 400
 _UNAUTHORIZED = 401
@@ -14,6 +15,8 @@ _STALE_NONCE = 438
 _QUOTA = 486
 _NO_CAPACITY = 508
 _REDIRECT = 300
+_COTURNS_MAC_KEY = 16
+"""Bytes that coturn 4.6 uses of a token's MAC key."""
 _OTHER = {
     403: "allocation-forbidden",
     441: "credentials-mixed",
@@ -112,6 +115,11 @@ def credentials_rejected(facts: Facts) -> Finding | None:
     if expiry is not None:
         left = _span(expiry[0] - facts.evidence.epoch_s)
         seen.append(f"the username states an expiry {left} ahead: it is not that")
+    credentials, audience = facts.evidence.target.credentials, found[0].token_audience
+    if audience is not None:
+        seen.append(f"OAuth tokens must be sealed for `{audience}`")
+    if isinstance(credentials, AccessToken) and len(credentials.mac_key) > _COTURNS_MAC_KEY:
+        seen.append("the whole MAC key signed, as RFC 7635 says; coturn takes its first 16 bytes")
     return Finding("credentials-rejected", found[0], tuple(seen))
 
 

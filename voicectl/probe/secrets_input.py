@@ -3,36 +3,79 @@
 import os
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from voicectl.errors import UsageError
-from voicectl.turn.credentials import LongTermCredentials, rest_credentials
+from voicectl.probe.access_token import parse_access_token
+from voicectl.turn.credentials import Credentials, LongTermCredentials, rest_credentials
 
-__all__ = ["PASSWORD_VARIABLE", "SECRET_VARIABLE", "CredentialSource", "read_credentials"]
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "SECRET_VARIABLE",
+    "TOKEN_VARIABLE",
+    "CredentialSource",
+    "read_credentials",
+]
 
 PASSWORD_VARIABLE = "VOICECTL_TURN_PASSWORD"  # noqa: S105 - a variable's name
 SECRET_VARIABLE = "VOICECTL_TURN_SECRET"  # noqa: S105 - a variable's name
+TOKEN_VARIABLE = "VOICECTL_TURN_TOKEN"  # noqa: S105 - a variable's name
 _REST_LIFETIME_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CredentialSource:
-    """Where the user says they are. A file of `-` is stdin."""
+    """Where the user says they are. A file of `-` is stdin, which is read once."""
 
     username: str | None
     password_file: Path | None
     secret_file: Path | None
+    token_file: Path | None = None
+
+    @cached_property
+    def _stdin(self) -> str:
+        return sys.stdin.read()
+
+    def read(self, path: Path | None, variable: str, flag: str) -> str | None:
+        """What the file holds, or else the variable; None where there is neither.
+
+        Raises:
+            UsageError: the file is missing, empty or no text.
+        """
+        if path is None:
+            return os.environ.get(variable) or None
+        try:
+            text = self._stdin if str(path) == "-" else path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot read {flag} `{path}`: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{flag} `{path}` is not text") from error
+        secret = text.rstrip("\r\n")
+        if not secret:
+            raise UsageError(f"{flag} `{path}` is empty")
+        return secret
 
 
-def read_credentials(source: CredentialSource, *, epoch_s: int) -> LongTermCredentials | None:
+def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials | None:
     """The credentials; None when none are named.
 
     Raises:
-        UsageError: half of a pair, both kinds at once, or a file that is missing or empty.
+        UsageError: half of a pair, two kinds at once, or a file that is missing or empty.
     """
-    if source.password_file is not None and source.secret_file is not None:
-        raise UsageError("--password-file and --secret-file exclude each other")
-    secret = _read(source.secret_file, SECRET_VARIABLE, "--secret-file")
+    files = {
+        "--password-file": source.password_file,
+        "--secret-file": source.secret_file,
+        "--token-file": source.token_file,
+    }
+    given = [flag for flag, path in files.items() if path is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other")
+    if not given or given == ["--token-file"]:
+        token = source.read(source.token_file, TOKEN_VARIABLE, "--token-file")
+        if token is not None:
+            return _from_token(source, token)
+    secret = source.read(source.secret_file, SECRET_VARIABLE, "--secret-file")
     if source.username is None and source.password_file is not None:
         raise UsageError("--password-file needs --username")
     if source.password_file is None and secret is not None:
@@ -41,7 +84,7 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> LongTermCrede
         return None
     if not source.username:
         raise UsageError("--username is empty")
-    password = _read(source.password_file, PASSWORD_VARIABLE, "--password-file")
+    password = source.read(source.password_file, PASSWORD_VARIABLE, "--password-file")
     if password is None:
         raise UsageError(
             f"there is no password for user `{source.username}`",
@@ -50,16 +93,10 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> LongTermCrede
     return LongTermCredentials(source.username, password)
 
 
-def _read(path: Path | None, variable: str, flag: str) -> str | None:
-    if path is None:
-        return os.environ.get(variable) or None
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {flag} `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{flag} `{path}` is not text") from error
-    secret = text.rstrip("\r\n")
-    if not secret:
-        raise UsageError(f"{flag} `{path}` is empty")
-    return secret
+def _from_token(source: CredentialSource, token: str) -> Credentials:
+    if source.username is not None:
+        raise UsageError(
+            "an OAuth token names its own key id",
+            hint=f"leave --username out, or unset {TOKEN_VARIABLE}",
+        )
+    return parse_access_token(token, "--token-file" if source.token_file else TOKEN_VARIABLE)

@@ -11,9 +11,19 @@ from voicectl.probe.transport.secure import SecureLayerFailed
 from voicectl.probe.transport.udp import Received
 from voicectl.turn.client import ClientSettings, TurnClient
 from voicectl.turn.events import (
+    AllocationCreated,
+    AllocationLost,
+    AllocationRefreshed,
+    AllocationReleased,
+    BindingSucceeded,
+    ChannelBound,
+    ConnectionAttempted,
+    ConnectionBound,
+    ConnectionOpened,
     DataReceived,
     Event,
     MessageDiscarded,
+    PermissionCreated,
     RequestRefused,
     RequestTimedOut,
 )
@@ -24,6 +34,7 @@ __all__ = ["Transport", "TurnSession"]
 
 _NS_PER_S = 1_000_000_000
 _MAXIMUM_NOTES = 32
+_MAXIMUM_ATTEMPTS = 64
 
 
 class Transport(Protocol):
@@ -62,6 +73,7 @@ class TurnSession:
         self.events: list[Event] = []
         self.discarded: list[str] = []
         self.failure: Failure | None = None
+        self._attempts = 0
         self._clock = clock
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -148,7 +160,10 @@ class TurnSession:
         elif isinstance(event, MessageDiscarded):
             if len(self.discarded) < _MAXIMUM_NOTES:
                 self.discarded.append(event.reason)
+        elif isinstance(event, ConnectionAttempted) and self._attempts >= _MAXIMUM_ATTEMPTS:
+            pass  # a server may send these at will
         else:
+            self._attempts += isinstance(event, ConnectionAttempted)
             self.events.append(event)
             self._changed.set()
 
@@ -167,20 +182,20 @@ class TurnSession:
         self._changed.set()
 
 
-_SUCCESS_OF = {
-    "BindingSucceeded": Method.BINDING,
-    "AllocationCreated": Method.ALLOCATE,
-    "AllocationRefreshed": Method.REFRESH,
-    "AllocationReleased": Method.REFRESH,
-    "AllocationLost": Method.REFRESH,
-    "PermissionCreated": Method.CREATE_PERMISSION,
-    "ChannelBound": Method.CHANNEL_BIND,
-    "ConnectionOpened": Method.CONNECT,
-    "ConnectionBound": Method.CONNECTION_BIND,
+_SUCCESS_OF: dict[type[Event], Method] = {
+    BindingSucceeded: Method.BINDING,
+    AllocationCreated: Method.ALLOCATE,
+    AllocationRefreshed: Method.REFRESH,
+    AllocationReleased: Method.REFRESH,
+    AllocationLost: Method.REFRESH,
+    PermissionCreated: Method.CREATE_PERMISSION,
+    ChannelBound: Method.CHANNEL_BIND,
+    ConnectionOpened: Method.CONNECT,
+    ConnectionBound: Method.CONNECTION_BIND,
 }
 
 
 def _ends(event: Event, method: Method) -> bool:
     if isinstance(event, RequestRefused | RequestTimedOut):
         return event.method is method
-    return _SUCCESS_OF.get(type(event).__name__) is method
+    return _SUCCESS_OF.get(type(event)) is method

@@ -13,6 +13,7 @@ __all__ = ["History", "serve_metrics", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _KEPT = 60
+_MAXIMUM_LEGS = 512
 _MAXIMUM_REQUEST = 8192
 _REQUEST_TIMEOUT_S = 5.0
 
@@ -33,10 +34,13 @@ class History:
                 if leg["role"] == "target" and leg["result"] != "skipped":
                     key = (target, leg["label"])
                     kept = self._round_trips.setdefault(key, deque(maxlen=_KEPT))
+                    while len(self._round_trips) > _MAXIMUM_LEGS:
+                        # A server may redirect to a new place each time.
+                        del self._round_trips[next(iter(self._round_trips))]
                     kept.append(leg["rtt_ms"] if leg["result"] == "ok" else None)
 
     def lines(self) -> list[tuple[str, str, str, str]]:
-        """Target, leg, sparkline and the newest value in words, for every leg ever tried."""
+        """Target, leg, sparkline and the newest value in words, for the legs of the last rounds."""
         rows: list[tuple[str, str, str, str]] = []
         for (target, label), values in self._round_trips.items():
             last = values[-1]

@@ -91,10 +91,6 @@ def _add_leg(words: Words, result: LegResult) -> None:
     tls = result.tls
     if tls is not None and tls.chain:
         leaf = tls.chain[0]
-        words["issuer"] = f'"{_clean(leaf.issuer)}"'
-        words["names"] = ", ".join(_clean(each) for each in leaf.names[:4]) or "no name"
+        words["issuer"] = f'"{leaf.issuer}"'
+        words["names"] = ", ".join(leaf.names[:4]) or "no name"
         words["validity"] = f"{leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d}"
-
-
-def _clean(text: str) -> str:
-    return "".join(each for each in text[:120] if each.isprintable())

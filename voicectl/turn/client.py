@@ -11,23 +11,17 @@ from dataclasses import dataclass, field
 
 from voicectl.errors import WireError
 from voicectl.turn.allocation import Allocation
-from voicectl.turn.channel import Channels
 from voicectl.turn.credentials import Authenticator, Credentials
 from voicectl.turn.events import (
-    AllocationCreated,
     AllocationLost,
-    AllocationRefreshed,
-    AllocationReleased,
     Challenged,
-    ChannelBound,
     ConnectionAttempted,
     DataReceived,
     Event,
     MessageDiscarded,
-    PermissionCreated,
     RequestTimedOut,
 )
-from voicectl.turn.permission import Permissions
+from voicectl.turn.relay import Relay
 from voicectl.turn.requests import (
     AllocateOptions,
     channel_bind,
@@ -84,19 +78,26 @@ class TurnClient:
 
     Holds at most 1024 messages to send and 4096 events; application data beyond that is dropped
     and counted in `dropped_data`.
+
+    A data connection of a TCP allocation (RFC 6062) is a client of its own that shares the control
+    connection's `authenticator`: coturn closes one whose ConnectionBind is not signed at once.
     """
 
-    def __init__(self, settings: ClientSettings, *, seed: bytes) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        seed: bytes,
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._settings = settings
         self._reliable = settings.retransmission.reliable
         self._ids = TransactionIds(seed)
         self._transactions = Transactions(settings.retransmission)
-        self._authenticator = Authenticator(
+        self._authenticator = authenticator or Authenticator(
             settings.credentials, prefer_sha256=settings.prefer_sha256
         )
-        self._allocation: Allocation | None = None
-        self._permissions = Permissions()
-        self._channels = Channels()
+        self._relay = Relay()
         self._transmits: deque[bytes] = deque()
         self._events: deque[Event] = deque()
         self.dropped_data = 0
@@ -104,7 +105,7 @@ class TurnClient:
     @property
     def allocation(self) -> Allocation | None:
         """The allocation that is held."""
-        return self._allocation
+        return self._relay.allocation
 
     @property
     def authenticator(self) -> Authenticator:
@@ -134,7 +135,7 @@ class TurnClient:
 
     def bind_channel(self, peer: TransportAddress, now_ns: int) -> bool:
         """Bind a channel and keep it bound; False when no number is left."""
-        number = self._channels.reserve(peer)
+        number = self._relay.channels.reserve(peer)
         if number is None:
             return False
         transaction_id = self._ids.next()
@@ -164,7 +165,7 @@ class TurnClient:
         if len(self._transmits) >= _MAXIMUM_TRANSMITS:
             self.dropped_data += 1
             return False
-        number = self._channels.number_of(peer)
+        number = self._relay.channels.number_of(peer)
         if number is not None:
             self._transmits.append(encode_channel_data(number, payload, padded=self._reliable))
             return True
@@ -194,14 +195,11 @@ class TurnClient:
             self._transmits.append(transaction.raw)
         for transaction in over:
             self._report(RequestTimedOut(transaction.method, transaction.tries, transaction.peers))
-        self._refresh_due(now_ns)
+        self._renew(now_ns)
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` wants to be called."""
-        timers = [self._transactions.next_timeout()]
-        if self._allocation is not None:
-            timers.append(self._allocation.next_timeout())
-            timers += [self._permissions.next_timeout(), self._channels.next_timeout()]
+        timers = (self._transactions.next_timeout(), self._relay.next_timeout())
         return min((each for each in timers if each is not None), default=None)
 
     def poll_transmit(self) -> bytes | None:
@@ -274,27 +272,22 @@ class TurnClient:
             now_ns,
         )
 
-    def _refresh_due(self, now_ns: int) -> None:
-        allocation = self._allocation
-        if allocation is None:
-            return
-        if allocation.expires_ns <= now_ns:
+    def _renew(self, now_ns: int) -> None:
+        if self._relay.has_expired(now_ns):
             self._lose_allocation(None)
-            return
-        if allocation.refresh_due_ns <= now_ns:
-            allocation.postpone_refresh()
+        due = self._relay.take_due(now_ns)
+        if due.allocation:
             self.refresh(now_ns)
-        due = self._permissions.take_due(now_ns)
-        if due:
-            self.create_permission([TransportAddress(ip, 0) for ip in due], now_ns)
-        for peer in self._channels.take_due(now_ns):
+        if due.permissions:
+            self.create_permission(due.permissions, now_ns)
+        for peer in due.channels:
             self.bind_channel(peer, now_ns)
 
     # Receiving
 
     def _handle_channel_data(self, data: bytes, now_ns: int) -> None:
         channel, payload = parse_channel_data(data)
-        peer = self._channels.peer_of(channel)
+        peer = self._relay.channels.peer_of(channel)
         if peer is None:
             self._report(MessageDiscarded(f"ChannelData on unbound channel 0x{channel:04x}"))
         else:
@@ -316,41 +309,30 @@ class TurnClient:
         elif transaction.signed and not self._is_authentic(message):
             # As if it never came (RFC 8489 §9.2.5): the real answer may still follow.
             self._report(MessageDiscarded("success response without a valid MESSAGE-INTEGRITY"))
+        elif unknown := message.unknown_required:
+            # RFC 8489 §6.3.3; browsers discard it too.
+            types = ", ".join(f"0x{each:04x}" for each in unknown[:4])
+            self._report(MessageDiscarded(f"success response that demands more of us: {types}"))
         else:
             self._handle_success(transaction, message, now_ns)
 
     def _handle_indication(self, message: Message, now_ns: int) -> None:
         peer = decode.peer_address(message)
-        if message.method == Method.CONNECTION_ATTEMPT:
-            value = message.get(AttributeType.CONNECTION_ID)
-            if value is not None:
-                self._report(ConnectionAttempted(peer, decode.uint32(value)))
-                return
         payload = message.get(AttributeType.DATA)
-        if message.method == Method.DATA and peer is not None and payload is not None:
-            if peer.ip in self._permissions:
-                self._report_data(DataReceived(peer, payload, None, now_ns))
-            else:
-                self._report(MessageDiscarded(f"data from {peer}, which has no permission"))
-            return
-        self._report(MessageDiscarded("indication that means nothing to a client"))
+        connection_id = message.get(AttributeType.CONNECTION_ID)
+        if peer is not None and peer.ip not in self._relay.permissions:
+            self._report(MessageDiscarded(f"from {peer}, which has no permission"))
+        elif message.method == Method.DATA and peer is not None and payload is not None:
+            self._report_data(DataReceived(peer, payload, None, now_ns))
+        elif message.method == Method.CONNECTION_ATTEMPT and peer and connection_id is not None:
+            self._report_data(ConnectionAttempted(peer, decode.uint32(connection_id)))
+        else:
+            self._report(MessageDiscarded("indication that means nothing to a client"))
 
     def _handle_success(self, transaction: Transaction, message: Message, now_ns: int) -> None:
         event = read_success(transaction, message, now_ns)
         self._transactions.finish(transaction)
-        match event:
-            case AllocationCreated():
-                self._allocation = Allocation(event.relayed, event.lifetime_s, now_ns)
-            case AllocationRefreshed() if self._allocation is not None:
-                self._allocation.handle_refreshed(event.lifetime_s, now_ns)
-            case AllocationReleased():
-                self._forget_allocation()
-            case PermissionCreated():
-                self._permissions.install(event.peers, now_ns)
-            case ChannelBound():
-                self._channels.bind(event.peer, now_ns)
-                # A channel binding installs or refreshes the permission too (RFC 8656 §12).
-                self._permissions.install([event.peer.ip], now_ns)
+        self._relay.handle_success(event, now_ns)
         self._report(event)
 
     def _handle_error(self, transaction: Transaction, message: Message, now_ns: int) -> None:
@@ -364,9 +346,9 @@ class TurnClient:
             self._retry(transaction, now_ns)
             return
         if transaction.method is Method.CREATE_PERMISSION:
-            self._permissions.drop(peer.ip for peer in transaction.peers)
+            self._relay.permissions.drop(peer.ip for peer in transaction.peers)
         elif transaction.method is Method.CHANNEL_BIND:
-            self._channels.unbind(transaction.peers[0])
+            self._relay.channels.unbind(transaction.peers[0])
         elif transaction.method is Method.REFRESH and refused.code == _ALLOCATION_MISMATCH:
             self._lose_allocation(refused.code)
         self._report(refused)
@@ -388,15 +370,10 @@ class TurnClient:
         return key is not None and message.verify_integrity(key, self._authenticator.algorithm)
 
     def _lose_allocation(self, code: int | None) -> None:
-        self._forget_allocation()
+        self._relay.forget()
         self._report(AllocationLost(code))
 
-    def _forget_allocation(self) -> None:
-        self._allocation = None
-        self._permissions = Permissions()
-        self._channels = Channels()
-
-    def _report_data(self, event: DataReceived) -> None:
+    def _report_data(self, event: DataReceived | ConnectionAttempted) -> None:
         if len(self._events) >= _MAXIMUM_EVENTS:
             self.dropped_data += 1
         else:

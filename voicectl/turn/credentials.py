@@ -93,7 +93,8 @@ class Authenticator:
         self.realm: bytes | None = None
         self.nonce: bytes | None = None
         self.offered_algorithms: bytes | None = None
-        self.authorization_server: bytes | None = None
+        self.token_audience: bytes | None = None
+        """The server name that an OAuth token must be sealed for (RFC 7635 §6.1)."""
         self._prefer_sha256 = prefer_sha256
         self._use_sha256 = False
         self._use_userhash = False
@@ -118,7 +119,7 @@ class Authenticator:
         """Take realm, nonce and offered algorithms from a 401 or 438."""
         self.realm = message.get(AttributeType.REALM) or self.realm
         self.nonce = message.get(AttributeType.NONCE) or self.nonce
-        self.authorization_server = message.get(AttributeType.THIRD_PARTY_AUTHORIZATION)
+        self.token_audience = message.get(AttributeType.THIRD_PARTY_AUTHORIZATION)
         self.offered_algorithms = message.get(AttributeType.PASSWORD_ALGORITHMS)
         features = _security_features(self.nonce)
         offered = _offered(self.offered_algorithms)

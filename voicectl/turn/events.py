@@ -117,7 +117,7 @@ class DataReceived:
 class ConnectionAttempted:
     """A peer connected to the relayed address of a TCP allocation (RFC 6062 §4.4)."""
 
-    peer: TransportAddress | None
+    peer: TransportAddress
     connection_id: int
 
 

@@ -4,13 +4,11 @@ from enum import StrEnum
 
 from voicectl._native import is_rtcp_compound
 from voicectl.errors import WireError
-from voicectl.wire.stun import AttributeType, Method, parse_message
-from voicectl.wire.turn_message import parse_channel_data
+from voicectl.wire.stun import AttributeType, Method, looks_like_stun, parse_message
+from voicectl.wire.turn_message import is_channel_data, parse_channel_data
 
 __all__ = ["Protocol", "protocol_of", "relayed_payload"]
 
-_STUN_HEADER_BYTES = 20
-_MAGIC_COOKIE = b"\x21\x12\xa4\x42"
 _CHANNEL_HEADER_BYTES = 4
 _RTP_HEADER_BYTES = 12
 _RTCP_HEADER_BYTES = 8
@@ -41,7 +39,7 @@ def protocol_of(payload: bytes, *, port: int = 0) -> Protocol:
     if not payload:
         return Protocol.OTHER
     first = payload[0]
-    if first < 4 and len(payload) >= _STUN_HEADER_BYTES and payload[4:8] == _MAGIC_COOKIE:
+    if looks_like_stun(payload):
         return Protocol.STUN
     if port == 53:
         return Protocol.DNS
@@ -49,7 +47,7 @@ def protocol_of(payload: bytes, *, port: int = 0) -> Protocol:
         return Protocol.ZRTP
     if 20 <= first < 64 and payload[1:2] == b"\xfe":
         return Protocol.DTLS
-    if 64 <= first < 80 and _fits_channel_data(payload):
+    if is_channel_data(payload) and _fits_channel_data(payload):
         return Protocol.CHANNEL_DATA
     if 128 <= first < 192 and port != 443:
         return _rtp_or_rtcp(payload)

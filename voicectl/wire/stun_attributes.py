@@ -17,7 +17,6 @@ __all__ = [
     "TransportAddress",
     "address_error_code",
     "alternate_server",
-    "channel_number",
     "decode_address",
     "decode_xor_address",
     "encode_address",
@@ -154,12 +153,6 @@ def lifetime_s(message: Message) -> int | None:
     """LIFETIME in seconds."""
     value = message.get(AttributeType.LIFETIME)
     return None if value is None else uint32(value)
-
-
-def channel_number(message: Message) -> int | None:
-    """CHANNEL-NUMBER."""
-    value = message.get(AttributeType.CHANNEL_NUMBER)
-    return None if value is None else uint32(value) >> 16
 
 
 def text(message: Message, attribute_type: AttributeType) -> str | None:

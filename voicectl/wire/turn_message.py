@@ -62,8 +62,16 @@ class StreamSplitter:
     def __init__(self) -> None:
         self._buffer = b""
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The messages that `data` completes.
+    @property
+    def rest(self) -> bytes:
+        """What has come and is cut off no message yet."""
+        return self._buffer
+
+    def feed(self, data: bytes, *, at_most: int | None = None) -> list[bytes]:
+        """The messages that `data` completes, the first `at_most` of them.
+
+        On a data connection of RFC 6062 one message answers ConnectionBind, and the `rest` is the
+        peer's: take one at most until that answer is there.
 
         Raises:
             WireError: the stream holds something that is neither; it can't be resynchronised.
@@ -71,8 +79,9 @@ class StreamSplitter:
         self._buffer += data
         messages: list[bytes] = []
         offset = 0
-        while (length := _message_length(self._buffer, offset)) is not None:
-            if len(self._buffer) - offset < length:
+        while at_most is None or len(messages) < at_most:
+            length = _message_length(self._buffer, offset)
+            if length is None or len(self._buffer) - offset < length:
                 break
             messages.append(self._buffer[offset : offset + length])
             offset += length

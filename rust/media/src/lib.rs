@@ -4,6 +4,7 @@
 //! scale) and is polled, so one engine runs on the real clock and on a virtual one.
 
 pub mod engine;
+pub mod g711;
 pub mod netem;
 pub mod opus;
 pub mod playout;

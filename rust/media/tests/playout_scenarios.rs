@@ -153,6 +153,7 @@ fn a_machine_that_has_seen_reordering_waits_for_overtaken_frames() {
 #[test]
 fn a_machine_that_asks_again_waits_a_round_trip_and_no_longer() {
     let mut buffer = buffer(Sink::Eager);
+    buffer.set_round_trip(40 * MS);
     let mut wanted = Vec::new();
     let mut heard_at_ns = Vec::new();
     for number in 0..30_u16 {
@@ -164,16 +165,16 @@ fn a_machine_that_asks_again_waits_a_round_trip_and_no_longer() {
         if number == 13 {
             // The answer, 30 ms after the hole was seen.
             let again = frame(10, &payload(11, 8, false)).payload.to_vec();
-            let outcome = buffer.insert_redundant(&frame(10, &again), now_ns - 30 * MS + 1);
+            let outcome = buffer.insert_retransmitted(&frame(10, &again), now_ns - 30 * MS + 1);
             assert_eq!(outcome, Inserted::Accepted);
         }
-        buffer.nack_wanted(now_ns, 40 * MS, &mut wanted);
+        buffer.nack_wanted(now_ns, &mut wanted);
         listen(&mut buffer, now_ns + MS, |block| {
             heard_at_ns.push((block.kind, block.at_ns));
         });
     }
     let stats = buffer.stats();
-    assert_eq!(stats.repaired_frames, 1);
+    assert_eq!(stats.retransmitted_frames, 1);
     assert_eq!(
         stats.concealed_samples, FRAME_SAMPLES as u64,
         "frame 20 never came"

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, Settings};
+use voicectl_media::engine::{self, Codec, SendFormats, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
 use crate::error::Error;
-use crate::events::{EngineEvent, OwnedEvent};
+use crate::events::{EngineEvent, KEYS, OwnedEvent};
 use crate::pcm::Pcm;
+use crate::redundancy::{Redundancy, Repairs};
 use crate::srtp::profile_of;
 use crate::stats::EngineStats;
 use crate::vad::{kind_name, kind_of};
@@ -31,6 +32,8 @@ pub(crate) struct EngineSettings {
     complexity: u8,
     inband_fec: bool,
     expected_loss_percent: u8,
+    red_frames: u8,
+    dred_duration_ms: u16,
     dtx: bool,
     frame_ms: u32,
     report_interval_ms: u32,
@@ -42,8 +45,9 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10, dtx=false,
-        frame_ms=20, report_interval_ms=1000, wall_clock_offset_ns=0,
+        forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true,
+        expected_loss_percent=10, red_frames=0, dred_duration_ms=0, dtx=false, frame_ms=20, report_interval_ms=1000,
+        wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
@@ -57,6 +61,8 @@ impl EngineSettings {
         complexity: u8,
         inband_fec: bool,
         expected_loss_percent: u8,
+        red_frames: u8,
+        dred_duration_ms: u16,
         dtx: bool,
         frame_ms: u32,
         report_interval_ms: u32,
@@ -75,6 +81,8 @@ impl EngineSettings {
             complexity,
             inband_fec,
             expected_loss_percent,
+            red_frames,
+            dred_duration_ms,
             dtx,
             frame_ms,
             report_interval_ms,
@@ -97,9 +105,11 @@ impl EngineSettings {
                 complexity: self.complexity,
                 inband_fec: self.inband_fec,
                 expected_loss_percent: self.expected_loss_percent,
+                dred_duration_ms: self.dred_duration_ms,
                 dtx: self.dtx,
                 ..EncoderSettings::default()
             },
+            red_frames: self.red_frames,
             frame_ms: self.frame_ms,
             report_interval_ms: self.report_interval_ms,
             wall_clock_offset_ns: self.wall_clock_offset_ns,
@@ -121,6 +131,8 @@ impl EngineSettings {
             complexity: encoder.complexity,
             inband_fec: encoder.inband_fec,
             expected_loss_percent: encoder.expected_loss_percent,
+            red_frames: settings.red_frames,
+            dred_duration_ms: encoder.dred_duration_ms,
             dtx: encoder.dtx,
             frame_ms: settings.frame_ms,
             report_interval_ms: settings.report_interval_ms,
@@ -262,6 +274,64 @@ impl Engine {
             .map(known)
             .collect::<Result<_, _>>()?;
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
+    }
+
+    #[pyo3(signature = (codec, *, telephone_event=None))]
+    fn configure_send(
+        &self,
+        py: Python<'_>,
+        codec: &str,
+        telephone_event: Option<u8>,
+    ) -> Result<(), Error> {
+        let Some(codec) = Codec::from_name(codec) else {
+            return Err(Error::setting(format!("there is no codec {codec:?}")));
+        };
+        let formats = SendFormats {
+            codec,
+            telephone_event,
+        };
+        Ok(self.run(py, |engine| engine.configure_send(formats))?)
+    }
+
+    #[pyo3(signature = (digits, *, duration_ms=100, volume_dbm0=-10))]
+    fn send_digits(
+        &self,
+        py: Python<'_>,
+        digits: &str,
+        duration_ms: u16,
+        volume_dbm0: i8,
+    ) -> Result<usize, Error> {
+        let code = |digit: char| match KEYS.chars().position(|key| key == digit) {
+            Some(code) => Ok(code as u8),
+            None => Err(Error::setting(format!("no telephone has a key {digit:?}"))),
+        };
+        let codes: Vec<u8> = digits.chars().map(code).collect::<Result<_, _>>()?;
+        let Some(attenuation_db) = (-63..=0)
+            .contains(&volume_dbm0)
+            .then_some(volume_dbm0.unsigned_abs())
+        else {
+            return Err(Error::setting(format!(
+                "a key's volume is -63 to 0 dBm0, not {volume_dbm0}"
+            )));
+        };
+        self.run(py, |engine| {
+            for (accepted, code) in codes.iter().enumerate() {
+                if !engine.press_key(*code, duration_ms, attenuation_db)? {
+                    return Ok(accepted);
+                }
+            }
+            Ok(codes.len())
+        })
+    }
+
+    fn configure_repairs(&self, py: Python<'_>, repairs: &Repairs) -> Result<(), Error> {
+        let repairs = repairs.settings();
+        Ok(self.run(py, |engine| engine.configure_repairs(&repairs))?)
+    }
+
+    fn set_redundancy(&self, py: Python<'_>, redundancy: &Redundancy) -> Result<(), Error> {
+        let redundancy = redundancy.settings();
+        Ok(self.run(py, |engine| engine.set_redundancy(redundancy))?)
     }
 
     fn set_srtp_keys(

@@ -113,6 +113,49 @@ impl AudioDrained {
     }
 }
 
+/// By code (RFC 4733 §3.2).
+pub(crate) const KEYS: &str = "0123456789*#ABCD";
+
+#[pyclass(module = "voicectl._native", frozen, get_all)]
+pub(crate) struct TelephoneEventReceived {
+    code: u8,
+    duration_ms: f64,
+    volume_dbm0: i8,
+    end_was_lost: bool,
+    at_ns: u64,
+}
+
+#[pymethods]
+impl TelephoneEventReceived {
+    #[new]
+    fn new(code: u8, duration_ms: f64, volume_dbm0: i8, end_was_lost: bool, at_ns: u64) -> Self {
+        Self {
+            code,
+            duration_ms,
+            volume_dbm0,
+            end_was_lost,
+            at_ns,
+        }
+    }
+
+    #[getter]
+    fn digit(&self) -> Option<char> {
+        KEYS.chars().nth(usize::from(self.code))
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "TelephoneEventReceived(code={}, duration_ms={}, volume_dbm0={}, end_was_lost={}, \
+             at_ns={})",
+            self.code,
+            self.duration_ms,
+            self.volume_dbm0,
+            if self.end_was_lost { "True" } else { "False" },
+            self.at_ns
+        )
+    }
+}
+
 /// One event as its Python class.
 #[derive(IntoPyObject)]
 pub(crate) enum EngineEvent {
@@ -123,6 +166,7 @@ pub(crate) enum EngineEvent {
     SpeechStarted(SpeechStarted),
     SpeechEnded(SpeechEnded),
     AudioDrained(AudioDrained),
+    TelephoneEventReceived(TelephoneEventReceived),
 }
 
 /// The union of the classes, for annotations.
@@ -133,7 +177,8 @@ pub(crate) fn engine_event(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         .bitor(py.get_type::<SpeechStarted>())?
         .bitor(py.get_type::<SpeechEnded>())?
         .bitor(py.get_type::<StreamStarted>())?
-        .bitor(py.get_type::<StreamEnded>())
+        .bitor(py.get_type::<StreamEnded>())?
+        .bitor(py.get_type::<TelephoneEventReceived>())
 }
 
 /// An event that owns its audio, taken while the engine was locked and the GIL was not held.
@@ -186,6 +231,19 @@ impl From<Event<'_>> for OwnedEvent {
                 EngineEvent::SpeechEnded(SpeechEnded { at_samples })
             }
             Event::AudioDrained { at_ns } => EngineEvent::AudioDrained(AudioDrained { at_ns }),
+            Event::TelephoneEvent {
+                code,
+                duration_ns,
+                attenuation_db,
+                end_was_lost,
+                at_ns,
+            } => EngineEvent::TelephoneEventReceived(TelephoneEventReceived {
+                code,
+                duration_ms: duration_ns as f64 / 1e6,
+                volume_dbm0: -(attenuation_db as i8),
+                end_was_lost,
+                at_ns,
+            }),
         })
     }
 }

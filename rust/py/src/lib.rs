@@ -19,6 +19,7 @@ mod opus;
 mod pcm;
 #[cfg(target_os = "linux")]
 mod raw_fd;
+mod redundancy;
 mod resample;
 mod rtp;
 mod srtp;
@@ -36,7 +37,9 @@ mod _native {
     #[pymodule_export]
     use super::engine::{ClearedAudio, Engine, EngineSettings};
     #[pymodule_export]
-    use super::events::{AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted};
+    use super::events::{
+        AudioDrained, AudioReceived, AudioSent, StreamEnded, StreamStarted, TelephoneEventReceived,
+    };
     #[cfg(target_os = "linux")]
     #[pymodule_export]
     use super::media_plane::{HandedBackDatagram, MediaCall, MediaCallStats, MediaPlane};
@@ -44,6 +47,8 @@ mod _native {
     use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::redundancy::{Redundancy, Repairs};
     #[pymodule_export]
     use super::resample::Resampler;
     #[pymodule_export]

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use voicectl_media::opus::packet::{Bandwidth, Mode};
 use voicectl_media::opus::{
-    Application, Channels, Decoder, Encoder, EncoderSettings, MAX_PACKET_MS, Packet,
+    Application, Channels, Decoder, Encoder, EncoderSettings, MAX_PACKET_MS, Packet, has_dred,
 };
 
 use crate::error::Error;
@@ -219,6 +219,23 @@ impl OpusDecoder {
         })
     }
 
+    fn read_dred(&mut self, py: Python<'_>, packet: &[u8]) -> Result<usize, Error> {
+        let decoder = &mut self.decoder;
+        Ok(py.detach(|| decoder.read_dred(packet))?)
+    }
+
+    fn decode_dred<'py>(
+        &mut self,
+        py: Python<'py>,
+        before_samples: usize,
+        samples: usize,
+    ) -> Result<Bound<'py, PyArray1<i16>>, Error> {
+        let gap = self.gap(samples)?;
+        self.fill(py, None, |decoder, pcm| {
+            decoder.decode_dred(before_samples, &mut pcm[..gap])
+        })
+    }
+
     fn conceal<'py>(
         &mut self,
         py: Python<'py>,
@@ -265,6 +282,7 @@ pub(crate) struct OpusPacket {
     frame_lengths: Vec<usize>,
     padding_length: usize,
     has_lbrr: bool,
+    has_dred: bool,
 }
 
 #[pymethods]
@@ -280,6 +298,7 @@ impl OpusPacket {
 #[pyfunction]
 pub(crate) fn parse_opus_packet(packet: &[u8]) -> Result<OpusPacket, Error> {
     const RTP_CLOCK_HZ: u32 = 48_000;
+    let has_dred = has_dred(packet);
     let packet = Packet::parse(packet)?;
     let toc = packet.toc();
     Ok(OpusPacket {
@@ -302,5 +321,6 @@ pub(crate) fn parse_opus_packet(packet: &[u8]) -> Result<OpusPacket, Error> {
         frame_lengths: packet.frames().iter().map(|frame| frame.len()).collect(),
         padding_length: packet.padding().len(),
         has_lbrr: packet.has_lbrr(),
+        has_dred,
     })
 }

@@ -9,6 +9,8 @@ use voicectl_media::engine::{
 };
 use voicectl_media::playout;
 
+use crate::redundancy::Redundancy;
+
 const NS_PER_MS: f64 = 1e6;
 /// The RTP clock of Opus (RFC 7587 §4.1), which jitter is counted in.
 const SAMPLES_PER_MS: f64 = 48.0;
@@ -26,8 +28,13 @@ pub(crate) struct InboundRtpStats {
     late_packets: u64,
     duplicate_packets: u64,
     malformed_packets: u64,
+    nack_count: u64,
+    retransmitted_packets_received: u64,
+    retransmitted_bytes_received: u64,
     fec_packets_received: u64,
     repaired_frames: u64,
+    retransmitted_frames: u64,
+    dred_samples: u64,
     jitter_buffer_delay_ms: f64,
     jitter_buffer_target_delay_ms: f64,
     jitter_buffer_minimum_delay_ms: f64,
@@ -55,8 +62,13 @@ impl InboundRtpStats {
             late_packets: playout.late_packets,
             duplicate_packets: playout.duplicate_packets,
             malformed_packets: playout.malformed_packets,
+            nack_count: inbound.nack_count,
+            retransmitted_packets_received: inbound.retransmitted_packets_received,
+            retransmitted_bytes_received: inbound.retransmitted_bytes_received,
             fec_packets_received: playout.fec_packets_received,
             repaired_frames: playout.repaired_frames,
+            retransmitted_frames: playout.retransmitted_frames,
+            dred_samples: playout.dred_samples,
             jitter_buffer_delay_ms: playout.jitter_buffer_delay_ns as f64 / NS_PER_MS,
             jitter_buffer_target_delay_ms: playout.jitter_buffer_target_delay_ns as f64 / NS_PER_MS,
             jitter_buffer_minimum_delay_ms: playout.jitter_buffer_minimum_delay_ns as f64
@@ -79,6 +91,8 @@ pub(crate) struct OutboundRtpStats {
     packets_sent: u64,
     bytes_sent: u64,
     header_bytes_sent: u64,
+    retransmitted_packets_sent: u64,
+    retransmitted_bytes_sent: u64,
     nack_count: u64,
 }
 
@@ -89,6 +103,8 @@ impl From<OutboundStats> for OutboundRtpStats {
             packets_sent: outbound.packets_sent,
             bytes_sent: outbound.bytes_sent,
             header_bytes_sent: outbound.header_bytes_sent,
+            retransmitted_packets_sent: outbound.retransmitted_packets_sent,
+            retransmitted_bytes_sent: outbound.retransmitted_bytes_sent,
             nack_count: outbound.nack_count,
         }
     }
@@ -178,6 +194,7 @@ pub(crate) struct EngineStats {
     outbound: Option<Py<OutboundRtpStats>>,
     remote_inbound: Option<Py<RemoteInboundRtpStats>>,
     remote_outbound: Option<Py<RemoteOutboundRtpStats>>,
+    redundancy: Py<Redundancy>,
     drops: Py<EngineDrops>,
     queued_audio_ms: f64,
 }
@@ -192,6 +209,7 @@ impl EngineStats {
             outbound: new_from(py, stats.outbound)?,
             remote_inbound: new_from(py, stats.remote_inbound)?,
             remote_outbound: new_from(py, stats.remote_outbound)?,
+            redundancy: Py::new(py, Redundancy::from(stats.redundancy))?,
             drops: Py::new(py, EngineDrops::new(&stats.errors, &stats.drops))?,
             queued_audio_ms: stats.queued_ns as f64 / NS_PER_MS,
         })

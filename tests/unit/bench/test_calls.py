@@ -27,9 +27,7 @@ def voice_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def arrivals(late_ms: list[int], *, first_timestamp: int = 0, start_ms: int = 0) -> list[Arrival]:
     return [
-        Arrival(
-            (start_ms + 20 * n + late) * MS, (first_timestamp + FRAME_SAMPLES * n) % (1 << 32)
-        )
+        Arrival((start_ms + 20 * n + late) * MS, (first_timestamp + FRAME_SAMPLES * n) % (1 << 32))
         for n, late in enumerate(late_ms)
     ]
 

@@ -16,9 +16,11 @@ from voicectl.bench.formats.table import render_table
 from voicectl.bench.gate import check_gate
 from voicectl.bench.report import Case, CaseRival, Figure, Report, Verdict
 
-RIGHT = Case("dsp", "a | b", "ok", "ok", True, 412.0, 7, (CaseRival("old", 0, 4.6, "fine", True),))
-WRONG = Case("dsp", "c", "ok", "bad", False, None, 8, (CaseRival("old", None, 8.0, "", False),))
-MISLED = Case("dsp", "d", "bad", "bad", True, 9.0, 9, (CaseRival("new", 0, 0.1, "", False),))
+FINE, HUNG = CaseRival("old", 0, 4.6, "fine", True), CaseRival("old", None, 8.0, "", False)
+FOOLED = CaseRival("new", 0, 0.1, "", False)
+RIGHT = Case("dsp", "fault", "a | b", "ok", "ok", True, 412.0, 7, (FINE,))
+WRONG = Case("dsp", "fault", "c", "ok", "bad", False, None, 8, (HUNG,))
+MISLED = Case("dsp", "fault", "d", "bad", "bad", True, 9.0, 9, (FOOLED,))
 
 
 @pytest.fixture
@@ -30,15 +32,15 @@ def test_wrong_cases_lead_the_table(report: Report) -> None:
     stream = io.StringIO()
     Console(file=stream, width=80, markup=False).print(render_table(report))
     rows = [line.strip() for line in stream.getvalue().splitlines()]
-    at = next(index for index, row in enumerate(rows) if row.startswith("case"))
-    assert rows[at].split() == ["case", "voicectl", "old", "new"]
+    at = next(index for index, row in enumerate(rows) if row.startswith("fault"))
+    assert rows[at].split() == ["fault", "voicectl", "old", "new"]
     assert rows[at + 1].split() == ["c", "bad,", "expected", "ok", "-", "hung", "-"]
-    assert rows[at + 2].split() == ["a", "|", "b", "ok", "412", "ms", "0", "4.6s", "-"]
-    assert rows[at + 3].split()[-2:] == ["0!", "0.1s"]
+    assert rows[at + 2].split() == ["a", "|", "b", "ok", "412", "ms", "0", "-"]
+    assert rows[at + 3].split()[-1] == "0!"
 
 
 def test_markdown_rows_of_cases_cannot_be_broken(report: Report) -> None:
-    assert "| a \\| b | ok | 412 ms | 0 4.6s | - |" in render_markdown(report).splitlines()
+    assert "| a \\| b | ok | 412 ms | 0 | - |" in render_markdown(report).splitlines()
 
 
 def test_junit_fails_a_case_and_gives_its_seed(report: Report) -> None:

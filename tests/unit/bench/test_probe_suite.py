@@ -29,7 +29,7 @@ def outcome(name: str, verdict: str, status: int, **record: Any) -> Outcome:
     fields = {"verdict": {"id": verdict, "also": also}, "verdict_ms": 400.0, "total_ms": 9000.0}
     rivals = record.pop("rivals", ())
     load = record.pop("load", 0.1)
-    return Outcome(BY_NAME[name], Answer(status, fields | record, 3.0, ""), rivals, 1, load)
+    return Outcome(BY_NAME[name], Answer(status, fields | record, ""), rivals, 1, load)
 
 
 def measure(name: str, *outcomes: Outcome) -> Measurement:

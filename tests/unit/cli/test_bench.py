@@ -9,9 +9,10 @@ from support.bench_figures import QUALITY, SCORE, quality
 from typer.testing import CliRunner, Result
 
 import voicectl.bench.suites
-from voicectl.bench.suite import Bench, Suite
+from voicectl.bench.report import FigureSpec, Measurement
+from voicectl.bench.suite import Bench, Stopwatch, Suite
 from voicectl.cli import app
-from voicectl.errors import UsageError
+from voicectl.errors import SetupError, UsageError
 
 SUITE = Suite(
     "dsp", (Bench(QUALITY, lambda _: quality(-80.0)), Bench(SCORE, lambda _: quality(0.95)))
@@ -83,3 +84,25 @@ def test_options_before_the_suites_name_are_refused() -> None:
 def test_the_table_and_markdown_name_the_figures() -> None:
     assert "aliases" in run("--quick").stdout
     assert "| `dsp.aliases`" in run("--quick", "--format", "markdown").stdout
+
+
+def test_a_suite_that_cannot_run_here_is_left_out_unless_a_gate_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reason = SetupError("needs root")
+
+    def refuse(_: Stopwatch) -> Measurement:
+        raise reason
+
+    spec = FigureSpec("lab", "named", "named", "%", 100.0, "quality", higher_is_better=True)
+    barred = Suite("lab", (Bench(spec, refuse),), missing=lambda: reason)
+    both = [SUITE, barred]
+    monkeypatch.setattr(voicectl.bench.suites, "all_suites", lambda quick=False: both)
+    result = run("--quick", "--json")
+    assert result.exit_code == 0
+    fields = json.loads(result.stdout)
+    assert [figure["id"] for figure in fields["figures"]] == ["dsp.aliases", "dsp.auc"]
+    assert fields["notes"] == ["lab: left out, needs root"]
+    gate = tmp_path / "gate.toml"
+    gate.write_text("[lab]\nnamed = 100\n")
+    assert run("--quick", "--gate", gate).exit_code == 75

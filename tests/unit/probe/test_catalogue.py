@@ -19,6 +19,28 @@ def test_every_verdict_has_its_section_in_the_docs() -> None:
     assert set(re.findall(r"^### `([a-z0-9-]+)`$", text, re.MULTILINE)) == set(CATALOGUE)
 
 
+def test_docs_have_the_words_of_the_catalogue() -> None:
+    sections = dict(
+        re.findall(r"^### `([a-z0-9-]+)`$(.*?)(?=^#|\Z)", DOCS.read_text(), re.M | re.S)
+    )
+    for verdict, entry in CATALOGUE.items():
+        texts = (entry.title, entry.meaning, entry.network_fix, entry.server_fix, entry.cannot_tell)
+        for text in filter(None, texts):
+            words = {name: f"*{name.replace('_', ' ')}*" for name in WORDS}
+            assert text.format(**words).rstrip(".") in sections[verdict], verdict
+        assert "\n- Evidence: " in sections[verdict]
+
+
+def test_every_note_is_in_the_docs() -> None:
+    named = set(re.findall(r'Note\(\s*"([a-z0-9-]+)"', (RULES / "notes.py").read_text()))
+    assert len(named) > 10
+    assert named == set(re.findall(r"`([a-z0-9-]+)`", _section("## Notes")))
+
+
+def _section(heading: str) -> str:
+    return DOCS.read_text().split(f"{heading}\n")[1].split("\n#")[0]
+
+
 def test_every_verdict_that_a_rule_names_is_in_the_catalogue() -> None:
     source = "".join(path.read_text() for path in RULES.glob("rules*.py"))
     named = set(re.findall(r'(?:Finding|_tls)\(\s*"([a-z0-9-]+)"', source))

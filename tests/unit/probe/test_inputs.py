@@ -1,4 +1,5 @@
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,12 @@ def test_malformed_proxies_are_usage_errors(url: str) -> None:
         parse_proxy(url, from_environment=True)
 
 
+def test_proxys_password_is_in_no_message() -> None:
+    with pytest.raises(UsageError) as raised:
+        parse_proxy("http://u:hunter2@proxy:port", from_environment=True)
+    assert "hunter2" not in raised.value.message
+
+
 def test_proxy_password_on_the_command_line_is_refused() -> None:
     with pytest.raises(UsageError, match="seen by everyone"):
         parse_proxy("http://u:secret@proxy:1", from_environment=False)
@@ -184,3 +191,20 @@ def test_addresses_need_an_ip_and_a_port(text: str) -> None:
 )
 def test_no_proxy_names_hosts_and_domains(host: str, no_proxy: str, exempt: bool) -> None:
     assert is_exempt(host, no_proxy) is exempt
+
+
+def test_stdin_is_read_once_and_files_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("north\n"))
+    source = CredentialSource("alice", None, Path("-"))
+    first = read_credentials(source, epoch_s=1_800_000_000)
+    later = read_credentials(source, epoch_s=1_800_007_200)
+    assert isinstance(first, LongTermCredentials)
+    assert isinstance(later, LongTermCredentials)
+    assert (first.username, later.username) == ("1800003600:alice", "1800010800:alice")
+    path = tmp_path / "pw"
+    source = CredentialSource("u", path, None)
+    for text in ("old", "new"):
+        path.write_text(text)
+        assert read_credentials(source, epoch_s=0) == LongTermCredentials("u", text)

@@ -28,6 +28,7 @@ from voicectl.turn.transaction import RetransmissionSettings
 from voicectl.wire.stun import (
     Attribute,
     AttributeType,
+    IntegrityAlgorithm,
     MessageClass,
     Method,
     encode_message,
@@ -324,6 +325,18 @@ def test_success_without_integrity_leaves_the_request_unanswered() -> None:
     assert of(RequestTimedOut, pair.run_until(10 * S)) == [RequestTimedOut(Method.ALLOCATE, 5, ())]
 
 
+def test_success_with_an_attribute_that_must_be_understood_is_discarded() -> None:
+    pair = Pair()
+    pair.client.bind(0)
+    answer_of(pair, Attribute(0x7777, b""))
+    (event,) = pair.events()
+    assert isinstance(event, MessageDiscarded)
+    assert "0x7777" in event.reason
+    pair.client.bind(0)
+    answer_of(pair, Attribute(0xF777, b""))
+    assert of(BindingSucceeded, pair.events())
+
+
 def test_late_answer_changes_nothing() -> None:
     pair = Pair()
     pair.client.bind(0)
@@ -379,8 +392,12 @@ def test_tcp_connection_to_a_peer_is_opened_and_bound() -> None:
     assert pair.events() == [ConnectionBound(7)]
 
 
-def test_peers_connection_attempt_is_reported() -> None:
+@pytest.mark.parametrize("permitted", [True, False])
+def test_connection_attempt_of_a_peer_with_permission_is_reported(permitted: bool) -> None:
     pair = Pair(reliable=True).allocated()
+    if permitted:
+        pair.client.create_permission([PEER], 0)
+        pair.exchange()
     transaction_id = bytes(12)
     attributes = [
         uint32_attribute(AttributeType.CONNECTION_ID, 9),
@@ -390,7 +407,21 @@ def test_peers_connection_attempt_is_reported() -> None:
         Method.CONNECTION_ATTEMPT, MessageClass.INDICATION, transaction_id, attributes
     )
     pair.client.handle_datagram(data, 0)
-    assert pair.events() == [ConnectionAttempted(PEER, 9)]
+    (event,) = pair.events()
+    if permitted:
+        assert event == ConnectionAttempted(PEER, 9)
+    else:
+        assert isinstance(event, MessageDiscarded)
+
+
+def test_data_connection_signs_its_first_request_with_the_control_connections_challenge() -> None:
+    control = Pair(reliable=True).allocated().client
+    settings = ClientSettings(RIGHT, retransmission=RetransmissionSettings(reliable=True))
+    data = TurnClient(settings, seed=b"data", authenticator=control.authenticator)
+    data.bind_connection(7, 0)
+    request = parse_message(data.poll_transmit() or b"")
+    assert control.authenticator.key is not None
+    assert request.verify_integrity(control.authenticator.key, IntegrityAlgorithm.SHA1)
 
 
 def test_dual_allocation_reports_both_addresses_or_the_refused_one() -> None:
@@ -414,6 +445,20 @@ def test_dual_allocation_reports_both_addresses_or_the_refused_one() -> None:
     pair.client.handle_datagram(data, 0)
     (created,) = of(AllocationCreated, pair.events())
     assert created.relayed == (four, six)
+    assert created.refused_family is None
+
+
+def test_dual_allocation_reports_the_half_that_was_refused() -> None:
+    pair = Pair()
+    pair.client.allocate(0, AllocateOptions(dual=True))
+    relayed = encode_xor_address(TransportAddress("192.0.2.15", 1), bytes(12))
+    answer_of(
+        pair,
+        Attribute(AttributeType.XOR_RELAYED_ADDRESS, relayed),
+        Attribute(AttributeType.ADDRESS_ERROR_CODE, b"\x02\x00\x04\x28"),
+    )
+    (created,) = of(AllocationCreated, pair.events())
+    assert created.refused_family == (440, "")
 
 
 def test_allocation_of_one_second_is_refreshed_without_a_storm() -> None:

@@ -73,14 +73,14 @@ def test_access_token_signs_with_the_sessions_key() -> None:
         challenge(
             Attribute(AttributeType.REALM, b"r"),
             Attribute(AttributeType.NONCE, b"n"),
-            Attribute(AttributeType.THIRD_PARTY_AUTHORIZATION, b"auth.example.org"),
+            Attribute(AttributeType.THIRD_PARTY_AUTHORIZATION, b"turn.example.org"),
         )
     )
     types = {each.type: each.value for each in authenticator.attributes()}
     assert types[AttributeType.USERNAME] == b"kid"
     assert types[AttributeType.ACCESS_TOKEN] == b"token"
     assert authenticator.key == b"mac key"
-    assert authenticator.authorization_server == b"auth.example.org"
+    assert authenticator.token_audience == b"turn.example.org"
 
 
 @pytest.mark.parametrize("nonce", [b"obMatJos2", b"obMatJos2!!!!", b"obMatJos2AAAArest"])

@@ -46,6 +46,13 @@ def test_stream_of_another_protocol_is_a_wire_error_at_once(data: bytes) -> None
         StreamSplitter().feed(data)
 
 
+def test_what_follows_the_last_message_asked_for_is_left_alone() -> None:
+    splitter = StreamSplitter()
+    assert splitter.feed(STUN[:9], at_most=1) == []
+    assert splitter.feed(STUN[9:] + b"\xffpeer's own", at_most=1) == [STUN]
+    assert splitter.rest == b"\xffpeer's own"
+
+
 def test_stream_holds_no_more_than_one_incomplete_message() -> None:
     splitter = StreamSplitter()
     assert splitter.feed(b"\x40\x00\xff\xff" + bytes(0xFFFE)) == []

@@ -58,6 +58,7 @@ def _figure(figure: Figure) -> dict[str, Any]:
 def _case(case: Case) -> dict[str, Any]:
     return {
         "suite": case.suite,
+        "group": case.group,
         "name": case.name,
         "expected": case.expected,
         "found": case.found,

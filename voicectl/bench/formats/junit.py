@@ -71,7 +71,7 @@ def _add_cases(root: ET.Element, name: str, cases: list[Case]) -> None:
     for case in cases:
         took_s = f"{(case.took_ms or 0) / 1000:.3f}"
         element = ET.SubElement(
-            suite, "testcase", classname=f"{name}.cases", name=case.name, time=took_s
+            suite, "testcase", classname=f"{name}.{case.group}", name=case.name, time=took_s
         )
         if not case.right:
             message = f"found {case.found}, expected {case.expected} (seed {case.seed})"

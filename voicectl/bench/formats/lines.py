@@ -80,8 +80,8 @@ def case_rivals(cases: Sequence[Case]) -> list[str]:
 def case_cells(case: Case, rivals: Sequence[str]) -> list[str]:
     """A row: name, what was found (and expected, where that differs), time, and each rival.
 
-    A rival's cell has its exit status and time, `hung` where it had to be stopped, and a `!` where
-    its status says the opposite of what is so.
+    A rival's cell has its exit status, `hung` where it had to be stopped, and a `!` where its
+    status says the opposite of what is so.
     """
     found = case.found if case.right else f"{case.found}, expected {case.expected}"
     took = "-" if case.took_ms is None else f"{case.took_ms:.0f} ms"
@@ -92,8 +92,7 @@ def case_cells(case: Case, rivals: Sequence[str]) -> list[str]:
 def _rival_cell(rival: CaseRival) -> str:
     if rival.status is None:
         return "hung"
-    wrong = "!" if rival.right is False else ""
-    return f"{rival.status}{wrong} {rival.took_s:.1f}s"
+    return f"{rival.status}{'!' if rival.right is False else ''}"
 
 
 def _value(value: float, unit: str) -> str:

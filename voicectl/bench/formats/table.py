@@ -29,8 +29,9 @@ def render_table(report: Report) -> RenderableType:
     for name in dict.fromkeys(figure.spec.suite for figure in report.figures):
         parts.append(Text(name, style="bold"))
         parts.extend(_suite([f for f in report.figures if f.spec.suite == name]))
-        if cases := [case for case in report.cases if case.suite == name]:
-            parts += [Text(), _cases(cases)]
+        cases = [case for case in report.cases if case.suite == name]
+        for group in dict.fromkeys(case.group for case in cases):
+            parts += [Text(), _cases(group, [case for case in cases if case.group == group])]
     parts += [Text(f"  {note}") for note in report.notes]
     parts += [Text(), Text(f"  {calibration_line(report.calibration)}", style="dim")]
     if report.figures:
@@ -57,12 +58,14 @@ def _suite(figures: list[Figure]) -> list[RenderableType]:
     return [Padding(table, (0, 0, 0, 2)), *reasons]
 
 
-def _cases(cases: list[Case]) -> RenderableType:
+def _cases(group: str, cases: list[Case]) -> RenderableType:
     """Those that are wrong first."""
     rivals = case_rivals(cases)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for title in ("case", "voicectl", "", *rivals):
-        table.add_column(title, justify="left" if title in ("case", "voicectl") else "right")
+    for title in (group, "voicectl"):
+        table.add_column(title, overflow="fold")
+    for title in ("", *rivals):
+        table.add_column(title, justify="right", no_wrap=True)
     for case in sorted(cases, key=lambda each: each.right):
         first, found, *others = case_cells(case, rivals)
         style = "" if case.right else "bold red"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicectl.bench.lab.firewalls import MASQUERADE, RULES
+from voicectl.bench.lab.firewalls import MASQUERADE, MODES, RULES
 from voicectl.clock import SystemClock
 from voicectl.errors import SetupError
 
@@ -148,7 +148,9 @@ class Network:
         return f"{self.tag}-{name}"
 
     def up(self, mode: str, *, v6: bool = False, impair: tuple[str, ...] = ()) -> None:
-        """Build the network. `impair` are arguments of impair.py for the client's own line."""
+        """Build the network. `impair` are arguments of `lab.impair` for the client's own line."""
+        if mode not in MODES:
+            raise ValueError(f"the lab has no network `{mode}`")
         for name in _PLACES:
             self._namespace(name)
         self._internet()

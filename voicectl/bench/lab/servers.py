@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from voicectl.bench.lab.certificates import issue, make_authority
 from voicectl.bench.lab.network import Names, Network, program, until
-from voicectl.clock import SystemClock
 from voicectl.errors import SetupError
 
 __all__ = ["PEER_PORT", "Answer", "Lab", "epoch_s"]
@@ -19,6 +18,8 @@ __all__ = ["PEER_PORT", "Answer", "Lab", "epoch_s"]
 PEER_PORT = 3480
 """Where `echo` listens."""
 _PROXY_PORT = 3128
+_LIMIT_S = 60
+_NO_RECORD: dict[str, Any] = {"verdict": {"id": "none"}}
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Answer:
     """What the probe said."""
 
     status: int
+    """Its exit status; -1 where it had to be stopped."""
     record: dict[str, Any]
-    took_s: float
     stderr: str
 
     @property
@@ -160,22 +161,23 @@ table ip inspect {{
             *("ip", "netns", "exec", self.network.ns("cli")),
             *(sys.executable, "-m", "voicectl", "probe", "--json"),
         ]
-        clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        clock = SystemClock()
-        began_ns = clock.now_ns()
-        done = subprocess.run(
-            [*command, *extra, *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=self.folder,
-            env=clean,
-        )
-        took_s = (clock.now_ns() - began_ns) / 1e9
+        ours = ("proxy", "voicectl_")
+        clean = {k: v for k, v in os.environ.items() if not any(w in k.lower() for w in ours)}
+        try:
+            done = subprocess.run(
+                [*command, *extra, *arguments],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=_LIMIT_S,
+                cwd=self.folder,
+                env=clean,
+            )
+        except subprocess.TimeoutExpired:
+            return Answer(-1, _NO_RECORD, f"no end within {_LIMIT_S} s")
         lines = done.stdout.splitlines()
-        record = json.loads(lines[0]) if lines else {"verdict": {"id": "none"}}
-        return Answer(done.returncode, record, took_s, done.stderr)
+        record = json.loads(lines[0]) if lines else _NO_RECORD
+        return Answer(done.returncode, record, done.stderr)
 
     @property
     def ca(self) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from voicectl.errors import SetupError
 
 __all__ = ["probe_suite"]
 
+_NAMES = [each.name for each in all_trials()]
 _Figure = Callable[[Sequence[Outcome]], Measurement]
 
 
@@ -50,7 +51,8 @@ class _Campaign:
         return measure
 
     def cases(self) -> tuple[Case, ...]:
-        return tuple(_case(each) for each in self._outcomes)
+        ordered = sorted(self._outcomes, key=lambda each: _NAMES.index(each.trial.name))
+        return tuple(_case(each) for each in ordered)
 
     def notes(self) -> tuple[str, ...]:
         if not self._outcomes:
@@ -81,6 +83,7 @@ def _case(outcome: Outcome) -> Case:
     trial = outcome.trial
     return Case(
         "probe",
+        trial.kind,
         trial.name,
         trial.expected,
         outcome.found,

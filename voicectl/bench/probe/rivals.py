@@ -53,7 +53,7 @@ class RivalAnswer:
     """None where it was stopped after `LIMIT_S`."""
     took_s: float
     said: str
-    """The last line."""
+    """The last line, or the one with the figure."""
     usable: bool | None
     """What its status says of the target; None where it was stopped."""
     figure: float | None = None
@@ -181,7 +181,7 @@ def _run(
         rival.name,
         status,
         took_s,
-        output.splitlines()[-1][:100] if output else "",
+        found[0] if found else output.splitlines()[-1][:100] if output else "",
         None if status is None else rival.usable(status),
         float(found[1]) if found else None,
     )

@@ -1,8 +1,9 @@
 """The JSON record of one target, schema voicectl.probe/1: what every other format is made from."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from voicectl.ice.candidate import policies_that_connect
+from voicectl.ice.candidate import Candidate, policies_that_connect
 from voicectl.ice.nat_behavior import Mapping
 from voicectl.probe.evidence import (
     Evidence,
@@ -16,7 +17,7 @@ from voicectl.probe.transport.failure import Failure
 from voicectl.probe.transport.secure import TlsReport
 from voicectl.probe.verdict import Verdict
 
-__all__ = ["SCHEMA", "Record", "make_record"]
+__all__ = ["SCHEMA", "Record", "candidate_records", "make_record"]
 
 SCHEMA = "voicectl.probe/1"
 
@@ -67,7 +68,7 @@ def make_record(evidence: Evidence, verdict: Verdict) -> Record:
         },
         "relay": _relay(evidence.relay) if evidence.relay else None,
         "quality": _quality(evidence.quality) if evidence.quality else None,
-        "candidates": _candidates(evidence),
+        "candidates": candidate_records(evidence.candidates),
         "policies": _policies(evidence),
         "audit": None
         if evidence.audit is None
@@ -101,6 +102,7 @@ def _leg(result: LegResult) -> Record:
         "error_code": refused.code if refused else None,
         "error_reason": refused.reason if refused else None,
         "realm": next((each.realm for each in result.challenged), None),
+        "token_audience": result.token_audience,
         "failure": _failure(result.failure) if result.failure else None,
         "skipped": result.skipped,
         "tls": _tls(result.tls) if result.tls else None,
@@ -221,7 +223,8 @@ def _statistics(statistics: PathStatistics) -> Record:
     }
 
 
-def _candidates(evidence: Evidence) -> list[Record]:
+def candidate_records(candidates: Sequence[Candidate]) -> list[Record]:
+    """The candidates as they stand in a record."""
     return [
         {
             "type": each.type.token,
@@ -233,7 +236,7 @@ def _candidates(evidence: Evidence) -> list[Record]:
             "relay_transport": each.relay_transport,
             "priority": each.priority,
         }
-        for each in evidence.candidates
+        for each in candidates
     ]
 
 

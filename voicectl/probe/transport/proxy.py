@@ -33,7 +33,10 @@ def parse_proxy(url: str, *, from_environment: bool) -> Proxy:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"`{url}` is no proxy URL", hint="http://host:port") from error
+        # Without what stands before the @, which may be a password.
+        raise UsageError(
+            f"`{url.rpartition('@')[2]}` is no proxy URL", hint="http://host:port"
+        ) from error
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError(
             f"only http:// proxies are known, not `{parts.scheme}://`", hint="http://host:port"

@@ -20,6 +20,7 @@ __all__ = ["Certificate", "SecureLayer", "SecureLayerFailed", "TlsReport", "Trus
 
 _DTLS_MTU = 1200
 _BIO_READ = 65_536
+_MAXIMUM_NAME = 253
 _VERIFY_EXPIRED = {9, 10}
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _VERIFY_UNTRUSTED = {2, 18, 19, 20, 21, 27}
@@ -222,8 +223,13 @@ def _describe(certificate: crypto.X509) -> Certificate:
 def _name_text(name: x509.Name) -> str:
     """The common name, or else the whole distinguished name."""
     for attribute in name.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
-        return str(attribute.value)
-    return name.rfc4514_string()
+        return _clean(str(attribute.value))
+    return _clean(name.rfc4514_string())
+
+
+def _clean(text: str) -> str:
+    """A peer's text without what moves a terminal's cursor, and not a kilobyte of it."""
+    return "".join(each for each in text[:_MAXIMUM_NAME] if each.isprintable())
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -233,7 +239,8 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         return ()
     alternatives = extension.value
     addresses = alternatives.get_values_for_type(x509.IPAddress)
-    return (*alternatives.get_values_for_type(x509.DNSName), *(str(each) for each in addresses))
+    names = alternatives.get_values_for_type(x509.DNSName)
+    return (*(_clean(each) for each in names), *(str(each) for each in addresses))
 
 
 def _name_matches(server_name: str, names: tuple[str, ...]) -> bool:

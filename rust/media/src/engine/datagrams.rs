@@ -66,11 +66,16 @@ impl Engine {
         let protection = &mut self.protection;
         let session = protection.session.as_mut()?;
         let mut is_protected = false;
-        while !is_protected && let Some(packet) = self.transmit.pop() {
+        while !is_protected && let Some(outgoing) = self.transmit.pop() {
             if let Some(recorder) = &mut self.recorder {
-                recorder.packet_polled(packet);
+                recorder.packet_polled(outgoing.packet);
             }
-            is_protected = session.protect(packet, &mut protection.datagram).is_ok();
+            let datagram = &mut protection.datagram;
+            is_protected = if outgoing.again {
+                session.protect_again(outgoing.packet, datagram).is_ok()
+            } else {
+                session.protect(outgoing.packet, datagram).is_ok()
+            };
             protection.unprotected += u64::from(!is_protected);
         }
         is_protected.then_some(&protection.datagram[..])

@@ -57,6 +57,19 @@ pub enum Event<'a> {
         /// When its last sample ends on the tick grid.
         at_ns: u64,
     },
+    /// The peer has pressed a key of a telephone and released it (RFC 4733).
+    TelephoneEvent {
+        /// As in [`crate::rtp::TelephoneEvent`].
+        code: u8,
+        /// How long it was down, as far as it was told.
+        duration_ns: u64,
+        /// Its tone's level below 0 dBm0, in dB.
+        attenuation_db: u8,
+        /// No packet told its end: others followed, or none for 150 ms.
+        end_was_lost: bool,
+        /// When its release was known.
+        at_ns: u64,
+    },
 }
 
 /// What [`Engine::poll_event`](super::Engine::poll_event) has to give.
@@ -79,6 +92,17 @@ enum Queued {
     SpeechStarted(i64),
     SpeechEnded(i64),
     AudioDrained(u64),
+    TelephoneEvent(Key),
+}
+
+/// A key of a telephone.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    code: u8,
+    duration_ns: u64,
+    attenuation_db: u8,
+    end_was_lost: bool,
+    at_ns: u64,
 }
 
 /// Received audio without a gap in media time.
@@ -140,6 +164,19 @@ impl EventQueue {
             Event::SpeechStarted { at_samples } => Queued::SpeechStarted(at_samples),
             Event::SpeechEnded { at_samples } => Queued::SpeechEnded(at_samples),
             Event::AudioDrained { at_ns } => Queued::AudioDrained(at_ns),
+            Event::TelephoneEvent {
+                code,
+                duration_ns,
+                attenuation_db,
+                end_was_lost,
+                at_ns,
+            } => Queued::TelephoneEvent(Key {
+                code,
+                duration_ns,
+                attenuation_db,
+                end_was_lost,
+                at_ns,
+            }),
             Event::AudioReceived {
                 pcm,
                 at_ns,
@@ -227,6 +264,13 @@ impl EventQueue {
             Queued::SpeechStarted(at_samples) => Event::SpeechStarted { at_samples },
             Queued::SpeechEnded(at_samples) => Event::SpeechEnded { at_samples },
             Queued::AudioDrained(at_ns) => Event::AudioDrained { at_ns },
+            Queued::TelephoneEvent(key) => Event::TelephoneEvent {
+                code: key.code,
+                duration_ns: key.duration_ns,
+                attenuation_db: key.attenuation_db,
+                end_was_lost: key.end_was_lost,
+                at_ns: key.at_ns,
+            },
             Queued::AudioSent { pcm, at_ns } => Event::AudioSent {
                 pcm: &self.sent[pcm],
                 at_ns,

@@ -49,7 +49,8 @@ impl Forwarder {
             ssrc: stream.ssrc,
         };
         transmit.push(|datagram| Packet::new(header, packet.payload).write(datagram));
-        stream.count_sent(header, packet.payload.len());
+        stream.next_sequence_number = header.sequence_number;
+        stream.count_packet(packet.payload.len());
     }
 }
 

@@ -39,23 +39,31 @@ mod event;
 mod forwarding;
 mod media_resampler;
 mod receiver;
+mod redundancy;
 mod reports;
 mod send_queue;
 mod sender;
+mod sent_packets;
 mod sent_tap;
 mod settings;
 mod source_lock;
 mod stats;
+mod stream_decoder;
+mod stream_encoder;
+mod telephone_events;
 mod transmit;
 
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
+pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
 pub use send_queue::{ClearedAudio, QUEUE_RATES_HZ};
+pub use sender::SendFormats;
 pub use settings::{EngineError, Settings};
 pub use stats::{
     Drops, InboundStats, OutboundStats, ReceiveErrors, RemoteInboundStats, RemoteOutboundStats,
     Stats,
 };
+pub use telephone_events::PressedKey;
 
 use crate::playout::{SAMPLE_RATE_HZ, Sink, TICK_NS};
 use crate::resample::UnsupportedRate;
@@ -74,8 +82,12 @@ use transmit::TransmitQueue;
 
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
+/// D (RFC 4733 §3.2).
+const MAX_KEY: u8 = 15;
 /// A backlog up to this is caught up tick by tick.
 const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
+/// The buffer does not remember more lost packets.
+const MAX_WANTED: usize = 128;
 
 /// Samples at `rate_hz` in `span_ns`, rounded to the nearest.
 fn ns_to_samples(span_ns: u64, rate_hz: u32) -> u64 {
@@ -103,6 +115,10 @@ pub struct Engine {
     /// What is received goes out again, and nothing else does.
     forwarder: Option<Forwarder>,
     ticks_always: bool,
+    /// Lost packets are asked for and sent again.
+    nack: bool,
+    /// Sequence numbers to ask for, while they are collected.
+    wanted: Vec<u16>,
     /// A stream to begin as soon as the time is known.
     start: Option<Start>,
     /// When the utterance whose end has been encoded ends on the grid.
@@ -139,7 +155,12 @@ impl Engine {
             next_tick_ns: now_ns + TICK_NS,
             skipped_ticks: 0,
             receiver: Receiver::new(settings, now_ns)?,
-            sender: Sender::new(&settings.encoder, settings.frame_ms, random.next_u64())?,
+            sender: Sender::new(
+                &settings.encoder,
+                settings.frame_ms,
+                settings.red_frames,
+                random.next_u64(),
+            )?,
             reports: Reports::new(settings.report_interval_ms, settings.wall_clock_offset_ns),
             random,
             tap,
@@ -148,6 +169,8 @@ impl Engine {
             protection: Protection::default(),
             forwarder: settings.forward.then(Forwarder::default),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
+            nack: false,
+            wanted: Vec::with_capacity(MAX_WANTED),
             start: None,
             drained_ns: None,
             recorder: None,
@@ -173,6 +196,77 @@ impl Engine {
         Ok(())
     }
 
+    /// Says what both session descriptions agree on about repairing loss.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have; nothing
+    /// has changed then.
+    pub fn configure_repairs(&mut self, repairs: &Repairs) -> Result<(), EngineError> {
+        let (receive, send) = (repairs.receive, repairs.send);
+        for payload_type in [receive.red, receive.rtx, send.red, send.rtx]
+            .into_iter()
+            .flatten()
+        {
+            check_payload_type(payload_type)?;
+        }
+        self.record(|recorder| recorder.repairs(repairs));
+        self.sender.set_repairs(*repairs)?;
+        self.receiver.configure_repairs(receive);
+        self.nack = repairs.nack;
+        Ok(())
+    }
+
+    /// Protects what is sent from the next frame on like this. To be called as often as the network
+    /// changes; what the peer cannot use has no effect, and [`Stats::redundancy`] leaves it out.
+    ///
+    /// # Errors
+    /// A setting outside its range; the protection is then as it was.
+    pub fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        self.sender.set_redundancy(redundancy)?;
+        self.record(|recorder| recorder.redundancy(redundancy));
+        Ok(())
+    }
+
+    /// Says what is sent: the codec from the next [`Engine::start_sending`] on, by default Opus, and
+    /// whether keys can be pressed.
+    ///
+    /// # Errors
+    /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have, and
+    /// [`EngineError::NoAudioCodec`]; nothing has changed then.
+    pub fn configure_send(&mut self, formats: SendFormats) -> Result<(), EngineError> {
+        if let Some(payload_type) = formats.telephone_event {
+            check_payload_type(payload_type)?;
+        }
+        if formats.codec.is_keys() {
+            return Err(EngineError::NoAudioCodec);
+        }
+        self.record(|recorder| recorder.send_formats(formats));
+        self.sender.set_formats(formats)
+    }
+
+    /// Presses a key of a telephone (RFC 4733) for 40 to 1000 ms, after those that wait. The queued
+    /// audio waits meanwhile. False: 64 wait, or the peer takes none.
+    ///
+    /// # Errors
+    /// [`EngineError::Key`] for one that telephones don't have (above 15), and
+    /// [`EngineError::KeyDuration`].
+    pub fn press_key(
+        &mut self,
+        code: u8,
+        duration_ms: u16,
+        attenuation_db: u8,
+    ) -> Result<bool, EngineError> {
+        if code > MAX_KEY {
+            return Err(EngineError::Key(code));
+        }
+        if !(40..=1000).contains(&duration_ms) {
+            return Err(EngineError::KeyDuration(duration_ms));
+        }
+        let attenuation_db = attenuation_db.min(63);
+        self.record(|recorder| recorder.press_key(code, duration_ms, attenuation_db));
+        Ok(self.sender.press(code, duration_ms, attenuation_db))
+    }
+
     /// Takes one RTP packet.
     pub fn handle_rtp(&mut self, datagram: &[u8], now_ns: u64) {
         self.record(|recorder| recorder.rtp(datagram, now_ns));
@@ -188,6 +282,7 @@ impl Engine {
         if ssrc.is_some() && self.source_ssrc() != ssrc {
             self.reports.forget_source();
         }
+        self.ask_again(now_ns);
     }
 
     /// Takes one RTCP compound packet.
@@ -205,6 +300,37 @@ impl Engine {
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
                 receiver.handle_goodbye(ssrc, now_ns, events);
             });
+        self.send_again(now_ns);
+    }
+
+    /// Sends again what the peer has asked for.
+    fn send_again(&mut self, now_ns: u64) {
+        let round_trip_ns = self.reports.round_trip_ns().unwrap_or(0);
+        while let Some(sequence_number) = self.reports.take_asked_again() {
+            if self.nack {
+                self.sender
+                    .send_again(sequence_number, now_ns, round_trip_ns, &mut self.transmit);
+            }
+        }
+    }
+
+    /// Asks for lost packets again, once it is known how long an answer takes.
+    fn ask_again(&mut self, now_ns: u64) {
+        let Some(stream) = self.sender.stream.as_ref().filter(|_| self.nack) else {
+            return;
+        };
+        if let Some(round_trip_ns) = self.reports.round_trip_ns() {
+            self.receiver.set_round_trip(round_trip_ns);
+        }
+        self.wanted.clear();
+        self.receiver.nack_wanted(now_ns, &mut self.wanted);
+        if let Some(source) = self.receiver.source.as_mut()
+            && !self.wanted.is_empty()
+        {
+            source.nacks_sent += 1;
+            self.reports
+                .ask_again(stream.ssrc, source.ssrc, &self.wanted, &mut self.transmit);
+        }
     }
 
     /// Runs what is due at `now_ns` and before.
@@ -228,6 +354,7 @@ impl Engine {
         [
             self.next_tick(),
             self.receiver.next_timeout(),
+            self.nack_due_ns(),
             self.reports.next_timeout(),
         ]
         .into_iter()
@@ -238,7 +365,7 @@ impl Engine {
     /// The next packet to protect and send, RTP or RTCP (told apart by
     /// [`crate::rtp::is_rtcp`]).
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
-        let packet = self.transmit.pop()?;
+        let packet = self.transmit.pop()?.packet;
         if let Some(recorder) = &mut self.recorder {
             recorder.packet_polled(packet);
         }
@@ -329,6 +456,7 @@ impl Engine {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()
             }),
+            redundancy: self.sender.redundancy(),
             remote_inbound: self.reports.remote_inbound,
             remote_outbound: self.reports.remote_outbound,
             errors: self.receiver.errors,
@@ -346,6 +474,11 @@ impl Engine {
 
     fn source_ssrc(&self) -> Option<u32> {
         self.receiver.source.as_ref().map(|source| source.ssrc)
+    }
+
+    fn nack_due_ns(&self) -> Option<u64> {
+        let is_on = self.nack && self.sender.stream.is_some();
+        is_on.then(|| self.receiver.nack_due_ns()).flatten()
     }
 
     /// Every tick counts while a grid is heard or recorded, otherwise only those with a frame.
@@ -370,8 +503,9 @@ impl Engine {
         if let Some(start) = self.start.take() {
             self.sender
                 .start(start.ssrc, start.payload_type, self.next_tick_ns);
-            self.reports
-                .start(start.cname, self.now_ns, self.random.next_u64());
+            let seed = self.random.next_u64();
+            let codec = self.sender.codec();
+            self.reports.start(start.cname, codec, self.now_ns, seed);
         }
         self.now_ns
     }
@@ -402,6 +536,9 @@ impl Engine {
     /// Runs what is due at `now_ns`: what is received first, so that it is on time for the tick.
     fn run_due(&mut self, now_ns: u64) {
         self.receiver.give_out(now_ns, &mut self.events);
+        if self.nack_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+            self.ask_again(now_ns);
+        }
         if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
             self.run_tick(tick_ns);
         }

@@ -1,14 +1,17 @@
 //! The incoming stream: from RTP to the jitter buffer to what the application hears.
 
-use crate::opus::{Channels, Decoder};
+use crate::opus;
 use crate::playout::{self, BlockKind, JitterBuffer, ReceivedFrame, Sink};
-use crate::rtp::{Packet, Reception};
+use crate::rtp::{Packet, Reception, Red, Retransmission, TelephoneEvent};
 
 use super::audio_output::AudioOutput;
 use super::event::{Event, EventQueue};
+use super::redundancy::RepairFormats;
 use super::source_lock::{SourceLock, Verdict};
 use super::stats::InboundStats;
-use super::{Codec, EngineError, SAMPLE_RATE_HZ, Settings};
+use super::stream_decoder::StreamDecoder;
+use super::telephone_events::{PressedKey, ReceivedEvents};
+use super::{Codec, EngineError, NS_PER_S, SAMPLE_RATE_HZ, Settings};
 
 /// No datagram on the internet is longer than an Ethernet frame.
 const MAX_HELD_BYTES: usize = 1500;
@@ -20,7 +23,7 @@ pub struct ReceiveErrors {
     pub unauthenticated_packets: u64,
     /// Datagrams that were received before (RFC 3711 §3.3.2).
     pub replayed_packets: u64,
-    /// Datagrams that are not RTP.
+    /// Datagrams that are not RTP, or whose payload is not the RED or RTX that it should be.
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
     pub malformed_rtcp_packets: u64,
@@ -33,10 +36,15 @@ pub struct ReceiveErrors {
 /// Counters of the source listened to.
 pub(super) struct Source {
     pub(super) ssrc: u32,
+    /// Samples of the audio path to a unit of the RTP clock, which reports are in.
+    pub(super) samples_per_unit: u32,
     pub(super) reception: Reception,
     payload_bytes: u64,
     pub(super) header_bytes: u64,
     pub(super) last_packet_ns: u64,
+    pub(super) nacks_sent: u64,
+    retransmitted_packets: u64,
+    retransmitted_bytes: u64,
 }
 
 impl Source {
@@ -49,8 +57,32 @@ impl Source {
             bytes_received: self.payload_bytes,
             header_bytes_received: self.header_bytes,
             last_packet_received_ns: self.last_packet_ns,
+            nack_count: self.nacks_sent,
+            retransmitted_packets_received: self.retransmitted_packets,
+            retransmitted_bytes_received: self.retransmitted_bytes,
         }
     }
+
+    fn count(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        self.payload_bytes += packet.payload.len() as u64;
+        self.header_bytes += packet.overhead_bytes() as u64;
+        self.last_packet_ns = now_ns;
+    }
+
+    fn count_retransmission(&mut self, payload_bytes: usize) {
+        self.retransmitted_packets += 1;
+        self.retransmitted_bytes += payload_bytes as u64;
+    }
+}
+
+/// What a packet's payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// Audio or keys.
+    Plain(Codec),
+    Red,
+    Rtx,
+    Unknown,
 }
 
 /// The first packet of a source on probation.
@@ -62,11 +94,17 @@ struct HeldPacket {
 
 pub(super) struct Receiver {
     pub(super) source: Option<Source>,
-    buffer: JitterBuffer<Decoder>,
+    buffer: JitterBuffer<StreamDecoder>,
+    /// Of the frames in the buffer.
+    codec: Codec,
+    keys: ReceivedEvents,
+    /// Of the keys.
+    keys_clock_rate_hz: u32,
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
     decoder_rate_hz: u32,
-    opus_payload_types: u128,
+    codecs: [Option<Codec>; 128],
+    repair_formats: RepairFormats,
     lock: SourceLock,
     held: HeldPacket,
     /// The source that said goodbye and whose last audio is still buffered.
@@ -85,11 +123,20 @@ impl Receiver {
         };
         Ok(Self {
             source: None,
-            buffer: new_buffer(buffer_settings, settings.decoder_rate_hz(), now_ns)?,
+            buffer: new_buffer(
+                buffer_settings,
+                Codec::Opus,
+                settings.decoder_rate_hz(),
+                now_ns,
+            )?,
+            codec: Codec::Opus,
+            keys: ReceivedEvents::default(),
+            keys_clock_rate_hz: SAMPLE_RATE_HZ,
             buffer_settings,
             decoder_rate_hz: settings.decoder_rate_hz(),
             errors: ReceiveErrors::default(),
-            opus_payload_types: 0,
+            codecs: [None; 128],
+            repair_formats: RepairFormats::default(),
             lock: SourceLock::default(),
             held: HeldPacket {
                 datagram: Vec::with_capacity(MAX_HELD_BYTES),
@@ -103,12 +150,27 @@ impl Receiver {
 
     /// Takes `payload_types`, below 128 each, and no others.
     pub(super) fn configure(&mut self, payload_types: &[(u8, Codec)]) {
-        self.opus_payload_types = payload_types
-            .iter()
-            .filter(|(_, codec)| *codec == Codec::Opus)
-            .fold(0, |known, (payload_type, _)| {
-                known | 1 << (payload_type & 0x7f)
-            });
+        self.codecs = [None; 128];
+        for (payload_type, codec) in payload_types {
+            self.codecs[usize::from(payload_type & 0x7f)] = Some(*codec);
+        }
+    }
+
+    /// Takes these payload types for repairs.
+    pub(super) fn configure_repairs(&mut self, formats: RepairFormats) {
+        self.repair_formats = formats;
+    }
+
+    fn format_of(&self, payload_type: u8) -> Format {
+        if let Some(codec) = self.codecs[usize::from(payload_type & 0x7f)] {
+            Format::Plain(codec)
+        } else if self.repair_formats.red == Some(payload_type) {
+            Format::Red
+        } else if self.repair_formats.rtx == Some(payload_type) {
+            Format::Rtx
+        } else {
+            Format::Unknown
+        }
     }
 
     /// Takes a datagram. `tick_ns` is the last tick that ran: should the source change, the grid
@@ -120,14 +182,27 @@ impl Receiver {
         tick_ns: u64,
         events: &mut EventQueue,
     ) {
-        let Ok(packet) = Packet::parse(datagram) else {
+        let Some(packet) = self.parse(datagram) else {
             self.errors.malformed_rtp_packets += 1;
             return;
         };
         let header = packet.header;
-        if self.opus_payload_types >> header.payload_type & 1 == 0 {
-            self.errors.unknown_payload_type_packets += 1;
-            return;
+        match self.format_of(header.payload_type) {
+            Format::Plain(_) => {}
+            Format::Red if Red::parse(packet.payload).is_ok() => {}
+            Format::Red => {
+                self.errors.malformed_rtp_packets += 1;
+                return;
+            }
+            Format::Rtx => {
+                self.receive_retransmission(&packet, now_ns);
+                self.give_out(now_ns, events);
+                return;
+            }
+            Format::Unknown => {
+                self.errors.unknown_payload_type_packets += 1;
+                return;
+            }
         }
         match self.lock.judge(header.ssrc, header.sequence_number) {
             Verdict::Current => {}
@@ -143,7 +218,7 @@ impl Receiver {
             }
             Verdict::Changed => self.change_source(&packet, now_ns, tick_ns, events),
         }
-        self.receive(&packet, now_ns);
+        self.receive(&packet, now_ns, tick_ns, events);
         self.give_out(now_ns, events);
     }
 
@@ -161,7 +236,7 @@ impl Receiver {
             return None;
         };
         let header = packet.header;
-        if self.opus_payload_types >> header.payload_type & 1 == 0 {
+        if self.format_of(header.payload_type) != Format::Plain(Codec::Opus) {
             self.errors.unknown_payload_type_packets += 1;
             return None;
         }
@@ -175,7 +250,24 @@ impl Receiver {
                 return None;
             }
         }
-        self.count(&packet, now_ns);
+        let source = self.source.as_mut()?;
+        source
+            .reception
+            .record(header.sequence_number, header.timestamp, now_ns);
+        source.count(&packet, now_ns);
+        Some(packet)
+    }
+
+    /// A packet with its timestamp in units of the audio path.
+    fn parse<'a>(&self, datagram: &'a [u8]) -> Option<Packet<'a>> {
+        let mut packet = Packet::parse(datagram).ok()?;
+        if let Format::Plain(codec) = self.format_of(packet.header.payload_type)
+            && !codec.is_keys()
+        {
+            // Both wrap at 2^32: a multiple of what wrapped has wrapped too.
+            let timestamp = packet.header.timestamp;
+            packet.header.timestamp = timestamp.wrapping_mul(codec.samples_per_unit());
+        }
         Some(packet)
     }
 
@@ -190,6 +282,9 @@ impl Receiver {
 
     /// Gives out what the buffer has for `now_ns`.
     pub(super) fn give_out(&mut self, now_ns: u64, events: &mut EventQueue) {
+        if let Some(key) = self.keys.handle_timeout(now_ns) {
+            tell_key(key, self.keys_clock_rate_hz, now_ns, events);
+        }
         loop {
             let counted = *self.buffer.stats();
             let Some(block) = self.buffer.poll(now_ns) else {
@@ -231,7 +326,10 @@ impl Receiver {
 
     /// When the buffer has something to give out, if nothing is received before.
     pub(super) fn next_timeout(&self) -> Option<u64> {
-        self.buffer.next_timeout()
+        [self.buffer.next_timeout(), self.keys.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Passes over what an ear would have heard up to the tick `tick_ns`: nobody listened. The
@@ -250,7 +348,13 @@ impl Receiver {
     /// Puts an empty buffer in place of the present one, its first tick one after `tick_ns`.
     fn begin_buffer(&mut self, tick_ns: u64) {
         // Without memory for a second decoder the old buffer has to do.
-        if let Ok(buffer) = new_buffer(self.buffer_settings, self.decoder_rate_hz, tick_ns) {
+        let buffer = new_buffer(
+            self.buffer_settings,
+            self.codec,
+            self.decoder_rate_hz,
+            tick_ns,
+        );
+        if let Ok(buffer) = buffer {
             self.buffer = buffer;
         }
     }
@@ -269,12 +373,17 @@ impl Receiver {
         }
         self.departing = None;
         self.ended = None;
+        self.keys = ReceivedEvents::default();
         self.source = Some(Source {
             ssrc,
+            samples_per_unit: self.codec.samples_per_unit(),
             reception: Reception::new(SAMPLE_RATE_HZ, packet.header.sequence_number),
             payload_bytes: 0,
             header_bytes: 0,
             last_packet_ns: now_ns,
+            nacks_sent: 0,
+            retransmitted_packets: 0,
+            retransmitted_bytes: 0,
         });
         events.push(&Event::StreamStarted { ssrc });
     }
@@ -289,10 +398,10 @@ impl Receiver {
     ) {
         let held = std::mem::take(&mut self.held);
         // It was read once before it was held.
-        if let Ok(first) = Packet::parse(&held.datagram) {
+        if let Some(first) = self.parse(&held.datagram) {
             self.errors.other_source_packets -= 1;
             self.begin_source(&first, now_ns, tick_ns, events);
-            self.receive(&first, held.at_ns);
+            self.receive(&first, held.at_ns, tick_ns, events);
         } else {
             self.begin_source(packet, now_ns, tick_ns, events);
         }
@@ -307,38 +416,192 @@ impl Receiver {
         self.held.at_ns = now_ns;
     }
 
-    fn count(&mut self, packet: &Packet<'_>, now_ns: u64) {
+    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64, tick_ns: u64, events: &mut EventQueue) {
         let header = packet.header;
+        let format = self.format_of(header.payload_type);
+        let keys = match format {
+            Format::Plain(codec) => Some(codec).filter(|codec| codec.is_keys()),
+            _ => None,
+        };
+        if keys.is_none() {
+            let codec = match format {
+                Format::Plain(codec) => codec,
+                _ => Codec::Opus,
+            };
+            self.prepare_for(codec, tick_ns, now_ns, events);
+        }
         let Some(source) = &mut self.source else {
             return;
         };
-        source
-            .reception
-            .record(header.sequence_number, header.timestamp, now_ns);
-        source.payload_bytes += packet.payload.len() as u64;
-        source.header_bytes += packet.overhead_bytes() as u64;
-        source.last_packet_ns = now_ns;
+        if keys.is_some() {
+            // A key's packets all have the timestamp of its beginning: they say nothing of jitter.
+            source.reception.record_repeated(header.sequence_number);
+        } else if self.buffer.is_requested(header.sequence_number) {
+            // How late it comes says nothing about the network's jitter.
+            source.reception.record_repeated(header.sequence_number);
+            source.count_retransmission(packet.payload.len());
+        } else {
+            source
+                .reception
+                .record(header.sequence_number, header.timestamp, now_ns);
+        }
+        source.count(packet, now_ns);
+        if let Some(codec) = keys {
+            self.receive_key(packet, codec, now_ns, events);
+        } else if format == Format::Red {
+            self.insert_red(packet, now_ns);
+        } else {
+            self.insert(packet, packet.payload, now_ns);
+        }
     }
 
-    fn receive(&mut self, packet: &Packet<'_>, now_ns: u64) {
-        self.count(packet, now_ns);
-        let header = packet.header;
-        let frame = ReceivedFrame {
-            sequence_number: header.sequence_number,
-            rtp_timestamp: header.timestamp,
-            marker: header.marker,
-            payload: packet.payload,
+    /// Puts a buffer with another decoder in place of the present one when the codec changes.
+    fn prepare_for(&mut self, codec: Codec, tick_ns: u64, now_ns: u64, events: &mut EventQueue) {
+        if self.codec == codec {
+            return;
+        }
+        self.codec = codec;
+        let Some(source) = &mut self.source else {
+            return;
         };
-        // What became of it is in the buffer's own counters.
+        source.samples_per_unit = codec.samples_per_unit();
+        let has_begun = source.reception.packets_received() > 0;
+        self.output.end_stream(now_ns, events);
+        if has_begun {
+            events.push(&Event::StreamStarted { ssrc: source.ssrc });
+        }
+        self.begin_buffer(tick_ns);
+    }
+
+    fn receive_key(
+        &mut self,
+        packet: &Packet<'_>,
+        codec: Codec,
+        now_ns: u64,
+        events: &mut EventQueue,
+    ) {
+        let header = packet.header;
+        self.buffer.pass_over(header.sequence_number, now_ns);
+        let Ok(event) = TelephoneEvent::parse(packet.payload) else {
+            self.errors.malformed_rtp_packets += 1;
+            return;
+        };
+        let rate_hz = codec.clock_rate_hz();
+        self.keys_clock_rate_hz = rate_hz;
+        let tell = |key| tell_key(key, rate_hz, now_ns, events);
+        self.keys
+            .handle(event, header.timestamp, header.marker, now_ns, tell);
+    }
+
+    /// The frames that a packet carries, the earlier ones first.
+    fn insert_red(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        // It was read once before the source was judged.
+        let Ok(red) = Red::parse(packet.payload) else {
+            return;
+        };
+        let header = packet.header;
+        for block in red.redundant_blocks() {
+            if self.format_of(block.payload_type) != Format::Plain(Codec::Opus) {
+                continue;
+            }
+            // RED tells when an earlier frame was said, not which packet it was in.
+            let Some(back) = frames_back(block.timestamp_offset, block.payload) else {
+                continue;
+            };
+            let frame = ReceivedFrame {
+                sequence_number: header.sequence_number.wrapping_sub(back),
+                rtp_timestamp: header.timestamp.wrapping_sub(block.timestamp_offset),
+                marker: false,
+                payload: block.payload,
+            };
+            let _ = self.buffer.insert_redundant(&frame, now_ns);
+        }
+        if self.format_of(red.primary_payload_type) == Format::Plain(Codec::Opus) {
+            self.insert(packet, red.primary, now_ns);
+        } else {
+            self.errors.unknown_payload_type_packets += 1;
+        }
+    }
+
+    /// What became of a frame is in the buffer's own counters.
+    fn insert(&mut self, packet: &Packet<'_>, payload: &[u8], now_ns: u64) {
+        let frame = ReceivedFrame {
+            sequence_number: packet.header.sequence_number,
+            rtp_timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload,
+        };
         let _ = self.buffer.insert(&frame, now_ns);
     }
+
+    /// Takes what was asked for again and came in a stream of its own (RTX, RFC 4588). Anything else
+    /// in that stream only probes the path.
+    fn receive_retransmission(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        let Ok(again) = Retransmission::parse(packet.payload) else {
+            self.errors.malformed_rtp_packets += 1;
+            return;
+        };
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if again.payload.is_empty() || !self.buffer.is_requested(again.sequence_number) {
+            return;
+        }
+        source.count_retransmission(again.payload.len());
+        let frame = ReceivedFrame {
+            sequence_number: again.sequence_number,
+            rtp_timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: again.payload,
+        };
+        let _ = self.buffer.insert_retransmitted(&frame, now_ns);
+    }
+
+    /// When [`Self::nack_wanted`] may have something to say.
+    pub(super) fn nack_due_ns(&self) -> Option<u64> {
+        self.source.as_ref()?;
+        self.buffer.nack_due_ns()
+    }
+
+    /// Appends the sequence numbers to ask for again, whose answers take a round trip.
+    pub(super) fn nack_wanted(&mut self, now_ns: u64, wanted: &mut Vec<u16>) {
+        self.buffer.nack_wanted(now_ns, wanted);
+    }
+
+    /// From now on lost packets are asked for again.
+    pub(super) fn set_round_trip(&mut self, round_trip_ns: u64) {
+        self.buffer.set_round_trip(round_trip_ns);
+    }
+}
+
+fn tell_key(key: PressedKey, clock_rate_hz: u32, at_ns: u64, events: &mut EventQueue) {
+    // 2^16 segments of 2^16 units: far from the end of 64 bits.
+    let duration_ns = key.duration.saturating_mul(NS_PER_S) / u64::from(clock_rate_hz);
+    events.push(&Event::TelephoneEvent {
+        code: key.code,
+        duration_ns,
+        attenuation_db: key.attenuation_db,
+        end_was_lost: key.end_was_lost,
+        at_ns,
+    });
+}
+
+/// How many packets before the one that carries it a redundant frame was sent, if all frames are as
+/// long as it is.
+fn frames_back(timestamp_offset: u32, payload: &[u8]) -> Option<u16> {
+    let duration = opus::Packet::parse(payload)
+        .ok()?
+        .duration_samples(SAMPLE_RATE_HZ);
+    let is_whole = timestamp_offset > 0 && timestamp_offset.is_multiple_of(duration);
+    is_whole.then_some((timestamp_offset / duration) as u16)
 }
 
 fn new_buffer(
     settings: playout::Settings,
-    decoder_rate_hz: u32,
+    codec: Codec,
+    opus_rate_hz: u32,
     tick_ns: u64,
-) -> Result<JitterBuffer<Decoder>, EngineError> {
-    let decoder = Decoder::new(decoder_rate_hz, Channels::Mono)?;
+) -> Result<JitterBuffer<StreamDecoder>, EngineError> {
+    let decoder = StreamDecoder::new(codec, opus_rate_hz)?;
     Ok(JitterBuffer::new(settings, decoder, tick_ns))
 }

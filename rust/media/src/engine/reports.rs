@@ -1,12 +1,15 @@
 //! RTCP: what is told to the peer about both streams, and what it tells.
 
-use crate::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye};
+use crate::rtp::rtcp::{
+    Compound, Feedback, Nack, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye,
+    write_nack,
+};
 use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
 
-use super::NS_PER_MS;
 use super::receiver::Source;
 use super::sender::OutgoingStream;
 use super::transmit::TransmitQueue;
+use super::{Codec, NS_PER_MS};
 
 /// What the peer reports on our stream (W3C `remote-inbound-rtp`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,9 @@ pub struct RemoteOutboundStats {
     pub reports_sent: u64,
 }
 
+/// More than one compound packet has reason to ask for.
+const MAX_ASKED_AGAIN: usize = 128;
+
 /// The last sender report of the source listened to.
 #[derive(Clone, Copy, Debug)]
 struct LastSenderReport {
@@ -50,13 +56,17 @@ pub(super) struct Reports {
     mean_interval_ns: u64,
     wall_clock_offset_ns: i64,
     cname: String,
+    /// Samples of the audio path to a unit of our stream's RTP clock.
+    samples_per_unit: u32,
     schedule: Option<ReportSchedule>,
     last_sender_report: Option<LastSenderReport>,
     packets_at_last_report: u64,
     pub(super) remote_inbound: Option<RemoteInboundStats>,
     pub(super) remote_outbound: Option<RemoteOutboundStats>,
-    /// Generic NACK messages received. None is answered yet: audio has nothing to send again.
+    /// Generic NACK messages received.
     pub(super) nacks_received: u64,
+    /// Packets that the peer asks for again, until they are taken.
+    asked_again: Vec<u16>,
 }
 
 impl Reports {
@@ -65,17 +75,20 @@ impl Reports {
             mean_interval_ns: u64::from(mean_interval_ms) * NS_PER_MS,
             wall_clock_offset_ns,
             cname: String::new(),
+            samples_per_unit: 1,
             schedule: None,
             last_sender_report: None,
             packets_at_last_report: 0,
             remote_inbound: None,
             remote_outbound: None,
             nacks_received: 0,
+            asked_again: Vec::with_capacity(MAX_ASKED_AGAIN),
         }
     }
 
-    pub(super) fn start(&mut self, cname: String, now_ns: u64, seed: u64) {
+    pub(super) fn start(&mut self, cname: String, codec: Codec, now_ns: u64, seed: u64) {
         self.cname = cname;
+        self.samples_per_unit = codec.samples_per_unit();
         self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
         self.packets_at_last_report = 0;
         self.remote_inbound = None;
@@ -145,6 +158,7 @@ impl Reports {
 
     fn report_block(&self, source: &mut Source, now_ns: u64) -> ReportBlock {
         let mut block = source.reception.report(source.ssrc);
+        block.jitter /= source.samples_per_unit;
         if let Some(last) = self.last_sender_report {
             block.last_sender_report = last.compact_ntp;
             block.delay_since_last_sender_report =
@@ -186,14 +200,47 @@ impl Reports {
                 RtcpPacket::Goodbye(goodbye) => {
                     goodbye.ssrcs().for_each(&mut on_goodbye);
                 }
-                RtcpPacket::TransportFeedback(feedback) => {
-                    let is_nack =
-                        own_ssrc == Some(feedback.media_ssrc) && feedback.nacks().next().is_some();
-                    self.nacks_received += u64::from(is_nack);
+                RtcpPacket::TransportFeedback(feedback)
+                    if own_ssrc == Some(feedback.media_ssrc) =>
+                {
+                    self.note_nack(&feedback);
                 }
                 _ => {}
             }
         }
+    }
+
+    fn note_nack(&mut self, feedback: &Feedback<'_>) {
+        self.nacks_received += u64::from(feedback.nacks().next().is_some());
+        let room = MAX_ASKED_AGAIN - self.asked_again.len().min(MAX_ASKED_AGAIN);
+        let asked = feedback.nacks().flat_map(Nack::sequence_numbers);
+        self.asked_again.extend(asked.take(room));
+    }
+
+    /// The next packet that the peer asks for again.
+    pub(super) fn take_asked_again(&mut self) -> Option<u16> {
+        self.asked_again.pop()
+    }
+
+    /// Asks the peer for lost packets of `source_ssrc`. With an empty report, so that the intervals
+    /// of the others stay as they are (RFC 4585 §3.1).
+    pub(super) fn ask_again(
+        &self,
+        own_ssrc: u32,
+        source_ssrc: u32,
+        sequence_numbers: &[u16],
+        transmit: &mut TransmitQueue,
+    ) {
+        transmit.push(|datagram| {
+            ReportBlock::write_receiver_report(datagram, own_ssrc, &[]);
+            write_cname(datagram, own_ssrc, &self.cname);
+            write_nack(datagram, own_ssrc, source_ssrc, sequence_numbers);
+        });
+    }
+
+    /// The last round trip measured.
+    pub(super) fn round_trip_ns(&self) -> Option<u64> {
+        self.remote_inbound?.round_trip_time_ns
     }
 
     fn note_sender_report(&mut self, info: &SenderInfo, now_ns: u64) {
@@ -218,7 +265,7 @@ impl Reports {
             let remote = self.remote_inbound.get_or_insert_default();
             remote.packets_lost = i64::from(block.cumulative_lost);
             remote.fraction_lost_q8 = block.fraction_lost;
-            remote.jitter_samples = block.jitter;
+            remote.jitter_samples = block.jitter.saturating_mul(self.samples_per_unit);
             remote.reports_received += 1;
             let round_trip_ns = round_trip_time_ns(
                 now,

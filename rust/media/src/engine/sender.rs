@@ -1,12 +1,16 @@
 //! The outgoing stream: frames of the queue, encoded, as RTP.
 
-use crate::opus::{Encoder, EncoderSettings, MAX_FRAME_PACKET_BYTES};
-use crate::rtp::{Header, Packet, SplitMix64};
+use crate::opus::{EncoderSettings, MAX_FRAME_PACKET_BYTES};
+use crate::rtp::{Header, Packet, RedBlock, Retransmission, SplitMix64, write_red};
 
+use super::redundancy::{Redundancy, Repairs};
 use super::send_queue::{Filled, SendQueue};
+use super::sent_packets::SentPackets;
 use super::stats::OutboundStats;
+use super::stream_encoder::StreamEncoder;
+use super::telephone_events::{FrameTime, Report, SentEvents};
 use super::transmit::TransmitQueue;
-use super::{EngineError, NS_PER_MS, SAMPLE_RATE_HZ, ns_to_samples};
+use super::{Codec, EngineError, NS_PER_MS, SAMPLE_RATE_HZ, ns_to_samples};
 
 /// Opus packets of up to this size are DTX and need not be sent (RFC 7587 §3.1.3).
 const MAX_DTX_BYTES: usize = 2;
@@ -16,15 +20,20 @@ const MAX_DTX_BYTES: usize = 2;
 const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 /// With DTX a resting stream sends one frame in this time, as libopus does.
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
-/// What CELT makes of 10 and 20 ms of digital silence (RFC 6716 §4.3): two bytes after the TOC.
-const SILENT_FRAME: [u8; 2] = [0xff, 0xfe];
-const TOC_CELT_FULLBAND_10_MS: u8 = 30 << 3;
-const TOC_CELT_FULLBAND_20_MS: u8 = 31 << 3;
+/// What the peer takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendFormats {
+    /// Of the audio.
+    pub codec: Codec,
+    /// The payload type of keys (RFC 4733), at the codec's clock rate.
+    pub telephone_event: Option<u8>,
+}
 
 /// Where a stream stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OutgoingStream {
     pub(super) ssrc: u32,
+    pub(super) codec: Codec,
     pub(super) payload_type: u8,
     pub(super) next_sequence_number: u16,
     first_timestamp: u32,
@@ -35,22 +44,28 @@ pub(super) struct OutgoingStream {
     pub(super) packets_sent: u64,
     pub(super) payload_bytes_sent: u64,
     header_bytes_sent: u64,
+    retransmitted_packets: u64,
+    retransmitted_bytes: u64,
+    /// Of the stream that packets are sent again in.
+    next_rtx_sequence_number: u16,
 }
 
 impl OutgoingStream {
     pub(super) fn stats(&self) -> OutboundStats {
         OutboundStats {
             ssrc: self.ssrc,
-            packets_sent: self.packets_sent,
-            bytes_sent: self.payload_bytes_sent,
+            packets_sent: self.packets_sent + self.retransmitted_packets,
+            bytes_sent: self.payload_bytes_sent + self.retransmitted_bytes,
             header_bytes_sent: self.header_bytes_sent,
+            retransmitted_packets_sent: self.retransmitted_packets,
+            retransmitted_bytes_sent: self.retransmitted_bytes,
             nack_count: 0,
         }
     }
 
     /// Takes note of a packet that has been sent.
-    pub(super) fn count_sent(&mut self, header: Header, payload_bytes: usize) {
-        self.next_sequence_number = header.sequence_number.wrapping_add(1);
+    pub(super) fn count_packet(&mut self, payload_bytes: usize) {
+        self.next_sequence_number = self.next_sequence_number.wrapping_add(1);
         self.packets_sent += 1;
         self.payload_bytes_sent += payload_bytes as u64;
         self.header_bytes_sent += Header::BYTES as u64;
@@ -58,7 +73,8 @@ impl OutgoingStream {
 
     /// The RTP timestamp of an instant, which need not be that of a frame.
     pub(super) fn rtp_timestamp(&self, at_ns: u64) -> u32 {
-        let samples = ns_to_samples(at_ns.saturating_sub(self.begun_ns), SAMPLE_RATE_HZ);
+        let rate_hz = self.codec.clock_rate_hz();
+        let samples = ns_to_samples(at_ns.saturating_sub(self.begun_ns), rate_hz);
         self.first_timestamp.wrapping_add(samples as u32)
     }
 }
@@ -67,13 +83,20 @@ impl OutgoingStream {
 pub(super) struct Sender {
     pub(super) queue: SendQueue,
     pub(super) stream: Option<OutgoingStream>,
-    encoder: Encoder,
+    encoder: StreamEncoder,
+    formats: SendFormats,
+    keys: SentEvents,
     random: SplitMix64,
     frame: Vec<i16>,
     frame_ns: u64,
     /// How long nothing but silence has been sent.
     silent_ns: u64,
     dtx: bool,
+    /// As set; what the peer cannot use is left out of it.
+    redundancy: Redundancy,
+    repairs: Repairs,
+    sent: SentPackets,
+    datagram: Vec<u8>,
     packet: Box<[u8; MAX_FRAME_PACKET_BYTES]>,
     /// Frames that held less audio than an unfinished utterance needed.
     pub(super) frames_starved: u64,
@@ -85,35 +108,100 @@ impl Sender {
     pub(super) fn new(
         settings: &EncoderSettings,
         frame_ms: u32,
+        red_frames: u8,
         seed: u64,
     ) -> Result<Self, EngineError> {
+        let redundancy = Redundancy {
+            inband_fec: settings.inband_fec,
+            red_frames,
+            dred_duration_ms: settings.dred_duration_ms,
+            expected_loss_percent: settings.expected_loss_percent,
+        };
+        redundancy.check()?;
         let settings = EncoderSettings {
             sample_rate_hz: SAMPLE_RATE_HZ,
             channels: crate::opus::Channels::Mono,
             ..settings.clone()
         };
-        Ok(Self {
+        let mut sender = Self {
             queue: SendQueue::new(),
             stream: None,
-            encoder: Encoder::new(&settings)?,
+            encoder: StreamEncoder::new(&settings)?,
+            formats: SendFormats::default(),
+            keys: SentEvents::default(),
             random: SplitMix64::new(seed),
             frame: vec![0; (SAMPLE_RATE_HZ / 1000 * frame_ms) as usize],
             frame_ns: u64::from(frame_ms) * NS_PER_MS,
             silent_ns: 0,
             dtx: settings.dtx,
+            redundancy,
+            repairs: Repairs::default(),
+            sent: SentPackets::default(),
+            datagram: Vec::with_capacity(MAX_FRAME_PACKET_BYTES),
             packet: Box::new([0; MAX_FRAME_PACKET_BYTES]),
             frames_starved: 0,
             frames_failed: 0,
+        };
+        sender.apply_redundancy()?;
+        Ok(sender)
+    }
+
+    /// How the stream is protected, without what the peer cannot use.
+    pub(super) fn redundancy(&self) -> Redundancy {
+        self.redundancy.usable(&self.repairs)
+    }
+
+    /// Protects the frames from the next one on like this. Cheap when nothing changes.
+    pub(super) fn set_redundancy(&mut self, redundancy: Redundancy) -> Result<(), EngineError> {
+        redundancy.check()?;
+        let before = std::mem::replace(&mut self.redundancy, redundancy);
+        self.apply_redundancy().inspect_err(|_| {
+            self.redundancy = before;
         })
+    }
+
+    /// Takes note of what the peer can use.
+    pub(super) fn set_repairs(&mut self, repairs: Repairs) -> Result<(), EngineError> {
+        self.repairs = repairs;
+        self.apply_redundancy()
+    }
+
+    fn apply_redundancy(&mut self) -> Result<(), EngineError> {
+        let usable = self.redundancy();
+        let encoder = &mut self.encoder.opus;
+        encoder.set_expected_loss_percent(usable.expected_loss_percent)?;
+        encoder.set_dred_duration_ms(usable.dred_duration_ms)?;
+        encoder.set_inband_fec(usable.inband_fec)?;
+        Ok(())
+    }
+
+    /// Sends these formats: the codec from the next [`Sender::start`] on, keys from the next frame.
+    pub(super) fn set_formats(&mut self, formats: SendFormats) -> Result<(), EngineError> {
+        self.encoder.set_codec(formats.codec)?;
+        self.formats = formats;
+        Ok(())
+    }
+
+    /// Of the audio.
+    pub(super) fn codec(&self) -> Codec {
+        self.formats.codec
+    }
+
+    /// Presses a key after those that wait; false: too many do, or the peer takes none.
+    pub(super) fn press(&mut self, code: u8, duration_ms: u16, attenuation_db: u8) -> bool {
+        self.formats.telephone_event.is_some() && self.keys.press(code, duration_ms, attenuation_db)
     }
 
     /// Begins a stream with its first frame at `first_frame_ns`.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {
         let random = self.random.next_u64();
         self.encoder.reset();
+        self.keys.begin();
+        self.sent.clear();
         self.silent_ns = ENCODED_SILENCE_NS;
         self.stream = Some(OutgoingStream {
             ssrc,
+            codec: self.formats.codec,
             payload_type,
             // Room before the first wrap, which SRTP's rollover counter cannot see if the packets
             // around it are the ones that get lost (RFC 3711 §3.3.1).
@@ -125,6 +213,9 @@ impl Sender {
             packets_sent: 0,
             payload_bytes_sent: 0,
             header_bytes_sent: 0,
+            retransmitted_packets: 0,
+            retransmitted_bytes: 0,
+            next_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
         });
     }
 
@@ -146,6 +237,9 @@ impl Sender {
 
     /// Takes a frame off the queue and sends it; gives its PCM and what of it was queued audio.
     pub(super) fn send_frame(&mut self, transmit: &mut TransmitQueue) -> (&[i16], Filled) {
+        if let Some((payload_type, report)) = self.next_key_report() {
+            return self.send_key(payload_type, report, transmit);
+        }
         let was_speaking = self.queue.is_speaking();
         let filled = self.queue.fill(&mut self.frame);
         if was_speaking && filled.samples < self.frame.len() && !filled.drained {
@@ -174,9 +268,49 @@ impl Sender {
             self.silent_ns = 0;
         }
         match self.encoder.encode(&self.frame, &mut self.packet[..]) {
-            Ok(bytes) => self.send_packet(bytes, transmit),
-            Err(_) => self.frames_failed += 1,
+            Some(bytes) => self.send_packet(bytes, transmit),
+            None => self.frames_failed += 1,
         }
+    }
+
+    /// What is sent of a key in place of the next frame.
+    fn next_key_report(&mut self) -> Option<(u8, Report)> {
+        let (stream, payload_type) = (self.stream?, self.formats.telephone_event?);
+        let rate_hz = stream.codec.clock_rate_hz();
+        let frame = FrameTime {
+            timestamp: stream.rtp_timestamp(stream.next_frame_ns),
+            duration: ns_to_samples(self.frame_ns, rate_hz) as u32,
+        };
+        Some((payload_type, self.keys.next(frame, rate_hz)?))
+    }
+
+    /// Sends a report on a key while the queue waits.
+    fn send_key(
+        &mut self,
+        payload_type: u8,
+        report: Report,
+        transmit: &mut TransmitQueue,
+    ) -> (&[i16], Filled) {
+        self.frame.fill(0);
+        if let Some(stream) = &mut self.stream {
+            let header = Header {
+                marker: report.marker,
+                payload_type,
+                sequence_number: stream.next_sequence_number,
+                timestamp: report.timestamp,
+                ssrc: stream.ssrc,
+            };
+            let payload = report.event.to_bytes();
+            transmit.push(|datagram| Packet::new(header, &payload).write(datagram));
+            stream.count_packet(payload.len());
+            stream.after_silence = true;
+            stream.next_frame_ns += self.frame_ns;
+        }
+        let nothing = Filled {
+            samples: 0,
+            drained: false,
+        };
+        (&self.frame, nothing)
     }
 
     /// Sends silence without the encoder, which takes two thirds of a voice's CPU for it.
@@ -185,7 +319,8 @@ impl Sender {
         let bytes = if self.dtx && !is_due {
             0
         } else {
-            write_silence(&mut self.packet[..], self.frame_ns / NS_PER_MS)
+            self.encoder
+                .write_silence(&mut self.packet[..], self.frame_ns)
         };
         self.send_packet(bytes, transmit);
     }
@@ -205,30 +340,90 @@ impl Sender {
             timestamp: stream.rtp_timestamp(stream.next_frame_ns),
             ssrc: stream.ssrc,
         };
-        let payload = &self.packet[..bytes];
-        transmit.push(|datagram| Packet::new(header, payload).write(datagram));
+        // RED is agreed on for Opus.
+        let red = self
+            .repairs
+            .send
+            .red
+            .filter(|_| stream.codec == Codec::Opus);
+        write_frame(
+            &mut self.datagram,
+            header,
+            &self.packet[..bytes],
+            red,
+            self.sent.red_blocks(self.redundancy.red_frames, header),
+        );
+        transmit.push(|datagram| datagram.extend_from_slice(&self.datagram));
         stream.after_silence = false;
-        stream.count_sent(header, bytes);
+        stream.count_packet(self.datagram.len() - Header::BYTES);
+        if self.repairs.nack || self.repairs.send.red.is_some() {
+            self.sent.remember(header, bytes, &self.datagram);
+        }
+    }
+
+    /// Sends a packet again that was asked for, in a stream of its own where the peer takes one
+    /// (RTX, RFC 4588), else as it was. Packets of too long ago are not there any more.
+    pub(super) fn send_again(
+        &mut self,
+        sequence_number: u16,
+        now_ns: u64,
+        round_trip_ns: u64,
+        transmit: &mut TransmitQueue,
+    ) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let Some(packet) = self.sent.retransmit(sequence_number, now_ns, round_trip_ns) else {
+            return;
+        };
+        let payload_bytes = if let Some(payload_type) = self.repairs.send.rtx {
+            let again = Retransmission {
+                sequence_number,
+                payload: packet.frame(),
+            };
+            let header = Header {
+                payload_type,
+                sequence_number: stream.next_rtx_sequence_number,
+                ssrc: self.repairs.rtx_ssrc,
+                ..packet.header
+            };
+            stream.next_rtx_sequence_number = header.sequence_number.wrapping_add(1);
+            transmit.push(|datagram| {
+                Packet::new(header, &[]).write(datagram);
+                again.write(datagram);
+            });
+            again.payload.len()
+        } else {
+            transmit.push_again(&packet.datagram);
+            packet.datagram.len() - Header::BYTES
+        };
+        stream.retransmitted_packets += 1;
+        stream.retransmitted_bytes += payload_bytes as u64;
+        stream.header_bytes_sent += Header::BYTES as u64;
     }
 }
 
-/// Writes a packet of `frame_ms` of silence (RFC 6716 §3.2) and tells its length.
-fn write_silence(packet: &mut [u8], frame_ms: u64) -> usize {
-    let frames = frame_ms.div_ceil(20) as u8;
-    let (toc, code) = match frames {
-        1 if frame_ms == 10 => (TOC_CELT_FULLBAND_10_MS, &[][..]),
-        1 => (TOC_CELT_FULLBAND_20_MS, &[][..]),
-        // Code 3 with frames of one length; its second byte counts them.
-        _ => (TOC_CELT_FULLBAND_20_MS | 3, &[frames][..]),
-    };
-    let mut length = 0;
-    let body = std::iter::repeat_n(SILENT_FRAME, usize::from(frames)).flatten();
-    let bytes = std::iter::once(toc).chain(code.iter().copied()).chain(body);
-    for (place, byte) in packet.iter_mut().zip(bytes) {
-        *place = byte;
-        length += 1;
+/// Puts the packet of a frame in place of what `datagram` held: with `earlier` ones beside it where
+/// there are any and the peer has a payload type for that, else plain.
+fn write_frame<'a>(
+    datagram: &mut Vec<u8>,
+    header: Header,
+    frame: &[u8],
+    red_payload_type: Option<u8>,
+    earlier: impl Iterator<Item = RedBlock<'a>> + Clone,
+) {
+    datagram.clear();
+    let has_earlier = earlier.clone().next().is_some();
+    if let Some(payload_type) = red_payload_type.filter(|_| has_earlier) {
+        let red_header = Header {
+            payload_type,
+            ..header
+        };
+        Packet::new(red_header, &[]).write(datagram);
+        write_red(datagram, earlier, header.payload_type, frame);
+    } else {
+        Packet::new(header, frame).write(datagram);
     }
-    length
 }
 
 #[cfg(test)]
@@ -236,22 +431,9 @@ mod tests {
     use super::*;
     use crate::opus::{Channels, Decoder};
 
-    #[test]
-    fn silence_of_every_frame_length_decodes_to_its_length_of_zeros() {
-        for frame_ms in [10, 20, 40, 60] {
-            let mut packet = [0; 16];
-            let length = write_silence(&mut packet, frame_ms);
-            let mut pcm = [1; 2880];
-            let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
-            let samples = decoder.decode(&packet[..length], &mut pcm).unwrap();
-            assert_eq!(samples as u64, 48 * frame_ms);
-            assert!(pcm[..samples].iter().all(|sample| *sample == 0));
-        }
-    }
-
     /// Everything a sender sends, decoded.
     fn sent(settings: &EncoderSettings, pcm: &[i16], frames: usize) -> (Vec<i16>, usize) {
-        let mut sender = Sender::new(settings, 20, 1).unwrap();
+        let mut sender = Sender::new(settings, 20, 0, 1).unwrap();
         let mut transmit = TransmitQueue::default();
         let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
         let (mut heard, mut packets) = (Vec::new(), 0);
@@ -265,8 +447,8 @@ mod tests {
             }
             sender.send_frame(&mut transmit);
             let mut block = [0; 960];
-            if let Some(datagram) = transmit.pop() {
-                let payload = Packet::parse(datagram).unwrap().payload;
+            if let Some(outgoing) = transmit.pop() {
+                let payload = Packet::parse(outgoing.packet).unwrap().payload;
                 assert_eq!(decoder.decode(payload, &mut block).unwrap(), 960);
                 packets += 1;
             }

@@ -5,6 +5,8 @@ use crate::playout::{self, Sink, Strategy};
 use crate::resample::UnsupportedRate;
 use crate::vad::{self, DetectorKind, InvalidGateSettings};
 
+use super::redundancy::MAX_RED_FRAMES;
+
 /// What cannot be set up or queued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,18 @@ pub enum EngineError {
     /// An ear, or a record of what is sent, needs the audio.
     #[error("a call that is forwarded undecoded has no sink `playout` and no sent tap")]
     Forwarding,
+    /// RED repeats up to two frames.
+    #[error("RED repeats at most {MAX_RED_FRAMES} earlier frames, not {0}")]
+    RedFrames(u8),
+    /// Keys of a telephone are no audio.
+    #[error("telephone-event is no codec for audio")]
+    NoAudioCodec,
+    /// Telephones have 0 to 9, `*`, `#` and A to D.
+    #[error("no telephone has a key of code {0}, only 0 to 15")]
+    Key(u8),
+    /// Shorter ones go unnoticed, longer ones would need another format.
+    #[error("a key is pressed for 40 to 1000 ms, not {0}")]
+    KeyDuration(u16),
     /// A payload type has seven bits, and those of RTCP are left out (RFC 5761 §4).
     #[error("payload type {0} is not in 0..=63 or 96..=127")]
     PayloadType(u8),
@@ -50,6 +64,8 @@ pub struct Settings {
     pub forward: bool,
     /// How to encode; rate and channels are the engine's own (48 kHz mono).
     pub encoder: EncoderSettings,
+    /// Earlier frames that each packet repeats beside its own (RED), 0 to 2, for peers that take it.
+    pub red_frames: u8,
     /// Audio in one packet: 10, 20, 40 or 60 ms.
     pub frame_ms: u32,
     /// Mean interval between RTCP reports.
@@ -68,6 +84,7 @@ impl Default for Settings {
             tap_sent: false,
             forward: false,
             encoder: EncoderSettings::default(),
+            red_frames: 0,
             frame_ms: 20,
             report_interval_ms: 1000,
             wall_clock_offset_ns: 0,

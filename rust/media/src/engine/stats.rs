@@ -2,6 +2,8 @@
 
 use crate::playout;
 
+use super::redundancy::Redundancy;
+
 pub use super::receiver::ReceiveErrors;
 pub use super::reports::{RemoteInboundStats, RemoteOutboundStats};
 
@@ -22,6 +24,13 @@ pub struct InboundStats {
     pub header_bytes_received: u64,
     /// When the last packet came.
     pub last_packet_received_ns: u64,
+    /// NACK messages sent.
+    pub nack_count: u64,
+    /// Packets that came because they were asked for again, in this stream or in one of their own
+    /// (RTX); only the former are among the packets received.
+    pub retransmitted_packets_received: u64,
+    /// Their payload octets.
+    pub retransmitted_bytes_received: u64,
 }
 
 /// The stream sent (W3C `outbound-rtp`). Counters begin anew with each start.
@@ -29,12 +38,16 @@ pub struct InboundStats {
 pub struct OutboundStats {
     /// Our own source.
     pub ssrc: u32,
-    /// Packets sent.
+    /// Packets sent, those sent again included.
     pub packets_sent: u64,
     /// Payload octets.
     pub bytes_sent: u64,
     /// Octets of RTP headers.
     pub header_bytes_sent: u64,
+    /// Packets sent again, in this stream or in one of their own (RTX).
+    pub retransmitted_packets_sent: u64,
+    /// Their payload octets.
+    pub retransmitted_bytes_sent: u64,
     /// NACK messages received for it.
     pub nack_count: u64,
 }
@@ -65,6 +78,8 @@ pub struct Stats {
     pub playout: playout::Stats,
     /// The stream sent, while there is one.
     pub outbound: Option<OutboundStats>,
+    /// How it is protected against loss: what was set, without what the peer cannot use.
+    pub redundancy: Redundancy,
     /// What the peer reports on the stream sent.
     pub remote_inbound: Option<RemoteInboundStats>,
     /// What the peer reports on its own stream.

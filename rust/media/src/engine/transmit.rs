@@ -6,19 +6,42 @@ use std::ops::Range;
 /// Ten seconds of frames: more than a catch-up makes at once.
 const MAX_PACKETS: usize = 512;
 
+#[derive(Debug)]
+struct Queued {
+    bytes: Range<usize>,
+    again: bool,
+}
+
+/// A packet to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outgoing<'a> {
+    pub(super) packet: &'a [u8],
+    /// The very same packet went out before: SRTP has used its index.
+    pub(super) again: bool,
+}
+
 /// RTP and RTCP packets in the order of sending.
 ///
 /// Holds up to 512; further ones are dropped and counted until the queue has been emptied.
 #[derive(Debug, Default)]
 pub(super) struct TransmitQueue {
     bytes: Vec<u8>,
-    packets: VecDeque<Range<usize>>,
+    packets: VecDeque<Queued>,
     pub(super) dropped: u64,
 }
 
 impl TransmitQueue {
     /// Appends the packet that `write` appends to the bytes it is given.
     pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.append(write, false);
+    }
+
+    /// Appends a packet that went out before.
+    pub(super) fn push_again(&mut self, packet: &[u8]) {
+        self.append(|bytes| bytes.extend_from_slice(packet), true);
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>), again: bool) {
         if self.packets.is_empty() {
             self.bytes.clear();
         }
@@ -28,12 +51,18 @@ impl TransmitQueue {
         }
         let begin = self.bytes.len();
         write(&mut self.bytes);
-        self.packets.push_back(begin..self.bytes.len());
+        self.packets.push_back(Queued {
+            bytes: begin..self.bytes.len(),
+            again,
+        });
     }
 
-    pub(super) fn pop(&mut self) -> Option<&[u8]> {
-        let packet = self.packets.pop_front()?;
-        Some(&self.bytes[packet])
+    pub(super) fn pop(&mut self) -> Option<Outgoing<'_>> {
+        let queued = self.packets.pop_front()?;
+        Some(Outgoing {
+            packet: &self.bytes[queued.bytes],
+            again: queued.again,
+        })
     }
 }
 
@@ -49,7 +78,11 @@ mod tests {
         }
         assert_eq!(queue.dropped, 1);
         for n in 0..MAX_PACKETS {
-            assert_eq!(queue.pop(), Some(&(n as u16).to_be_bytes()[..]));
+            let expected = Outgoing {
+                packet: &(n as u16).to_be_bytes(),
+                again: false,
+            };
+            assert_eq!(queue.pop(), Some(expected));
         }
         assert_eq!(queue.pop(), None);
     }

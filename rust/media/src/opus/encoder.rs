@@ -73,6 +73,7 @@ pub struct Encoder {
     raw: RawEncoder,
     sample_rate_hz: u32,
     channels: Channels,
+    dred_duration_ms: u16,
 }
 
 impl Encoder {
@@ -91,6 +92,7 @@ impl Encoder {
             raw,
             sample_rate_hz: settings.sample_rate_hz,
             channels: settings.channels,
+            dred_duration_ms: 0,
         };
         encoder.set_bitrate_bps(settings.bitrate_bps)?;
         encoder.set_complexity(settings.complexity)?;
@@ -154,6 +156,8 @@ impl Encoder {
     /// Forgets the signal and keeps the settings.
     pub fn reset(&mut self) {
         self.raw.reset();
+        // libopus 1.6 counts this one among what it forgets. It took the value once before.
+        let _ = self.set_dred_duration_ms(self.dred_duration_ms);
     }
 
     /// # Errors
@@ -193,6 +197,9 @@ impl Encoder {
     /// [`OpusError::Setting`] above 1040.
     pub fn set_dred_duration_ms(&mut self, duration_ms: u16) -> Result<(), OpusError> {
         check_range("dred_duration_ms", duration_ms.into(), 0, 1040)?;
-        self.raw.set(Set::DredDuration, i32::from(duration_ms / 10))
+        self.raw
+            .set(Set::DredDuration, i32::from(duration_ms / 10))?;
+        self.dred_duration_ms = duration_ms;
+        Ok(())
     }
 }

@@ -45,6 +45,9 @@ pub enum OpusError {
         /// The most that is allowed.
         max: i64,
     },
+    /// Audio is asked for that no packet's DRED tells of: none was read.
+    #[error("no packet with DRED was read")]
+    NoDred,
     /// libopus refused for a reason of its own.
     #[error("libopus: {}", super::sys::error_text(*.0))]
     Libopus(i32),

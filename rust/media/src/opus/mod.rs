@@ -6,12 +6,14 @@
 mod decoder;
 mod encoder;
 mod error;
+mod extension;
 pub mod packet;
 mod sys;
 
 pub use decoder::Decoder;
 pub use encoder::{Application, Encoder, EncoderSettings};
 pub use error::OpusError;
+pub use extension::has_dred;
 pub use packet::{MalformedPacket, Packet, Toc, has_lbrr};
 pub use sys::version;
 

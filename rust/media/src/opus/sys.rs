@@ -5,6 +5,7 @@
 //!   drop. libopus keeps no thread-local or global mutable state, so a codec may move between
 //!   threads (`Send`); every call takes `&mut self`, so it is never used from two at once (`Sync`).
 //! - Each buffer's length is checked against what libopus is told before the call.
+//! - `RawDred` holds two objects under the same rules; `opus_decoder_dred_decode` only reads them.
 //! - `*_ctl` is variadic: [`Set`] names only requests that take one `opus_int32`, `final_range`
 //!   passes the `opus_uint32 *` that its request writes, `reset` passes nothing.
 #![expect(unsafe_code, reason = "libopus is C")]
@@ -181,6 +182,28 @@ impl RawDecoder {
         check(samples).map(|samples| samples as usize)
     }
 
+    /// Decodes `pcm.len()` samples that begin `before_samples` of a channel before the audio of the
+    /// packet that `dred` has read.
+    pub(super) fn decode_dred(
+        &mut self,
+        dred: &RawDred,
+        before_samples: i32,
+        pcm: &mut [i16],
+    ) -> Result<usize, OpusError> {
+        let frame_samples = pcm.len() / self.channels.count();
+        // SAFETY: `pcm` takes `frame_samples` of every channel; `dred.state` is only read.
+        let samples = unsafe {
+            ffi::opus_decoder_dred_decode(
+                self.state.as_ptr(),
+                dred.state.as_ptr(),
+                before_samples,
+                pcm.as_mut_ptr(),
+                frame_samples as i32,
+            )
+        };
+        check(samples).map(|samples| samples as usize)
+    }
+
     pub(super) fn set(&mut self, request: Set, value: i32) -> Result<(), OpusError> {
         // SAFETY: every `Set` takes one `opus_int32`.
         let code = unsafe { ffi::opus_decoder_ctl(self.state.as_ptr(), request as c_int, value) };
@@ -210,6 +233,71 @@ impl Drop for RawDecoder {
     fn drop(&mut self) {
         // SAFETY: created by `opus_decoder_create` and not destroyed before.
         unsafe { ffi::opus_decoder_destroy(self.state.as_ptr()) };
+    }
+}
+
+/// Reads DRED, and holds what was read last.
+pub(super) struct RawDred {
+    reader: NonNull<ffi::OpusDREDDecoder>,
+    state: NonNull<ffi::OpusDRED>,
+}
+
+// SAFETY: see the module's first invariant.
+unsafe impl Send for RawDred {}
+// SAFETY: as above; through a shared reference `state` is only read.
+unsafe impl Sync for RawDred {}
+
+impl RawDred {
+    pub(super) fn new() -> Result<Self, OpusError> {
+        let mut code = ffi::OPUS_OK;
+        // SAFETY: `code` outlives the call.
+        let reader = unsafe { ffi::opus_dred_decoder_create(&raw mut code) };
+        let reader = NonNull::new(reader).ok_or(OpusError::Libopus(code))?;
+        // SAFETY: as above.
+        let state = unsafe { ffi::opus_dred_alloc(&raw mut code) };
+        let Some(state) = NonNull::new(state) else {
+            // SAFETY: created above and used by nobody.
+            unsafe { ffi::opus_dred_decoder_destroy(reader.as_ptr()) };
+            return Err(OpusError::Libopus(code));
+        };
+        Ok(Self { reader, state })
+    }
+
+    /// Reads a packet's DRED and gives how many samples before its audio it reaches back; 0 without
+    /// any.
+    pub(super) fn read(
+        &mut self,
+        packet: &[u8],
+        max_samples: u32,
+        sample_rate_hz: u32,
+    ) -> Result<usize, OpusError> {
+        let bytes =
+            i32::try_from(packet.len()).map_err(|_| OpusError::Libopus(ffi::OPUS_BAD_ARG))?;
+        let mut silence_samples = 0;
+        // SAFETY: `packet` holds `bytes`; `silence_samples` outlives the call.
+        let samples = unsafe {
+            ffi::opus_dred_parse(
+                self.reader.as_ptr(),
+                self.state.as_ptr(),
+                packet.as_ptr(),
+                bytes,
+                max_samples as i32,
+                sample_rate_hz as i32,
+                &raw mut silence_samples,
+                0,
+            )
+        };
+        check(samples).map(|samples| samples as usize)
+    }
+}
+
+impl Drop for RawDred {
+    fn drop(&mut self) {
+        // SAFETY: each was created by its own function and not destroyed before.
+        unsafe {
+            ffi::opus_dred_free(self.state.as_ptr());
+            ffi::opus_dred_decoder_destroy(self.reader.as_ptr());
+        }
     }
 }
 

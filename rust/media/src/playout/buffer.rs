@@ -1,5 +1,6 @@
 use super::eager::EagerSink;
 use super::inlet::Inlet;
+use super::packet_store::Carrier;
 use super::ticks::PlayoutSink;
 use super::{Block, FrameDecoder, Inserted, ReceivedFrame, Settings, Sink, Stats};
 
@@ -42,20 +43,69 @@ impl<D: FrameDecoder> JitterBuffer<D> {
         self.inlet.insert(frame, now_ns, &self.decoder, next_media)
     }
 
-    /// Takes an earlier frame that came as redundancy (RED, RFC 2198) or was sent again (RTX,
-    /// RFC 4588). It fills a hole and says nothing about the network's delay. Insert it before
-    /// the packet that carried it.
+    /// Takes an earlier frame that came as redundancy (RED, RFC 2198). It fills a hole and says
+    /// nothing about the network's delay. Insert it before the packet that carried it.
     pub fn insert_redundant(&mut self, frame: &ReceivedFrame<'_>, now_ns: u64) -> Inserted {
+        self.insert_repair(frame, now_ns, Carrier::Redundancy)
+    }
+
+    /// Takes a frame that was sent again in a stream of its own (RTX, RFC 4588). What is sent again
+    /// in the same stream is for [`Self::insert`], which knows what was asked for.
+    pub fn insert_retransmitted(&mut self, frame: &ReceivedFrame<'_>, now_ns: u64) -> Inserted {
+        self.insert_repair(frame, now_ns, Carrier::Retransmission)
+    }
+
+    /// Takes note of a packet that has a sequence number of the stream and no frame, such as a key
+    /// of a telephone (RFC 4733).
+    pub fn pass_over(&mut self, sequence_number: u16, now_ns: u64) {
+        self.inlet.pass_over(sequence_number, now_ns);
+    }
+
+    fn insert_repair(
+        &mut self,
+        frame: &ReceivedFrame<'_>,
+        now_ns: u64,
+        carrier: Carrier,
+    ) -> Inserted {
         let next_media = self.next_media();
         self.inlet
-            .insert_redundant(frame, now_ns, &self.decoder, next_media)
+            .insert_repair(frame, now_ns, &self.decoder, next_media, carrier)
+    }
+
+    /// Tells that lost packets are asked for again, and how long answers take. Until then nothing
+    /// waits for one and [`Self::nack_wanted`] wants none.
+    pub fn set_round_trip(&mut self, round_trip_ns: u64) {
+        self.inlet.missing.set_round_trip(round_trip_ns);
+    }
+
+    /// When [`Self::nack_wanted`] is to be called next, if nothing is inserted before.
+    #[must_use]
+    pub fn nack_due_ns(&self) -> Option<u64> {
+        self.inlet.missing.request_due_ns()
     }
 
     /// Appends the sequence numbers to ask for again (NACK, RFC 4585 §6.2.1), each once per round
-    /// trip, none whose answer could not come in time. Calling it tells the buffer that answers
-    /// can be expected.
-    pub fn nack_wanted(&mut self, now_ns: u64, round_trip_ns: u64, wanted: &mut Vec<u16>) {
-        self.inlet.missing.wanted(now_ns, round_trip_ns, wanted);
+    /// trip. None whose answer could not come in time, and none that the packet after it repeats.
+    pub fn nack_wanted(&mut self, now_ns: u64, wanted: &mut Vec<u16>) {
+        let Inlet { missing, store, .. } = &mut self.inlet;
+        let outlet = &self.outlet;
+        missing.wanted(
+            now_ns,
+            |sequence, noticed_ns, answer_ns| {
+                let deadline_ns = match outlet {
+                    Outlet::Playout(sink) => sink.due_ns(store, sequence),
+                    Outlet::Eager(sink) => sink.gives_up_ns(noticed_ns),
+                };
+                answer_ns <= deadline_ns && !store.can_repair(sequence)
+            },
+            wanted,
+        );
+    }
+
+    /// Whether a packet with this sequence number would be the answer to [`Self::nack_wanted`].
+    #[must_use]
+    pub fn is_requested(&self, sequence_number: u16) -> bool {
+        self.inlet.missing.is_requested(sequence_number)
     }
 
     /// When to poll next, if nothing is inserted before.

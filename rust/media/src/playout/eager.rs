@@ -2,6 +2,7 @@
 //! cannot come any more.
 
 use super::concealment::NoiseFloor;
+use super::dred_reach::DredReach;
 use super::inlet::Inlet;
 use super::packet_store::StoredPacket;
 use super::{Block, BlockKind, FrameDecoder, MAX_PACKET_SAMPLES, SAMPLE_RATE_HZ};
@@ -21,8 +22,8 @@ const LONGEST_SILENCE_SAMPLES: i64 = SAMPLE_RATE_HZ as i64;
 /// Silence is told this much after its packet would have come if there were one.
 const SILENCE_SLACK_NS: u64 = 20_000_000;
 
-/// With the repair of a single loss at hand, the original is waited for no longer than this.
-const LBRR_PATIENCE_NS: u64 = 40_000_000;
+/// With the repair at hand, the original is waited for no longer than this.
+const REPAIRED_PATIENCE_NS: u64 = 40_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
@@ -37,6 +38,7 @@ pub(super) struct EagerSink {
     /// Silence already told beyond the last packet, or `None` while the sender is not silent.
     silence: Option<i64>,
     hole_concealed: i64,
+    dred: DredReach,
     /// What is given out as media time runs ahead of the stream's by this much.
     media_shift: i64,
     floor: NoiseFloor,
@@ -50,6 +52,7 @@ impl EagerSink {
             cursor: None,
             silence: None,
             hole_concealed: 0,
+            dred: DredReach::default(),
             media_shift: 0,
             floor: NoiseFloor::new(),
             pcm: vec![0; MAX_PACKET_SAMPLES],
@@ -89,7 +92,7 @@ impl EagerSink {
                 return None;
             }
             let gap = packet.place.media - cursor.media;
-            let lost = packet.place.sequence - cursor.sequence - 1;
+            let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
             if gap > 0 && lost > 0 && gap <= (lost + 1) * i64::from(packet.duration_samples) {
                 return Some(self.fill_hole(gap, now_ns, inlet, decoder));
             }
@@ -99,16 +102,25 @@ impl EagerSink {
         }
     }
 
+    /// Until when a frame is waited for that was noticed to be missing.
+    pub(super) fn gives_up_ns(&self, noticed_ns: u64) -> u64 {
+        noticed_ns.saturating_add(self.budget_ns)
+    }
+
     /// When the first packet goes on whatever is missing before it.
     fn deadline_ns(&self, packet: &StoredPacket, cursor: Cursor, inlet: &Inlet) -> u64 {
-        let lost = packet.place.sequence - cursor.sequence - 1;
+        let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
         if lost <= 0 || packet.place.media <= cursor.media {
             return packet.arrival_ns;
         }
-        let mut patience_ns = inlet.missing.patience_ns().min(self.budget_ns);
-        if lost == 1 && packet.has_lbrr {
-            patience_ns = patience_ns.min(LBRR_PATIENCE_NS);
+        let missing = &inlet.missing;
+        let mut patience_ns = missing.reordering_patience_ns();
+        if packet.has_dred || (lost == 1 && packet.has_lbrr) {
+            patience_ns = patience_ns.min(REPAIRED_PATIENCE_NS);
+        } else if missing.awaits_answer(packet.place.sequence) {
+            patience_ns = patience_ns.max(missing.answer_ns().unwrap_or(0));
         }
+        let patience_ns = patience_ns.min(self.budget_ns);
         // Before the first packet's arrival others may have overtaken the same hole.
         let noticed_ns = inlet
             .missing
@@ -125,37 +137,63 @@ impl EagerSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) -> Block<'_> {
-        let mut samples = gap.min(SILENCE_SAMPLES);
-        let mut kind = BlockKind::Concealed;
-        if let Some(packet) = inlet.store.first() {
-            let frame = i64::from(packet.duration_samples);
-            if gap > LONGEST_HOLE_SAMPLES {
-                let skipped = gap - LONGEST_HOLE_SAMPLES;
-                inlet.stats.skipped_samples += skipped as u64;
-                self.advance(skipped);
-                samples = frame.min(SILENCE_SAMPLES);
+        let skipped = (gap - LONGEST_HOLE_SAMPLES).max(0);
+        inlet.stats.skipped_samples += skipped as u64;
+        self.advance(skipped);
+        let gap = (gap - skipped) as usize;
+        let (kind, samples) = match self.repair(gap, inlet, decoder) {
+            Ok(samples) => {
+                let arrival_ns = inlet.store.first().map_or(now_ns, |p| p.arrival_ns);
+                let waited_ns = now_ns.saturating_sub(arrival_ns);
+                inlet.stats.repaired_frames += 1;
+                inlet.stats.count_emitted(samples, waited_ns);
+                self.hole_concealed = 0;
+                (BlockKind::Repaired, samples)
             }
-            if packet.has_lbrr && gap <= frame {
-                samples = gap;
-                let waited_ns = now_ns.saturating_sub(packet.arrival_ns);
-                let pcm = &mut self.pcm[..frame as usize];
-                if decoder.decode_lbrr(&packet.payload, pcm).is_ok() {
-                    pcm.copy_within((frame - gap) as usize.., 0);
-                    kind = BlockKind::Repaired;
-                    inlet.stats.repaired_frames += 1;
-                    inlet.stats.count_emitted(gap as usize, waited_ns);
-                }
-            } else if packet.has_lbrr {
-                samples = samples.min(gap - frame);
+            Err(samples) => {
+                self.conceal(samples as i64, inlet, decoder);
+                (BlockKind::Concealed, samples)
             }
+        };
+        self.advance(samples as i64);
+        self.block(samples, kind, now_ns, inlet)
+    }
+
+    /// Makes the next piece of the `gap` samples before the first packet from what that packet tells
+    /// of them: the last frame from its LBRR, what is before from its DRED. Gives the piece's
+    /// samples, or as an error how many have to be concealed.
+    fn repair<D: FrameDecoder>(
+        &mut self,
+        gap: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) -> Result<usize, usize> {
+        let piece = gap.min(SILENCE_SAMPLES as usize);
+        let packet = inlet.store.first().ok_or(piece)?;
+        let frame = packet.duration_samples as usize;
+        if packet.has_lbrr && gap <= frame {
+            let pcm = &mut self.pcm[..frame];
+            decoder
+                .decode_lbrr(&packet.payload, pcm)
+                .map_err(|_| piece)?;
+            pcm.copy_within(frame - gap.., 0);
+            return Ok(gap);
         }
-        if kind == BlockKind::Concealed {
-            self.conceal(samples, inlet, decoder);
+        let piece = if packet.has_lbrr {
+            piece.min(gap - frame)
         } else {
-            self.hole_concealed = 0;
+            piece
+        };
+        match self.dred.uncovered(packet, gap, decoder) {
+            0 => {}
+            uncovered => return Err(piece.min(uncovered)),
         }
-        self.advance(samples);
-        self.block(samples as usize, kind, now_ns, inlet)
+        let whole = piece.next_multiple_of(120);
+        decoder
+            .decode_dred(gap, &mut self.pcm[..whole])
+            .map_err(|_| piece)?;
+        inlet.stats.dred_samples += piece as u64;
+        Ok(piece)
     }
 
     fn conceal<D: FrameDecoder>(&mut self, samples: i64, inlet: &mut Inlet, decoder: &mut D) {
@@ -197,12 +235,8 @@ impl EagerSink {
         cursor.sequence = cursor.sequence.max(packet.place.sequence);
         inlet.missing.played_until(cursor.sequence);
         let outcome = decoder.decode(&packet.payload, &mut self.pcm);
-        let kind = if packet.redundant {
-            inlet.stats.repaired_frames += 1;
-            BlockKind::Repaired
-        } else {
-            BlockKind::Decoded
-        };
+        let kind = packet.kind();
+        inlet.stats.count_carrier(packet.carrier);
         let result = if let Ok(samples) = outcome {
             let waited_ns = now_ns.saturating_sub(packet.arrival_ns);
             let crop = (crop as usize).min(samples);

@@ -1,13 +1,18 @@
 //! What both sinks share: the packets that have arrived and what is known of the network.
 
+use std::collections::VecDeque;
+
 use super::arrival_delay::ArrivalDelay;
 use super::media_clock::{MediaClock, Place, Placement};
 use super::missing::Missing;
-use super::packet_store::{PacketStore, StoredPacket};
+use super::packet_store::{Carrier, PacketStore, StoredPacket};
 use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats};
 
 /// Longer than any Opus packet of 120 ms (RFC 6716 §3.4: six frames of 1275 bytes).
 const MAX_PAYLOAD_BYTES: usize = 8_000;
+
+/// Packets without a frame that are remembered: a key of a telephone that is held for a second.
+const MAX_PASSED_OVER: usize = 64;
 
 /// How far back a sequence number is known to have been received.
 const SEEN_SEQUENCES: usize = 1_024;
@@ -20,8 +25,12 @@ pub(super) struct Inlet {
     pub(super) stats: Stats,
     /// A window of arrivals has closed since the sink looked.
     pub(super) window_closed: bool,
+    /// The last packet brought no frame, and none was due.
+    pub(super) is_passing_over: bool,
     clock: MediaClock,
     seen: Vec<i64>,
+    /// Sequence numbers of packets without a frame, the newest at the back.
+    passed_over: VecDeque<i64>,
 }
 
 impl Inlet {
@@ -32,9 +41,34 @@ impl Inlet {
             missing: Missing::new(),
             stats: Stats::default(),
             window_closed: false,
+            is_passing_over: false,
             clock: MediaClock::default(),
             seen: vec![i64::MIN; SEEN_SEQUENCES],
+            passed_over: VecDeque::with_capacity(MAX_PASSED_OVER),
         }
+    }
+
+    /// Takes note of a packet of the stream that has no frame: it is not missing, and where it was
+    /// sent nobody spoke.
+    pub(super) fn pass_over(&mut self, sequence_number: u16, now_ns: u64) {
+        let Some(sequence) = self.clock.sequence_of(sequence_number) else {
+            return;
+        };
+        self.is_passing_over = true;
+        self.missing.observe(sequence, now_ns, |_| false);
+        if !self.passed_over.contains(&sequence) {
+            if self.passed_over.len() == MAX_PASSED_OVER {
+                self.passed_over.pop_front();
+            }
+            self.passed_over.push_back(sequence);
+        }
+    }
+
+    /// How many frames are missing between two sequence numbers.
+    pub(super) fn lost_between(&self, before: i64, sequence: i64) -> i64 {
+        let between = before + 1..sequence;
+        let passed_over = self.passed_over.iter().filter(|n| between.contains(n));
+        sequence - before - 1 - passed_over.count() as i64
     }
 
     /// `next_media` is where the sink will go on: what ends before it comes late.
@@ -62,8 +96,17 @@ impl Inlet {
             return Inserted::Duplicate;
         }
         *seen = place.sequence;
-        self.missing.observe(place.sequence, now_ns);
-        self.window_closed |= self.arrivals.observe(place.media, now_ns);
+        self.is_passing_over = false;
+        let store = &self.store;
+        let was_requested = self
+            .missing
+            .observe(place.sequence, now_ns, |sequence| store.contains(sequence));
+        let carrier = if was_requested {
+            Carrier::Retransmission
+        } else {
+            self.window_closed |= self.arrivals.observe(place.media, now_ns);
+            Carrier::Original
+        };
         if self.store.contains(place.sequence) {
             // Its redundancy was faster; what was sent is the better copy, but takes no place.
             return Inserted::Accepted;
@@ -75,16 +118,18 @@ impl Inlet {
             now_ns,
             decoder,
             next_media,
-            false,
+            carrier,
         )
     }
 
-    pub(super) fn insert_redundant<D: FrameDecoder>(
+    /// Takes a frame that did not come as it was sent: beside a later one, or once more.
+    pub(super) fn insert_repair<D: FrameDecoder>(
         &mut self,
         frame: &ReceivedFrame<'_>,
         now_ns: u64,
         decoder: &D,
         next_media: Option<i64>,
+        carrier: Carrier,
     ) -> Inserted {
         let Some(duration_samples) = playable(frame, decoder) else {
             self.stats.malformed_packets += 1;
@@ -101,7 +146,7 @@ impl Inlet {
         if self.store.contains(place.sequence) {
             return Inserted::Duplicate;
         }
-        self.stats.fec_packets_received += 1;
+        self.stats.fec_packets_received += u64::from(carrier == Carrier::Redundancy);
         self.missing.repaired(place.sequence);
         self.keep(
             frame,
@@ -110,7 +155,7 @@ impl Inlet {
             now_ns,
             decoder,
             next_media,
-            true,
+            carrier,
         )
     }
 
@@ -123,10 +168,10 @@ impl Inlet {
         now_ns: u64,
         decoder: &D,
         next_media: Option<i64>,
-        redundant: bool,
+        carrier: Carrier,
     ) -> Inserted {
         if next_media.is_some_and(|next| place.media + i64::from(duration_samples) <= next) {
-            if !redundant {
+            if carrier != Carrier::Redundancy {
                 self.stats.late_packets += 1;
                 self.stats.packets_discarded += 1;
             }
@@ -139,14 +184,17 @@ impl Inlet {
             self.store.recycle(oldest);
         }
         let has_lbrr = decoder.has_lbrr(frame.payload);
-        self.stats.fec_packets_received += u64::from(has_lbrr && !redundant);
+        let has_dred = decoder.has_dred(frame.payload);
+        let repeats = (has_lbrr || has_dred) && carrier != Carrier::Redundancy;
+        self.stats.fec_packets_received += u64::from(repeats);
         self.store.insert(
             StoredPacket {
                 place,
                 duration_samples,
                 arrival_ns: now_ns,
-                redundant,
+                carrier,
                 has_lbrr,
+                has_dred,
                 payload: Vec::new(),
             },
             frame.payload,

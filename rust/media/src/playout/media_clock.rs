@@ -84,6 +84,13 @@ impl MediaClock {
         Self::fits(&newest, place, now_ns).then_some(place)
     }
 
+    /// Where a sequence number belongs, if it is near the newest frame's.
+    pub(super) fn sequence_of(&self, sequence_number: u16) -> Option<i64> {
+        let newest = self.newest?;
+        let step = i64::from(sequence_number.wrapping_sub(newest.sequence_number) as i16);
+        (step.abs() <= MAX_SEQUENCE_STEP).then_some(newest.place.sequence + step)
+    }
+
     fn unwrap(newest: &Reference, frame: &ReceivedFrame<'_>) -> Place {
         let step = frame.sequence_number.wrapping_sub(newest.sequence_number) as i16;
         let media_step = frame.rtp_timestamp.wrapping_sub(newest.rtp_timestamp) as i32;

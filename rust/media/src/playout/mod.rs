@@ -7,6 +7,7 @@
 mod arrival_delay;
 mod buffer;
 mod concealment;
+mod dred_reach;
 mod eager;
 mod inlet;
 mod media_clock;
@@ -44,11 +45,6 @@ pub struct DecodeError;
 
 /// One stream's decoder. All PCM is mono at 48 kHz.
 pub trait FrameDecoder {
-    /// The rate that was decoded at: each sample of it fills its time at 48 kHz.
-    fn sample_rate_hz(&self) -> u32 {
-        SAMPLE_RATE_HZ
-    }
-
     /// The samples that a payload decodes to, or `None` when it is malformed.
     fn duration_samples(&self, payload: &[u8]) -> Option<u32>;
 
@@ -66,6 +62,30 @@ pub trait FrameDecoder {
     /// # Errors
     /// [`DecodeError`] when nothing was decoded.
     fn decode_lbrr(&mut self, next_payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError>;
+
+    /// Whether the payload describes what was said before it (DRED).
+    fn has_dred(&self, _payload: &[u8]) -> bool {
+        false
+    }
+
+    /// Reads a payload's DRED for [`Self::decode_dred`], and tells how many samples before its own
+    /// audio it covers.
+    fn read_dred(&mut self, _payload: &[u8]) -> usize {
+        0
+    }
+
+    /// Fills all of `pcm`, a multiple of 2.5 ms that begins `before_samples` before the audio of
+    /// the payload read last, from its DRED.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when nothing was decoded.
+    fn decode_dred(
+        &mut self,
+        _before_samples: usize,
+        _pcm: &mut [i16],
+    ) -> Result<usize, DecodeError> {
+        Err(DecodeError)
+    }
 
     /// Fills all of `pcm`, a multiple of 2.5 ms, with a continuation of what was decoded.
     fn conceal(&mut self, pcm: &mut [i16]);

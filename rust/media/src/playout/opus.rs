@@ -1,14 +1,10 @@
-use crate::opus::{Decoder, Packet, has_lbrr};
+use crate::opus::{Decoder, Packet, has_dred, has_lbrr};
 
 use super::{DecodeError, FrameDecoder, SAMPLE_RATE_HZ};
 
 /// For a mono decoder of any rate. Below 48 kHz each sample stands for several, so that media time
 /// counts alike; [`Block::decimated`](super::Block::decimated) gives the samples themselves.
 impl FrameDecoder for Decoder {
-    fn sample_rate_hz(&self) -> u32 {
-        Self::sample_rate_hz(self)
-    }
-
     fn duration_samples(&self, payload: &[u8]) -> Option<u32> {
         Packet::parse(payload)
             .ok()
@@ -32,6 +28,27 @@ impl FrameDecoder for Decoder {
         let gap = pcm.len() / hold;
         let samples =
             Self::decode_lbrr(self, next_payload, &mut pcm[..gap]).map_err(|_| DecodeError)?;
+        spread(pcm, samples, hold);
+        Ok(samples * hold)
+    }
+
+    fn has_dred(&self, payload: &[u8]) -> bool {
+        has_dred(payload)
+    }
+
+    fn read_dred(&mut self, payload: &[u8]) -> usize {
+        Self::read_dred(self, payload).unwrap_or(0) * self.hold()
+    }
+
+    fn decode_dred(
+        &mut self,
+        before_samples: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, DecodeError> {
+        let hold = self.hold();
+        let gap = pcm.len() / hold;
+        let samples = Self::decode_dred(self, before_samples / hold, &mut pcm[..gap])
+            .map_err(|_| DecodeError)?;
         spread(pcm, samples, hold);
         Ok(samples * hold)
     }

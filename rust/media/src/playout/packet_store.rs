@@ -14,15 +14,26 @@ const USUAL_PACKETS: usize = 32;
 /// What a payload buffer holds before it has to grow.
 const USUAL_PAYLOAD_BYTES: usize = 512;
 
+/// How a frame came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Carrier {
+    /// As sent.
+    Original,
+    /// Beside a later one (RED).
+    Redundancy,
+    /// As sent, once more (NACK).
+    Retransmission,
+}
+
 /// A packet that waits.
 #[derive(Debug)]
 pub(super) struct StoredPacket {
     pub(super) place: Place,
     pub(super) duration_samples: u32,
     pub(super) arrival_ns: u64,
-    /// It came as redundancy or was sent again.
-    pub(super) redundant: bool,
+    pub(super) carrier: Carrier,
     pub(super) has_lbrr: bool,
+    pub(super) has_dred: bool,
     pub(super) payload: Vec<u8>,
 }
 
@@ -32,10 +43,9 @@ impl StoredPacket {
     }
 
     pub(super) const fn kind(&self) -> BlockKind {
-        if self.redundant {
-            BlockKind::Repaired
-        } else {
-            BlockKind::Decoded
+        match self.carrier {
+            Carrier::Redundancy => BlockKind::Repaired,
+            Carrier::Original | Carrier::Retransmission => BlockKind::Decoded,
         }
     }
 
@@ -77,6 +87,20 @@ impl PacketStore {
             .iter()
             .rev()
             .any(|packet| packet.place.sequence == sequence)
+    }
+
+    /// The first packet sent after the one with this sequence number.
+    pub(super) fn first_after(&self, sequence: i64) -> Option<&StoredPacket> {
+        self.packets
+            .iter()
+            .find(|packet| packet.place.sequence > sequence)
+    }
+
+    /// Whether a lost frame can be made from the packet that follows it.
+    pub(super) fn can_repair(&self, sequence: i64) -> bool {
+        self.first_after(sequence).is_some_and(|packet| {
+            packet.has_dred || (packet.has_lbrr && packet.place.sequence == sequence + 1)
+        })
     }
 
     /// Puts a packet in its place. The caller makes room first.

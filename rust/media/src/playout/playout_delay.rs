@@ -4,7 +4,6 @@
 //! move by whole ticks, playing by single samples.
 
 use super::arrival_delay::ArrivalDelay;
-use super::packet_store::StoredPacket;
 use super::strategy::Leaning;
 use super::target_delay::TargetDelay;
 
@@ -73,15 +72,16 @@ impl PlayoutDelay {
         self.target.update(arrivals, at_ns);
     }
 
-    /// Notes that the frame before `packet` was lost and that `packet` repeats it.
-    pub(super) fn note_repairable(
+    /// Notes that a lost frame of `frame` samples at `media` could be played from `available_ns` on.
+    pub(super) fn note_repair(
         &mut self,
         arrivals: &ArrivalDelay,
-        packet: &StoredPacket,
+        media: i64,
+        available_ns: u64,
+        frame: i64,
         at_ns: u64,
     ) {
-        let frame = i64::from(packet.duration_samples);
-        let repair_ms = relative_ms(arrivals, packet.place.media - frame, packet.arrival_ns);
+        let repair_ms = relative_ms(arrivals, media, available_ns);
         self.target
             .repairable(repair_ms, frame as f32 / 48.0, at_ns);
     }

@@ -1,3 +1,5 @@
+use super::packet_store::Carrier;
+
 /// Counters since creation. Those of W3C webrtc-stats keep its names and meaning; where it counts
 /// seconds this counts sample-nanoseconds: divide by [`Self::jitter_buffer_emitted_count`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,10 +26,16 @@ pub struct Stats {
     pub removed_samples_for_acceleration: u64,
     /// Packets that came too late or too early to be played; duplicates are not among them.
     pub packets_discarded: u64,
-    /// Packets that carried redundancy for an earlier frame, in band (LBRR) or beside (RED).
+    /// Packets that carried redundancy for an earlier frame: in band (LBRR, DRED), or one for each
+    /// frame that came beside another (RED).
     pub fec_packets_received: u64,
-    /// Frames that were played from redundancy.
+    /// Frames, or pieces of 20 ms, that were played from redundancy (LBRR, RED, DRED).
     pub repaired_frames: u64,
+    /// Samples that DRED described: made by a neural vocoder from what the sender said of them.
+    /// They count as emitted, not as concealed, as those from LBRR do.
+    pub dred_samples: u64,
+    /// Frames that were played because they were sent again (NACK).
+    pub retransmitted_frames: u64,
     /// Packets that came after their place was played or concealed.
     pub late_packets: u64,
     /// Packets that came twice.
@@ -43,6 +51,15 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts a frame that is played by how it came.
+    pub(super) fn count_carrier(&mut self, carrier: Carrier) {
+        match carrier {
+            Carrier::Original => {}
+            Carrier::Redundancy => self.repaired_frames += 1,
+            Carrier::Retransmission => self.retransmitted_frames += 1,
+        }
+    }
+
     /// Counts played samples towards the target delay.
     pub(super) fn count_target(&mut self, samples: usize, target_ms: f32) {
         let sum_ns = (f64::from(target_ms.max(0.0)) * 1e6) as u64 * samples as u64;

@@ -1,4 +1,4 @@
-//! RTP and RTCP (RFC 3550): packets to values and back, and what a receiver counts.
+//! RTP and RTCP (RFC 3550), RED (RFC 2198) and RTX (RFC 4588): packets to values and back, and what a receiver counts.
 //!
 //! Everything here is arithmetic on bytes: no clock, no sockets, no randomness of its own.
 //! Parsers borrow from the datagram and allocate nothing; bytes that do not parse are a
@@ -8,14 +8,20 @@ mod ntp;
 mod packet;
 mod random;
 mod reception;
+mod red;
 pub mod rtcp;
+mod rtx;
 mod schedule;
+mod telephone_event;
 
 pub use ntp::{NtpTime, ns_to_compact, round_trip_time_ns};
 pub use packet::{Extension, Header, Packet};
 pub use random::SplitMix64;
 pub use reception::{Arrival, Reception};
+pub use red::{MAX_RED_BLOCK_BYTES, MAX_RED_BLOCKS, MAX_RED_OFFSET, Red, RedBlock, write_red};
+pub use rtx::Retransmission;
 pub use schedule::ReportSchedule;
+pub use telephone_event::TelephoneEvent;
 
 /// Why bytes are not RTP or RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +41,9 @@ pub enum RtpError {
     /// The padding count is zero or longer than what it pads.
     #[error("padding of {0} bytes does not fit")]
     Padding(u8),
+    /// RED with more than [`MAX_RED_BLOCKS`].
+    #[error("more than {MAX_RED_BLOCKS} redundant blocks")]
+    TooManyBlocks,
 }
 
 /// Tells RTCP from RTP on a shared port (RFC 5761 §4): packet types 192 to 223 are RTCP.

@@ -69,6 +69,13 @@ impl Reception {
         arrival
     }
 
+    /// Counts a packet that was sent again: it is received, and its lateness is not jitter.
+    pub fn record_repeated(&mut self, sequence_number: u16) {
+        if self.place(sequence_number) != Arrival::Astray {
+            self.received += 1;
+        }
+    }
+
     fn place(&mut self, sequence_number: u16) -> Arrival {
         let ahead = sequence_number.wrapping_sub(self.highest_sequence);
         if ahead < MAX_DROPOUT {

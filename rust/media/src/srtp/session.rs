@@ -63,6 +63,23 @@ impl Session {
         }
     }
 
+    /// Protects an RTP packet that was protected before, for sending it again. `packet` MUST be what
+    /// it was: other bytes under the same index would betray both.
+    ///
+    /// # Errors
+    /// [`SrtpError::Malformed`] for what is no RTP; [`SrtpError::IndexUsed`] for RTP that was not
+    /// sent before.
+    pub fn protect_again(
+        &mut self,
+        packet: &[u8],
+        datagram: &mut Vec<u8>,
+    ) -> Result<(), SrtpError> {
+        datagram.clear();
+        datagram.reserve(packet.len() + MAX_OVERHEAD_BYTES);
+        datagram.extend_from_slice(packet);
+        self.local.protect_rtp_again(datagram)
+    }
+
     /// Puts what `datagram` protects, RTP or RTCP (RFC 5761), in place of what `packet` held.
     ///
     /// # Errors
@@ -96,6 +113,19 @@ impl Direction {
             .filter(|index| highest.is_none_or(|highest| *index > highest))
             .ok_or(SrtpError::IndexUsed)?;
         source.rtp.record(index);
+        let id = PacketId { ssrc, index };
+        self.rtp.seal_rtp(packet, clear_bytes, id);
+        Ok(())
+    }
+
+    fn protect_rtp_again(&self, packet: &mut Vec<u8>) -> Result<(), SrtpError> {
+        let clear_bytes = rtp_clear_bytes(packet)?;
+        let (ssrc, sequence_number) = rtp_identity(packet)?;
+        let window = &self.find(ssrc).ok_or(SrtpError::IndexUsed)?.rtp;
+        let highest = window.highest().ok_or(SrtpError::IndexUsed)?;
+        let index = estimate(Some(highest), sequence_number)
+            .filter(|index| *index <= highest && window.has(*index))
+            .ok_or(SrtpError::IndexUsed)?;
         let id = PacketId { ssrc, index };
         self.rtp.seal_rtp(packet, clear_bytes, id);
         Ok(())

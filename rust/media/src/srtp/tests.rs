@@ -210,6 +210,29 @@ fn same_sequence_number_is_never_sent_twice() {
 }
 
 #[test]
+fn packet_sent_again_is_the_same_datagram_and_opens_where_the_first_was_lost() {
+    for profile in [Profile::Aes128CmSha1, Profile::AeadAes128Gcm] {
+        let (mut near, mut far) = ends(profile);
+        let packets: Vec<_> = (65_530..65_540_u32)
+            .map(|n| rtp(7, n as u16, b"voice"))
+            .collect();
+        let sent: Vec<_> = packets.iter().map(|p| protected(&mut near, p)).collect();
+        for (index, datagram) in sent.iter().enumerate() {
+            assert!(opened(&mut far, datagram).is_ok(), "{index}");
+        }
+        let mut again = Vec::new();
+        // Before the sequence number began anew, and after.
+        for index in [2, 8] {
+            near.protect_again(&packets[index], &mut again).unwrap();
+            assert_eq!(again, sent[index]);
+        }
+        let never_sent = rtp(7, 5000, b"voice");
+        let refused = near.protect_again(&never_sent, &mut again);
+        assert_eq!(refused, Err(SrtpError::IndexUsed));
+    }
+}
+
+#[test]
 fn forged_source_takes_no_place_and_authentic_ones_are_bounded() {
     let (mut ours, mut theirs) = ends(Profile::Aes128CmSha1);
     for ssrc in 0..200 {

@@ -9,6 +9,7 @@ pub const FRAME_SAMPLES: usize = 960;
 
 const PLAIN: u8 = 0;
 const WITH_LBRR: u8 = 1;
+const WITH_DRED: u8 = 2;
 
 /// What a decoder without knowledge of the signal fills holes with.
 pub const CONCEALED_SAMPLE: i16 = -7;
@@ -17,12 +18,16 @@ pub const CONCEALED_SAMPLE: i16 = -7;
 #[derive(Debug, Default)]
 pub struct PcmDecoder {
     pub concealed_samples: usize,
+    /// The packet whose DRED was read: its number, and the frames that it reaches back.
+    dred: Option<(i16, usize)>,
 }
 
 impl FrameDecoder for PcmDecoder {
     fn duration_samples(&self, payload: &[u8]) -> Option<u32> {
         match payload {
-            [PLAIN | WITH_LBRR, quanta @ 1..=48, _, _, ..] => Some(u32::from(*quanta) * 120),
+            [PLAIN | WITH_LBRR | WITH_DRED, quanta @ 1..=48, _, _, ..] => {
+                Some(u32::from(*quanta) * 120)
+            }
             [_] => Some(FRAME_SAMPLES as u32),
             _ => None,
         }
@@ -51,6 +56,34 @@ impl FrameDecoder for PcmDecoder {
         Ok(pcm.len())
     }
 
+    fn has_dred(&self, payload: &[u8]) -> bool {
+        payload.len() >= 5 && payload[0] == WITH_DRED
+    }
+
+    fn read_dred(&mut self, payload: &[u8]) -> usize {
+        if !self.has_dred(payload) {
+            return 0;
+        }
+        let frames = usize::from(payload[4]);
+        self.dred = Some((number(payload), frames));
+        frames * FRAME_SAMPLES
+    }
+
+    fn decode_dred(
+        &mut self,
+        before_samples: usize,
+        pcm: &mut [i16],
+    ) -> Result<usize, DecodeError> {
+        let (number, frames) = self.dred.ok_or(DecodeError)?;
+        assert_eq!(pcm.len() % 120, 0);
+        assert!(before_samples <= (frames + 1) * FRAME_SAMPLES);
+        for (index, sample) in pcm.iter_mut().enumerate() {
+            let before = before_samples.saturating_sub(index);
+            *sample = number - before.div_ceil(FRAME_SAMPLES) as i16;
+        }
+        Ok(pcm.len())
+    }
+
     fn conceal(&mut self, pcm: &mut [i16]) {
         assert_eq!(pcm.len() % 120, 0);
         self.concealed_samples += pcm.len();
@@ -68,6 +101,12 @@ fn number(payload: &[u8]) -> i16 {
 pub fn payload(number: i16, quanta: u8, lbrr: bool) -> [u8; 4] {
     let [high, low] = number.to_be_bytes();
     [if lbrr { WITH_LBRR } else { PLAIN }, quanta, high, low]
+}
+
+/// A payload of frame `number`, 20 ms long, that tells what the `frames` before it were.
+pub fn dred_payload(number: i16, frames: u8) -> [u8; 5] {
+    let [high, low] = number.to_be_bytes();
+    [WITH_DRED, 8, high, low, frames]
 }
 
 /// Frame `number` of a stream of 20 ms frames, as RTP brings it.

@@ -54,6 +54,18 @@ impl Digest {
             Event::SpeechStarted { at_samples } => fields(hash, 5, &[at_samples as u64]),
             Event::SpeechEnded { at_samples } => fields(hash, 6, &[at_samples as u64]),
             Event::AudioDrained { at_ns } => fields(hash, 7, &[at_ns]),
+            Event::TelephoneEvent {
+                code,
+                duration_ns,
+                attenuation_db,
+                end_was_lost,
+                at_ns,
+            } => {
+                let flags = u64::from(code) << 16
+                    | u64::from(attenuation_db) << 8
+                    | u64::from(end_was_lost);
+                fields(hash, 8, &[flags, duration_ns, at_ns]);
+            }
         }
     }
 }

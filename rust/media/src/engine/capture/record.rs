@@ -1,5 +1,7 @@
 //! One input of an engine, as bytes.
 
+use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
+use super::super::{Codec, SendFormats};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -19,6 +21,12 @@ const PACKETS_POLLED: u8 = 13;
 const DIGEST: u8 = 14;
 const ENDED: u8 = 15;
 const TRUNCATED: u8 = 16;
+const REPAIRS: u8 = 17;
+const REDUNDANCY: u8 = 18;
+const SEND_FORMATS: u8 = 19;
+const PRESS_KEY: u8 = 20;
+/// Where a payload type stands that was not agreed on.
+const NO_PAYLOAD_TYPE: u8 = 0xff;
 
 /// One input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +79,14 @@ pub(super) enum Record<'a> {
     Digest(Digest),
     /// The capture was ended; a file without it was cut off.
     Ended,
+    Repairs(Repairs),
+    Redundancy(Redundancy),
+    SendFormats(SendFormats),
+    PressKey {
+        code: u8,
+        duration_ms: u16,
+        attenuation_db: u8,
+    },
     /// The capture reached its bound; the call went on.
     Truncated {
         at_ns: u64,
@@ -154,6 +170,25 @@ impl<'a> Record<'a> {
                 out.extend(digest.events.to_le_bytes());
                 out.extend(digest.packets.to_le_bytes());
             }
+            Self::Repairs(repairs) => write_repairs(out, &repairs),
+            Self::Redundancy(redundancy) => {
+                out.extend([REDUNDANCY, u8::from(redundancy.inband_fec)]);
+                out.push(redundancy.red_frames);
+                write_varint(out, u64::from(redundancy.dred_duration_ms));
+                out.push(redundancy.expected_loss_percent);
+            }
+            Self::SendFormats(formats) => {
+                let keys = formats.telephone_event.unwrap_or(NO_PAYLOAD_TYPE);
+                out.extend([SEND_FORMATS, formats.codec.number(), keys]);
+            }
+            Self::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                out.extend([PRESS_KEY, code, attenuation_db]);
+                write_varint(out, u64::from(duration_ms));
+            }
             Self::FinishAudio => out.push(FINISH_AUDIO),
             _ => out.push(ENDED),
         }
@@ -220,9 +255,51 @@ impl<'a> Record<'a> {
                 packets: fields.fixed_u64()?,
             }),
             ENDED => Self::Ended,
+            REPAIRS => Self::Repairs(read_repairs(fields)?),
+            REDUNDANCY => Self::Redundancy(Redundancy {
+                inband_fec: fields.byte()? == 1,
+                red_frames: fields.byte()?,
+                dred_duration_ms: fields.number()?,
+                expected_loss_percent: fields.byte()?,
+            }),
+            SEND_FORMATS => Self::SendFormats(SendFormats {
+                codec: Codec::from_number(fields.byte()?)?,
+                telephone_event: Some(fields.byte()?).filter(|byte| *byte != NO_PAYLOAD_TYPE),
+            }),
+            PRESS_KEY => Self::PressKey {
+                code: fields.byte()?,
+                attenuation_db: fields.byte()?,
+                duration_ms: fields.number()?,
+            },
             _ => return None,
         })
     }
+}
+
+fn write_repairs(out: &mut Vec<u8>, repairs: &Repairs) {
+    let number = |payload_type: Option<u8>| payload_type.unwrap_or(NO_PAYLOAD_TYPE);
+    let (receive, send) = (repairs.receive, repairs.send);
+    out.extend([REPAIRS, u8::from(repairs.nack), u8::from(repairs.dred)]);
+    out.extend([receive.red, receive.rtx, send.red, send.rtx].map(number));
+    write_varint(out, u64::from(repairs.rtx_ssrc));
+}
+
+fn read_repairs(fields: &mut Fields<'_>) -> Option<Repairs> {
+    let number = |byte: u8| Some(byte).filter(|byte| *byte != NO_PAYLOAD_TYPE);
+    let (nack, dred) = (fields.byte()? == 1, fields.byte()? == 1);
+    let mut formats = || {
+        Some(RepairFormats {
+            red: number(fields.byte()?),
+            rtx: number(fields.byte()?),
+        })
+    };
+    Some(Repairs {
+        nack,
+        receive: formats()?,
+        send: formats()?,
+        rtx_ssrc: fields.number()?,
+        dred,
+    })
 }
 
 #[cfg(test)]
@@ -268,6 +345,34 @@ mod tests {
             Record::PacketsPolled(1),
             Record::Digest(Digest::default()),
             Record::StopSending { at_ns: u64::MAX },
+            Record::Repairs(Repairs {
+                nack: true,
+                receive: RepairFormats {
+                    red: Some(63),
+                    rtx: None,
+                },
+                send: RepairFormats {
+                    red: None,
+                    rtx: Some(0),
+                },
+                rtx_ssrc: u32::MAX,
+                dred: true,
+            }),
+            Record::Redundancy(Redundancy {
+                inband_fec: true,
+                red_frames: 2,
+                dred_duration_ms: 1040,
+                expected_loss_percent: 100,
+            }),
+            Record::SendFormats(SendFormats {
+                codec: Codec::Pcma,
+                telephone_event: Some(101),
+            }),
+            Record::PressKey {
+                code: 11,
+                duration_ms: 1000,
+                attenuation_db: 63,
+            },
             Record::Truncated { at_ns: 6 },
             Record::Ended,
         ];

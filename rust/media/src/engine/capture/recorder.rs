@@ -1,6 +1,8 @@
 //! Writes an engine's inputs down.
 
+use super::super::SendFormats;
 use super::super::event::Event;
+use super::super::redundancy::{Redundancy, Repairs};
 use super::super::settings::Settings;
 use super::bytes::crc32;
 use super::digest::Digest;
@@ -93,6 +95,27 @@ impl Recorder {
     /// `pairs`: a payload type and its codec's number, each.
     pub(crate) fn payload_types(&mut self, pairs: &[u8]) {
         self.input(&Record::PayloadTypes(pairs), pairs.len());
+    }
+
+    pub(crate) fn repairs(&mut self, repairs: &Repairs) {
+        self.input(&Record::Repairs(*repairs), 0);
+    }
+
+    pub(crate) fn redundancy(&mut self, redundancy: Redundancy) {
+        self.input(&Record::Redundancy(redundancy), 0);
+    }
+
+    pub(crate) fn send_formats(&mut self, formats: SendFormats) {
+        self.input(&Record::SendFormats(formats), 0);
+    }
+
+    pub(crate) fn press_key(&mut self, code: u8, duration_ms: u16, attenuation_db: u8) {
+        let record = Record::PressKey {
+            code,
+            duration_ms,
+            attenuation_db,
+        };
+        self.input(&record, 0);
     }
 
     pub(crate) fn start_sending(&mut self, ssrc: u32, payload_type: u8, cname: &str) {

@@ -212,12 +212,28 @@ impl Replay {
                 let payload_types: Vec<_> = pairs.iter().filter_map(known).collect();
                 let _ = engine.configure_receive(&payload_types);
             }
+            Record::Repairs(repairs) => {
+                let _ = engine.configure_repairs(&repairs);
+            }
+            Record::Redundancy(redundancy) => {
+                let _ = engine.set_redundancy(redundancy);
+            }
             Record::StartSending {
                 ssrc,
                 payload_type,
                 cname,
             } => {
                 let _ = engine.start_sending(ssrc, payload_type, cname);
+            }
+            Record::SendFormats(formats) => {
+                let _ = engine.configure_send(formats);
+            }
+            Record::PressKey {
+                code,
+                duration_ms,
+                attenuation_db,
+            } => {
+                let _ = engine.press_key(code, duration_ms, attenuation_db);
             }
             Record::Audio { rate_hz, pcm } => {
                 let (samples, _) = pcm.as_chunks::<2>();

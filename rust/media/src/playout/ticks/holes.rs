@@ -20,7 +20,7 @@ impl PlayoutSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) {
-        if self.activity == Activity::Dtx {
+        if self.activity == Activity::Dtx || inlet.is_passing_over {
             self.play_silence(wanted, inlet, decoder);
             return;
         }
@@ -71,8 +71,38 @@ impl PlayoutSink {
             gap
         };
         let samples = unrepaired.min(wanted.next_multiple_of(CONCEAL_QUANTUM));
+        let uncovered = self.dred.uncovered(packet, gap, decoder);
+        if uncovered == 0 && self.play_dred(gap, samples, at_ns, inlet, decoder) {
+            return;
+        }
+        let samples = samples.min(uncovered.max(CONCEAL_QUANTUM));
         self.advance(samples as i64);
         self.conceal_lost(samples, inlet, decoder);
+    }
+
+    /// Plays the first `samples` of the `gap` before the first packet from what that tells of them
+    /// (DRED); false when it tells nothing.
+    fn play_dred<D: FrameDecoder>(
+        &mut self,
+        gap: usize,
+        samples: usize,
+        at_ns: u64,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) -> bool {
+        let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
+        if decoder.decode_dred(gap, &mut self.pcm[..whole]).is_err() {
+            return false;
+        }
+        let arrival_ns = inlet.store.first().map_or(at_ns, |p| p.arrival_ns);
+        inlet.stats.repaired_frames += 1;
+        inlet.stats.dred_samples += samples as u64;
+        inlet
+            .stats
+            .count_emitted(samples, at_ns.saturating_sub(arrival_ns));
+        self.advance(samples as i64);
+        self.push_decoded(0, samples, BlockKind::Repaired);
+        true
     }
 
     /// Passes over as much of a hole as the buffer is too deep, and gives what is left of it.

@@ -8,18 +8,25 @@ mod holes;
 mod pace;
 
 use super::concealment::{Concealment, NoiseFloor};
+use super::dred_reach::DredReach;
 use super::inlet::Inlet;
+use super::packet_store::{Carrier, PacketStore, StoredPacket};
 use super::playout_delay::PlayoutDelay;
 use super::strategy::Strategy;
 use super::tape::Tape;
 use super::time_scale::{TimeScale, cross_fade};
-use super::{Block, BlockKind, FrameDecoder, MAX_PACKET_SAMPLES, TICK_NS, TICK_SAMPLES};
+use super::{
+    Block, BlockKind, FrameDecoder, MAX_PACKET_SAMPLES, TICK_NS, TICK_SAMPLES, samples_to_ns,
+};
 
 /// What made-up samples and decoded ones are faded over: 5 ms.
 const MERGE_SAMPLES: usize = 240;
 
 /// A frame later than this delays what follows; less than this of it is left out instead.
 const KEPT_IN_TIME: i64 = MERGE_SAMPLES as i64;
+
+/// Lost frames of one hole whose repair is learned from.
+const LEARNED_FRAMES: i64 = 10;
 
 /// How far the tape has come.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +65,7 @@ pub(super) struct PlayoutSink {
     last_media_time: i64,
     floor: NoiseFloor,
     concealment: Concealment,
+    dred: DredReach,
     time_scale: TimeScale,
     pcm: Vec<i16>,
     merged: Vec<i16>,
@@ -80,6 +88,7 @@ impl PlayoutSink {
             last_media_time: i64::MIN,
             floor: NoiseFloor::new(),
             concealment: Concealment::new(),
+            dred: DredReach::default(),
             time_scale: TimeScale::new(),
             pcm: vec![0; MAX_PACKET_SAMPLES],
             merged: Vec::with_capacity(MERGE_SAMPLES),
@@ -93,6 +102,21 @@ impl PlayoutSink {
 
     pub(super) fn next_media(&self) -> Option<i64> {
         self.cursor.map(|cursor| cursor.media)
+    }
+
+    /// When a frame that has not come would be needed, as far as can be told.
+    pub(super) fn due_ns(&self, store: &PacketStore, sequence: i64) -> u64 {
+        let Some(cursor) = self.cursor else {
+            return u64::MAX;
+        };
+        // With everything after it decoded, its place has gone.
+        let Some(packet) = store.first_after(sequence) else {
+            return self.next_tick_ns;
+        };
+        let frames = packet.place.sequence - sequence;
+        let media = packet.place.media - frames * i64::from(packet.duration_samples);
+        let ahead = self.tape.len() as i64 + media - cursor.media;
+        self.next_tick_ns + samples_to_ns(ahead.max(0)) as u64
     }
 
     pub(super) fn poll<D: FrameDecoder>(
@@ -159,7 +183,7 @@ impl PlayoutSink {
                 continue;
             };
             let gap = packet.place.media - cursor.media;
-            let lost = packet.place.sequence - cursor.sequence - 1;
+            let lost = inlet.lost_between(cursor.sequence, packet.place.sequence);
             if gap <= 0 {
                 self.decode_first(at_ns, inlet, decoder);
             } else if lost > 0 && gap <= (lost + 1) * i64::from(packet.duration_samples) {
@@ -175,9 +199,7 @@ impl PlayoutSink {
             return;
         };
         let (media, sequence) = (packet.place.media, packet.place.sequence);
-        if sequence > cursor.sequence + 1 && packet.has_lbrr {
-            self.delay.note_repairable(&inlet.arrivals, &packet, at_ns);
-        }
+        self.learn_repairs(&packet, cursor, at_ns, inlet, decoder);
         self.delay
             .aim(&inlet.arrivals, media, at_ns, self.tape.len());
         if self.borrowed <= KEPT_IN_TIME {
@@ -198,7 +220,7 @@ impl PlayoutSink {
             let crop = crop.min(samples);
             let waited_ns = at_ns.saturating_sub(packet.arrival_ns);
             inlet.stats.count_emitted(samples - crop, waited_ns);
-            inlet.stats.repaired_frames += u64::from(packet.redundant);
+            inlet.stats.count_carrier(packet.carrier);
             self.activity = if packet.announces_dtx() {
                 Activity::Dtx
             } else if self.floor.is_pause(&self.pcm[..samples]) {
@@ -213,6 +235,45 @@ impl PlayoutSink {
             self.conceal_lost(packet.duration_samples as usize - crop, inlet, decoder);
         }
         inlet.store.recycle(packet);
+    }
+
+    /// Notes how late each lost frame before `packet` could have been played at the soonest, whether
+    /// it was or not: what the repairs are worth is weighed against the delay that they take.
+    fn learn_repairs<D: FrameDecoder>(
+        &mut self,
+        packet: &StoredPacket,
+        cursor: Cursor,
+        at_ns: u64,
+        inlet: &Inlet,
+        decoder: &mut D,
+    ) {
+        let frame = i64::from(packet.duration_samples);
+        let mut note = |media: i64, available_ns: u64| {
+            self.delay
+                .note_repair(&inlet.arrivals, media, available_ns, frame, at_ns);
+        };
+        if packet.carrier != Carrier::Original {
+            note(packet.place.media, packet.arrival_ns);
+        }
+        let lost = (packet.place.sequence - cursor.sequence - 1).clamp(0, LEARNED_FRAMES);
+        if lost == 0 {
+            return;
+        }
+        let gap = (lost * frame) as usize;
+        let covered = (gap - self.dred.uncovered(packet, gap, decoder)) as i64 / frame;
+        let answered_ns = inlet
+            .missing
+            .noticed_ns(packet.place.sequence)
+            .zip(inlet.missing.answer_ns())
+            .map(|(noticed_ns, answer_ns)| noticed_ns + answer_ns);
+        for before in 1..=lost {
+            let media = packet.place.media - before * frame;
+            if before <= covered || (before == 1 && packet.has_lbrr) {
+                note(media, packet.arrival_ns);
+            } else if let Some(answered_ns) = answered_ns {
+                note(media, answered_ns);
+            }
+        }
     }
 
     /// Puts `pcm[crop..samples]` on the tape, faded in where the tape's end was made up.

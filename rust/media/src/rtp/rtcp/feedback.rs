@@ -1,6 +1,6 @@
 //! Feedback messages (RFC 4585 §6).
 
-use super::{RtpError, slice, take_u32};
+use super::{RtpError, TRANSPORT_FEEDBACK, slice, take_u32, write_packet};
 
 const GENERIC_NACK: u8 = 1;
 
@@ -59,9 +59,43 @@ impl Nack {
     }
 }
 
+/// Appends a generic NACK (§6.2.1) that asks `media_ssrc` for `sequence_numbers`, which come in the
+/// order of sending. Without any it appends nothing.
+pub fn write_nack(
+    datagram: &mut Vec<u8>,
+    sender_ssrc: u32,
+    media_ssrc: u32,
+    sequence_numbers: &[u16],
+) {
+    if sequence_numbers.is_empty() {
+        return;
+    }
+    write_packet(datagram, TRANSPORT_FEEDBACK, GENERIC_NACK, |body| {
+        body.extend_from_slice(&sender_ssrc.to_be_bytes());
+        body.extend_from_slice(&media_ssrc.to_be_bytes());
+        let mut rest = sequence_numbers;
+        while let [packet_id, following @ ..] = rest {
+            let mut following_lost = 0_u16;
+            rest = following;
+            while let [next, after @ ..] = rest {
+                let bit = next.wrapping_sub(*packet_id).wrapping_sub(1);
+                if bit >= 16 {
+                    break;
+                }
+                following_lost |= 1 << bit;
+                rest = after;
+            }
+            body.extend_from_slice(&packet_id.to_be_bytes());
+            body.extend_from_slice(&following_lost.to_be_bytes());
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::{Compound, RtcpPacket};
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn nack_names_the_packet_and_those_of_its_bit_mask() {
@@ -78,5 +112,45 @@ mod tests {
         let body = [0, 0, 0, 1, 0, 0, 0, 2, 0, 5, 0, 0];
         let count = |format| Feedback::parse(format, &body).unwrap().nacks().count();
         assert_eq!((count(1), count(15)), (1, 0));
+    }
+
+    #[test]
+    fn nack_is_laid_out_as_in_section_6_2_1() {
+        let mut datagram = Vec::new();
+        write_nack(&mut datagram, 1, 2, &[65_535, 0, 15, 16]);
+        let expected = [
+            0x81, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0x80, 0x01, 0, 16, 0, 0,
+        ];
+        assert_eq!(datagram, expected);
+    }
+
+    #[test]
+    fn nack_for_nothing_is_not_written() {
+        let mut datagram = Vec::new();
+        write_nack(&mut datagram, 1, 2, &[]);
+        assert!(datagram.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn packets_asked_for_are_the_packets_read(
+            first: u16,
+            steps in proptest::collection::vec(1..40u16, 0..100),
+        ) {
+            let mut asked = vec![first];
+            asked.extend(steps.iter().scan(first, |last, step| {
+                *last = last.wrapping_add(*step);
+                Some(*last)
+            }));
+            let mut datagram = Vec::new();
+            write_nack(&mut datagram, 1, 2, &asked);
+            let compound = Compound::parse(&datagram).unwrap();
+            let Some(RtcpPacket::TransportFeedback(feedback)) = compound.packets().next() else {
+                return Err(TestCaseError::fail("no feedback"));
+            };
+            let read: Vec<u16> = feedback.nacks().flat_map(Nack::sequence_numbers).collect();
+            prop_assert_eq!(read, asked);
+            prop_assert_eq!((feedback.sender_ssrc, feedback.media_ssrc), (1, 2));
+        }
     }
 }

@@ -1,12 +1,17 @@
 //! RTCP compound packets (RFC 3550 §6): reading those of a peer, writing our own.
 
+mod bandwidth;
+mod extended_report;
 mod feedback;
 mod report;
 mod source_description;
+mod transport_cc;
 
-pub use feedback::{Feedback, Nack};
+pub use extended_report::{ExtendedReport, LossPattern};
+pub use feedback::{Feedback, Nack, write_nack};
 pub use report::{ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use source_description::{Chunk, SourceDescription, write_cname};
+pub use transport_cc::Arrived;
 
 use super::packet::split_padding;
 use super::{RtpError, slice, take, take_u16, take_u32};
@@ -20,6 +25,7 @@ const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
+const EXTENDED_REPORT: u8 = 207;
 
 /// One packet of a compound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +43,9 @@ pub enum RtcpPacket<'a> {
     TransportFeedback(Feedback<'a>),
     /// PSFB (RFC 4585 §6.3).
     PayloadFeedback(Feedback<'a>),
-    /// A type that is not read: APP, XR and whatever else.
+    /// XR (RFC 3611).
+    ExtendedReport(ExtendedReport<'a>),
+    /// A type that is not read: APP and whatever else.
     Other {
         /// As on the wire.
         packet_type: u8,
@@ -118,6 +126,11 @@ fn parse_one(bytes: &[u8]) -> Result<(RtcpPacket<'_>, &[u8]), RtpError> {
         GOODBYE => RtcpPacket::Goodbye(Goodbye::parse(count, body)?),
         TRANSPORT_FEEDBACK => RtcpPacket::TransportFeedback(Feedback::parse(count, body)?),
         PAYLOAD_FEEDBACK => RtcpPacket::PayloadFeedback(Feedback::parse(count, body)?),
+        // Its blocks are optional reading: broken ones spoil nothing else.
+        EXTENDED_REPORT => match ExtendedReport::parse(body) {
+            Ok(report) => RtcpPacket::ExtendedReport(report),
+            Err(_) => RtcpPacket::Other { packet_type },
+        },
         _ => RtcpPacket::Other { packet_type },
     };
     Ok((packet, &bytes[end..]))
@@ -249,6 +262,10 @@ mod tests {
             RtcpPacket::TransportFeedback(feedback) => {
                 feedback.nacks().flat_map(Nack::sequence_numbers).count()
             }
+            RtcpPacket::ExtendedReport(report) => {
+                let pattern = report.loss_pattern(1);
+                pattern.map_or(0, |pattern| pattern.bursts as usize).min(1)
+            }
             RtcpPacket::PayloadFeedback(_) | RtcpPacket::Other { .. } => 0,
         };
         compound.packets().map(entries).sum()
@@ -256,10 +273,10 @@ mod tests {
 
     #[test]
     fn unknown_packet_types_are_passed_over() {
-        let mut datagram = vec![0x80, 207, 0, 1, 1, 2, 3, 4];
+        let mut datagram = vec![0x80, 204, 0, 1, 1, 2, 3, 4];
         write_goodbye(&mut datagram, 9);
         let packets: Vec<_> = Compound::parse(&datagram).unwrap().packets().collect();
-        assert_eq!(packets[0], RtcpPacket::Other { packet_type: 207 });
+        assert_eq!(packets[0], RtcpPacket::Other { packet_type: 204 });
         assert!(matches!(packets[1], RtcpPacket::Goodbye(_)));
     }
 

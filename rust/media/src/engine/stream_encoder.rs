@@ -1,0 +1,103 @@
+//! The encoder of whatever codec a stream has.
+
+use crate::g711;
+use crate::opus;
+
+use super::{Codec, EngineError, NS_PER_MS};
+
+/// What CELT makes of 10 and 20 ms of digital silence (RFC 6716 §4.3): two bytes after the TOC.
+const SILENT_FRAME: [u8; 2] = [0xff, 0xfe];
+const TOC_CELT_FULLBAND_10_MS: u8 = 30 << 3;
+const TOC_CELT_FULLBAND_20_MS: u8 = 31 << 3;
+
+/// Of one stream. Opus' is kept while G.711 is sent: its settings live in it.
+pub(super) struct StreamEncoder {
+    pub(super) opus: opus::Encoder,
+    g711: Option<(g711::Law, g711::Encoder)>,
+}
+
+impl StreamEncoder {
+    pub(super) fn new(settings: &opus::EncoderSettings) -> Result<Self, EngineError> {
+        Ok(Self {
+            opus: opus::Encoder::new(settings)?,
+            g711: None,
+        })
+    }
+
+    /// Encodes as `codec` from the next frame on.
+    pub(super) fn set_codec(&mut self, codec: Codec) -> Result<(), EngineError> {
+        self.g711 = match codec.law() {
+            Some(law) => Some((law, g711::Encoder::new(law)?)),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Encodes a frame and gives its length; `None`: it was refused.
+    pub(super) fn encode(&mut self, pcm: &[i16], packet: &mut [u8]) -> Option<usize> {
+        match &mut self.g711 {
+            Some((_, encoder)) => Some(encoder.encode(pcm, packet)),
+            None => self.opus.encode(pcm, packet).ok(),
+        }
+    }
+
+    /// Writes a packet of silence without encoding, and tells its length.
+    pub(super) fn write_silence(&self, packet: &mut [u8], frame_ns: u64) -> usize {
+        let length_ms = frame_ns / NS_PER_MS;
+        match &self.g711 {
+            Some((law, _)) => {
+                let bytes = packet.len().min(8 * length_ms as usize);
+                packet[..bytes].fill(law.silence());
+                bytes
+            }
+            None => write_silence(packet, length_ms),
+        }
+    }
+
+    /// Forgets what was heard.
+    pub(super) fn reset(&mut self) {
+        self.opus.reset();
+        if let Some((_, encoder)) = &mut self.g711 {
+            encoder.reset();
+        }
+    }
+}
+
+/// Writes a packet of `frame_ms` of silence (RFC 6716 §3.2) and tells its length.
+fn write_silence(packet: &mut [u8], frame_ms: u64) -> usize {
+    let frames = frame_ms.div_ceil(20) as u8;
+    let (toc, code) = match frames {
+        1 if frame_ms == 10 => (TOC_CELT_FULLBAND_10_MS, &[][..]),
+        1 => (TOC_CELT_FULLBAND_20_MS, &[][..]),
+        // Code 3 with frames of one length; its second byte counts them.
+        _ => (TOC_CELT_FULLBAND_20_MS | 3, &[frames][..]),
+    };
+    let mut length = 0;
+    let body = std::iter::repeat_n(SILENT_FRAME, usize::from(frames)).flatten();
+    let bytes = std::iter::once(toc).chain(code.iter().copied()).chain(body);
+    for (place, byte) in packet.iter_mut().zip(bytes) {
+        *place = byte;
+        length += 1;
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opus::{Channels, Decoder};
+    use crate::playout::SAMPLE_RATE_HZ;
+
+    #[test]
+    fn silence_of_every_frame_length_decodes_to_its_length_of_zeros() {
+        for frame_ms in [10, 20, 40, 60] {
+            let mut packet = [0; 16];
+            let length = write_silence(&mut packet, frame_ms);
+            let mut pcm = [1; 2880];
+            let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
+            let samples = decoder.decode(&packet[..length], &mut pcm).unwrap();
+            assert_eq!(samples as u64, 48 * frame_ms);
+            assert!(pcm[..samples].iter().all(|sample| *sample == 0));
+        }
+    }
+}
