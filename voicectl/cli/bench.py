@@ -175,7 +175,7 @@ def _calls(
 ) -> None:
     """What calls cost, how late they are and how many there can be, beside aiortc and Pion.
 
-    Takes some twelve minutes on two cores, some three with --quick. Pion is built where Go is.
+    Takes some fifteen minutes on two cores, some three with --quick. Pion is built where Go is.
     """
     from voicectl.bench.calls import calls_suite
 

@@ -31,10 +31,11 @@ from voicectl.clock import SystemClock
 from voicectl.errors import ConnectError
 from voicectl.rtc import Peer, PeerSettings
 
-__all__ = ["main"]
+__all__ = ["CYCLE_S", "main"]
 
 RATE_HZ = 48_000
-CYCLE_S = 5
+CYCLE_S = 5.0
+"""The agent speaks for two seconds of it."""
 STALL_S, STALL_PERIOD_S = 0.08, 0.6
 FRAME_SAMPLES = RATE_HZ // 50
 CUSHION = np.zeros(RATE_HZ // 25, np.int16)
@@ -126,7 +127,7 @@ class Speech(AudioStreamTrack):
     async def recv(self) -> av.AudioFrame:
         """The next 20 ms."""
         await super().recv()  # at its time
-        at = self._sent_samples % (CYCLE_S * RATE_HZ)
+        at = self._sent_samples % (int(CYCLE_S) * RATE_HZ)
         spoken = self._voice[at : at + FRAME_SAMPLES]
         pcm = spoken if len(spoken) == FRAME_SAMPLES else np.zeros(FRAME_SAMPLES, np.int16)
         frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")

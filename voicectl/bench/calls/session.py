@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from voicectl.bench.calls.caller import voice
 from voicectl.bench.calls.connecting import Connected, connect_stock, connect_voicectl
+from voicectl.bench.calls.endpoint import CYCLE_S
 from voicectl.bench.calls.endpoint_process import python_endpoint
 from voicectl.bench.calls.load import Run, hold
 from voicectl.bench.calls.pion_endpoint import PionEndpoint, build_pion
@@ -35,7 +36,7 @@ class Effort:
 
     calls: int
     seconds: float
-    """That a load is measured for."""
+    """That a load is measured for: whole cycles of the agent's speech and silence."""
     rounds: int
     """Of a row, all its targets in turns."""
     connections: int
@@ -48,12 +49,12 @@ class Effort:
     @classmethod
     def quick(cls) -> "Effort":
         """Some three minutes."""
-        return cls(4, 2.5, 3, 8, 24, climbs_rivals=False, admission_load=0.15)
+        return cls(4, CYCLE_S, 2, 8, 24, climbs_rivals=False, admission_load=0.15)
 
     @classmethod
     def thorough(cls) -> "Effort":
-        """Some twelve minutes."""
-        return cls(8, 8.0, 5, 20, 160, climbs_rivals=True, admission_load=0.85)
+        """Some fifteen minutes."""
+        return cls(8, 2 * CYCLE_S, 5, 20, 160, climbs_rivals=True, admission_load=0.85)
 
 
 class CallsSession:
@@ -179,7 +180,7 @@ class CallsSession:
                 command,
                 step=2 if slow else 8,
                 limit=self._effort.most_calls,
-                seconds=min(self._effort.seconds, 4.0),
+                seconds=CYCLE_S,
                 on_level=lambda calls: step(f"{name}: {calls} calls"),
             )
         )

@@ -136,6 +136,7 @@ mod tests {
             output_rate_hz: 16_000,
             vad: Some(DetectorKind::Silero),
             tap_sent: true,
+            forward: true,
             encoder: EncoderSettings {
                 application: Application::Audio,
                 bitrate_bps: 24_000,
