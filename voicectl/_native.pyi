@@ -27,6 +27,7 @@ __all__ = [
     "EngineStats",
     "HandedBackDatagram",
     "InboundRtpStats",
+    "JitterBufferLoad",
     "MediaCall",
     "MediaCallStats",
     "MediaPlane",
@@ -1478,6 +1479,28 @@ class EngineDrops:
     @property
     def unprotected_packets(self) -> int:
         """Packets that SRTP would not protect: their index was used up."""
+
+@final
+class JitterBufferLoad:
+    """The jitter buffer with a decoder that only copies: what it costs, for `voicectl bench`.
+
+    Args:
+        arrivals: Of 20 ms frames, the time in ns and the frame's number, in the order of time.
+        speech: What frames hold, mono at 48 kHz, at least 960 samples.
+        sink: As in `EngineSettings`.
+
+    Raises:
+        UsageError: There is no such sink, or the speech is too short.
+    """
+
+    def __new__(
+        cls,
+        arrivals: Sequence[tuple[int, int]],
+        speech: NDArray[np.int16],
+        sink: Literal["playout", "eager"],
+    ) -> JitterBufferLoad: ...
+    def run(self) -> int:
+        """Insert every frame into a new buffer and take out what is due: so many samples."""
 
 def border_call() -> None:
     """Do nothing: what a call into the extension costs, for `voicectl bench`."""

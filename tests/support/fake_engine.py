@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from voicectl._native import SrtpSession
+from voicectl._native import Repairs, SrtpSession
 
 FRAME_NS = 20_000_000
 SAMPLES_PER_FRAME = 960
@@ -27,6 +27,7 @@ class FakeEngine:
     def __init__(self, now_ns: int = 0) -> None:
         self.now_ns = now_ns
         self.payload_types: dict[int, str] = {}
+        self.repairs: Repairs | None = None
         self.sending: tuple[int, int, str] | None = None
         self.sequence_number = 0
         self.queued: list[bytes] = []
@@ -42,6 +43,9 @@ class FakeEngine:
 
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         self.payload_types = payload_types
+
+    def configure_repairs(self, repairs: Repairs) -> None:
+        self.repairs = repairs
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         self.sending = (ssrc, payload_type, cname)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from voicectl.bench.estimate import Estimate
 
@@ -11,14 +11,19 @@ __all__ = [
     "Calibration",
     "Case",
     "CaseRival",
+    "Cell",
     "Check",
     "Figure",
     "FigureSpec",
     "Measurement",
     "Report",
     "RivalValue",
+    "Table",
     "Verdict",
 ]
+
+Cell: TypeAlias = str | float | None
+"""Of a table; None: not measured."""
 
 
 class Verdict(StrEnum):
@@ -155,11 +160,25 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Values side by side that are shown but not gated."""
+
+    id: str
+    """Kebab case."""
+    title: str
+    columns: tuple[str, ...]
+    """With units."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """Rows whose first cell is the same belong together."""
+
+
+@dataclass(frozen=True)
 class Report:
     """A run."""
 
     calibration: Calibration
     figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What a reader should know before comparing."""
     cases: tuple[Case, ...] = ()

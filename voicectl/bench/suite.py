@@ -17,6 +17,7 @@ from voicectl.bench.report import (
     Measurement,
     Report,
     RivalValue,
+    Table,
 )
 from voicectl.bench.self_test import SelfTest
 from voicectl.clock import Clock
@@ -83,6 +84,8 @@ class Suite:
 
     name: str
     benches: tuple[Bench, ...]
+    tables: Callable[[], tuple[Table, ...]] = tuple
+    """After the measurements: what is shown beside them."""
     cases: Callable[[], tuple[Case, ...]] = tuple
     """After the measurements: what was tried for them."""
     notes: Callable[[], tuple[str, ...]] = tuple
@@ -138,7 +141,8 @@ def run_suites(
             "ratios move with the instructions a processor has"
         )
     cases = tuple(case for suite in suites for case in suite.cases())
-    return Report(calibration, judged, tuple(notes), cases)
+    tables = tuple(table for suite in suites for table in suite.tables())
+    return Report(calibration, judged, tables, tuple(notes), cases)
 
 
 def run_self_test(*, clock: Clock, effort: Effort) -> Report:

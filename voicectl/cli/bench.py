@@ -31,7 +31,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples: a minute a suite, wider intervals.")
+    bool, typer.Option("--quick", help="Fewer samples, wider intervals: a minute a suite.")
 ]
 GateOption = Annotated[
     Path | None,
@@ -51,6 +51,7 @@ _EXAMPLES = """
 Examples:
   voicectl bench --quick
   voicectl bench dsp --json
+  voicectl bench playout --format markdown
   voicectl bench --save today.json
   voicectl bench --baseline today.json
   voicectl bench --quick --gate gate.toml --format junit > bench.xml
@@ -158,6 +159,29 @@ def _dsp(
 
     _run(
         [DSP],
+        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
+    )
+
+
+@app.command("playout", epilog=_EXAMPLES)
+def _playout(
+    quick: QuickOption = False,
+    gate: GateOption = None,
+    baseline: BaselineOption = None,
+    save: SaveOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Jitter buffers on recorded traces, beside NetEq and a fixed one.
+
+    --quick leaves the speech scores out.
+    """
+    from voicectl.bench.playout import playout_suite
+
+    _run(
+        [playout_suite(quick=quick)],
         _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
     )
 

@@ -49,7 +49,7 @@ def _g1050(severity: str, *parts: str) -> Profile:
     )
 
 
-_TRACES = "the synthetic trace of the same name in benches/traces"
+_TRACES = "the synthetic trace of the same name in voicectl/bench/playout/traces"
 
 _ALL = (
     _own("clean", "a wired path with nothing wrong", "delay=20ms,jitter=2ms", _TRACES),

@@ -31,13 +31,19 @@ def encode(
     *,
     seed: int,
     frame_ms: int = 20,
+    inband_fec: bool = True,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[OfferedPacket]:
-    """Send speech at 48 kHz from its first sample to its last; at 32 kbit/s with LBRR.
+    """Send speech at 48 kHz from its first sample to its last; at 32 kbit/s, usually with LBRR.
 
     Times are those of a sender that begins at 0, so that the first packet is at its first tick.
     """
-    settings = _native.EngineSettings(sink="eager", frame_ms=frame_ms)
+    settings = _native.EngineSettings(
+        sink="eager",
+        frame_ms=frame_ms,
+        inband_fec=inband_fec,
+        expected_loss_percent=10 if inband_fec else 0,
+    )
     engine = _native.Engine(settings, now_ns=0, seed=seed)
     frame_samples = SAMPLE_RATE_HZ * frame_ms // 1000
     frames = -(-len(pcm) // frame_samples)

@@ -1,14 +1,26 @@
 """Fills packets whose times are known with speech of voicectl's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voicectl.netem.trace import Trace
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode, relabelled
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket
 from voicectl.replay.speech import LINES, talk_in
 
-__all__ = ["Arrival", "made_material", "trace_material"]
+__all__ = [
+    "Arrival",
+    "Spoken",
+    "fill",
+    "made_material",
+    "speak",
+    "trace_arrivals",
+    "trace_material",
+]
 
 
 _RTP_HEADER_BYTES = 12
@@ -24,36 +36,57 @@ class Arrival(NamedTuple):
     marker: bool = False
 
 
-def made_material(
-    arrivals: list[Arrival],
-    sent: list[bool],
-    form: str,
+@dataclass(frozen=True)
+class Spoken:
+    """Speech, and the packets that the real sender made of it."""
+
+    pcm: NDArray[np.int16]
+    """Mono at 48 kHz."""
+    packets: list[OfferedPacket]
+    """RTP, a frame each, from the first on."""
+
+
+def speak(
+    sent: Sequence[bool],
     *,
     frame_ms: int,
     seed: int,
+    inband_fec: bool = True,
     on_progress: Callable[[float], None] = lambda share: None,
+) -> Spoken:
+    """Speech in the frames that are sent, encoded whole.
+
+    Args:
+        sent: For each frame, whether it is sent.
+        frame_ms: Length of a frame.
+        seed: Of the sender.
+        inband_fec: Whether packets repeat the frame before them (LBRR).
+        on_progress: Told the share that is encoded.
+    """
+    pcm = talk_in(sent, SAMPLE_RATE_HZ * frame_ms // 1000)
+    packets = encode(
+        pcm, seed=seed, frame_ms=frame_ms, inband_fec=inband_fec, on_progress=on_progress
+    )
+    return Spoken(pcm, [packet for packet in packets if packet.timestamp is not None])
+
+
+def fill(
+    arrivals: list[Arrival], sent: Sequence[bool], spoken: Spoken, form: str, *, frame_ms: int
 ) -> Material:
-    """Speech in the frames that were sent, of which `arrivals` came.
+    """The packets that came, with what was spoken.
 
     Args:
         arrivals: At least one, in the order of their times.
         sent: For each frame, whether it was sent; at least up to the last one that arrived.
+        spoken: What `speak` made for the same frames.
         form: Of the file that the times are from.
         frame_ms: Length of a frame.
-        seed: Of the sender.
-        on_progress: Told the share that is encoded.
     """
     frame_samples = SAMPLE_RATE_HZ * frame_ms // 1000
-    pcm = talk_in(sent, frame_samples)
-    encoded = [
-        packet
-        for packet in encode(pcm, seed=seed, frame_ms=frame_ms, on_progress=on_progress)
-        if packet.timestamp is not None
-    ]
-    first = encoded[0]
+    first = spoken.packets[0]
     packets: list[OfferedPacket] = []
     for arrival in arrivals:
-        data = encoded[arrival.frame].data
+        data = spoken.packets[arrival.frame].data
         if not all(sent[arrival.frame : arrival.frame + 2]):
             data = _without_sound(data)
         packet = relabelled(
@@ -68,15 +101,41 @@ def made_material(
         packets=packets,
         payload_type=PAYLOAD_TYPE,
         frame_samples=frame_samples,
-        speech=clean_speech(pcm, first, lines=LINES),
+        speech=clean_speech(spoken.pcm, first, lines=LINES),
         sent=sum(sent),
         notes=["the speech is voicectl's own"],
     )
 
 
+def made_material(
+    arrivals: list[Arrival],
+    sent: Sequence[bool],
+    form: str,
+    *,
+    frame_ms: int,
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Material:
+    """Both: speech in the frames that were sent, of which `arrivals` came."""
+    spoken = speak(sent, frame_ms=frame_ms, seed=seed, on_progress=on_progress)
+    return fill(arrivals, sent, spoken, form, frame_ms=frame_ms)
+
+
 def _without_sound(datagram: bytes) -> bytes:
     """What an encoder ends a talkspurt with: a TOC alone (DTX, RFC 6716 §2.1.9)."""
     return datagram[:_RTP_HEADER_BYTES] + bytes([datagram[_RTP_HEADER_BYTES] & 0xFC])
+
+
+def trace_arrivals(trace: Trace) -> tuple[list[Arrival], list[bool]]:
+    """What came when, and for each frame from the first on, whether it was sent."""
+    begin = trace.packets[0].frame
+    sent = [False] * (trace.frames - begin)
+    arrivals = []
+    for number, packet in enumerate(trace.packets):
+        sent[packet.frame - begin] = True
+        if packet.arrival_ns is not None:
+            arrivals.append(Arrival(packet.arrival_ns, packet.frame - begin, number))
+    return sorted(arrivals), sent
 
 
 def trace_material(
@@ -87,12 +146,5 @@ def trace_material(
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Material:
     """Speech sent and received when the trace says."""
-    begin = trace.packets[0].frame
-    sent = [False] * (trace.frames - begin)
-    arrivals = []
-    for number, packet in enumerate(trace.packets):
-        sent[packet.frame - begin] = True
-        if packet.arrival_ns is not None:
-            arrivals.append(Arrival(packet.arrival_ns, packet.frame - begin, number))
-    arrivals.sort()
+    arrivals, sent = trace_arrivals(trace)
     return made_material(arrivals, sent, form, frame_ms=20, seed=seed, on_progress=on_progress)

@@ -54,6 +54,8 @@ class Window(NamedTuple):
     target_ms: float
     concealed_samples: int
     skipped_samples: int
+    received_samples: int
+    """All that came out, of whatever kind."""
 
 
 class WindowCounter:
@@ -87,6 +89,7 @@ class WindowCounter:
                 gained(lambda stats: stats.jitter_buffer_target_delay_ms),
                 int(gained(lambda stats: stats.concealed_samples)),
                 int(gained(lambda stats: stats.skipped_samples)),
+                int(gained(lambda stats: stats.total_samples_received)),
             )
         )
         self._before = after
@@ -170,6 +173,7 @@ def play(
     *,
     payload_type: int,
     frame_samples: int,
+    phase_ns: int = 0,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Played | None:
     """Give the packets to a receiver at their times and take what comes out until all is played.
@@ -181,11 +185,13 @@ def play(
         strategy: Of the receiver.
         payload_type: Which of them is Opus.
         frame_samples: Of a packet at 48 kHz, to know where the stream ends.
+        phase_ns: How long before the first packet the receiver began, which is where packets fall
+            between its ticks of 10 ms. At most the first packet's time.
         on_progress: Told the share that is done.
     """
     if not packets:
         return None
-    run = _Run(strategy, payload_type, packets[0].at_ns)
+    run = _Run(strategy, payload_type, packets[0].at_ns, phase_ns)
     last_ns = packets[-1].at_ns
     span_ns = max(last_ns - packets[0].at_ns, 1)
     for packet in packets:
@@ -198,9 +204,9 @@ def play(
 
 
 class _Run:
-    def __init__(self, strategy: Strategy, payload_type: int, start_ns: int) -> None:
+    def __init__(self, strategy: Strategy, payload_type: int, start_ns: int, phase_ns: int) -> None:
         self._strategy = strategy
-        self._engine = _native.Engine(strategy.settings, now_ns=start_ns, seed=0)
+        self._engine = _native.Engine(strategy.settings, now_ns=start_ns - phase_ns, seed=0)
         self._engine.configure_receive({payload_type: "opus"})
         self._next_window_ns = start_ns + _WINDOW_NS
         self._windows = WindowCounter(start_ns)

@@ -6,17 +6,17 @@ stretched time, and neither punishes delay.
 
 import warnings
 from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicectl._native import Resampler, SpeechEnded, SpeechGate, SpeechStarted
 from voicectl.replay.material import SAMPLE_RATE_HZ, CleanSpeech
-from voicectl.replay.pipeline import Played
 from voicectl.replay.report import Quality
 from voicectl.replay.words import WordCounter
 
-__all__ = ["QualityMeter"]
+__all__ = ["Heard", "QualityMeter"]
 
 _SCORED_HZ = 16_000
 _SEGMENT_S = 8
@@ -28,19 +28,35 @@ _SPEECH_LEVEL = 50
 """Root mean square of 16-bit samples: below it a segment holds no speech worth scoring."""
 
 
+class Heard(Protocol):
+    """What came out of a buffer."""
+
+    @property
+    def first_timestamp(self) -> int:
+        """The RTP timestamp of media time 0."""
+        ...
+
+    def in_media_time(self) -> NDArray[np.int16]:
+        """The audio put back to when it was said."""
+        ...
+
+
 class QualityMeter:
     """Scores runs of one stream.
 
     Args:
         clean: What was said.
+        from_s: What comes before is not scored.
+        words: Whether words are recognized, which takes a while.
     """
 
-    def __init__(self, clean: CleanSpeech) -> None:
+    def __init__(self, clean: CleanSpeech, *, from_s: float = 0.0, words: bool = True) -> None:
+        self._from_samples = round(from_s * _SCORED_HZ)
         self._timestamp = clean.timestamp
         self._clean = _at_scored_rate(clean.pcm)
         self._stoi = _module("pystoi")
         self._pesq = _module("pesq")
-        self._utterances = _utterances(self._clean)
+        self._utterances = _utterances(self._clean) if words else []
         self._words = WordCounter(clean.lines, [self._clean[a:b] for a, b in self._utterances])
 
     @property
@@ -52,12 +68,12 @@ class QualityMeter:
             if module is None
         ]
 
-    def score(self, played: Played) -> Quality:
+    def score(self, played: Heard) -> Quality:
         """Compare what came out of a run."""
         heard = _at_scored_rate(self._aligned(played))
         pairs = [
-            _pair(self._clean, heard, begin, length)
-            for begin, length in _segments(len(self._clean))
+            _pair(self._clean, heard, self._from_samples + begin, length)
+            for begin, length in _segments(len(self._clean) - self._from_samples)
         ]
         pairs = [pair for pair in pairs if _level(pair[0]) > _SPEECH_LEVEL]
         words, lost = self._words.lost([heard[a:b] for a, b in self._utterances])
@@ -68,7 +84,7 @@ class QualityMeter:
             words_lost=lost,
         )
 
-    def _aligned(self, played: Played) -> NDArray[np.int16]:
+    def _aligned(self, played: Heard) -> NDArray[np.int16]:
         """What was heard, sample for sample beside the clean signal."""
         heard = played.in_media_time()
         difference = (self._timestamp - played.first_timestamp) & 0xFFFFFFFF

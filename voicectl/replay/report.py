@@ -10,7 +10,7 @@ from voicectl.replay.captured_call import CallAgain
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.pipeline import Played, Window
 
-__all__ = ["SCHEMA", "Figures", "FileReport", "Quality", "figures_of"]
+__all__ = ["SCHEMA", "Figures", "FileReport", "Quality", "delays_by_second", "figures_of"]
 
 SCHEMA = "voicectl.replay/1"
 _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
@@ -107,7 +107,7 @@ def figures_of(played: Played, quality: Quality | None = None) -> Figures:
     stats = played.stats
     emitted = max(stats.jitter_buffer_emitted_count, 1)
     total = max(stats.total_samples_received, 1)
-    delays = _delays_by_second(played.windows)
+    delays = delays_by_second(played.windows)
     target_ms = stats.jitter_buffer_target_delay_ms / emitted
     return Figures(
         strategy=played.strategy.value,
@@ -135,7 +135,7 @@ def figures_of(played: Played, quality: Quality | None = None) -> Figures:
     )
 
 
-def _delays_by_second(windows: Sequence[Window]) -> list[float]:
+def delays_by_second(windows: Sequence[Window]) -> list[float]:
     """The mean delay of each second in which something was emitted."""
     delays = []
     for begin in range(0, len(windows), _WINDOWS_PER_SECOND):

@@ -12,11 +12,19 @@ from typing import Literal
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from voicectl.errors import ConnectError, WireError
+from voicectl.rtc.repairs import (
+    DRED_PARAMETER,
+    DescribedRepairs,
+    describe_repairs,
+    read_repairs,
+)
 
 __all__ = [
     "SDP_FAILURES",
     "OpusParameters",
     "RemoteDescription",
+    "opus_payload_type",
+    "payload_types",
     "read_remote",
     "with_opus_parameters",
 ]
@@ -88,27 +96,65 @@ class RemoteDescription:
     Args:
         sdp: The description, without the candidates that must not be tried.
         opus: What the peer asks to receive.
+        repairs: What the peer says about repairing loss.
         refused_candidates: How many candidates were taken out.
     """
 
     sdp: str
     opus: OpusParameters
+    repairs: DescribedRepairs
     refused_candidates: int
 
 
-def with_opus_parameters(sdp: str, opus: OpusParameters) -> str:
-    """Add the `a=fmtp` line of Opus to a description that aiortc has written.
+def opus_payload_type(sdp: str) -> int | None:
+    """The payload type of Opus in a description that aiortc has written."""
+    found = next(filter(None, map(_OPUS_RTPMAP.fullmatch, sdp.splitlines())), None)
+    return int(found[1]) if found else None
+
+
+def payload_types(sdp: str) -> set[int]:
+    """All payload types that a description maps."""
+    return {int(number) for number in re.findall(r"^a=rtpmap:(\d+) ", sdp, re.MULTILINE)}
+
+
+def with_opus_parameters(
+    sdp: str,
+    opus: OpusParameters,
+    repairs: DescribedRepairs | None = None,
+    *,
+    prefer_red: bool = False,
+    rtx_ssrc: int = 0,
+) -> str:
+    """Add the `a=fmtp` line of Opus, and the repairs, to a description that aiortc has written.
 
     The header extensions go: the engine writes none, so none may be promised.
+
+    Args:
+        sdp: The description.
+        opus: What we ask to receive.
+        repairs: What we say about repairing loss, in the section that has this Opus first.
+        prefer_red: Name RED before Opus.
+        rtx_ssrc: The source of what we send again.
     """
-    lines: list[str] = []
+    parameters = opus.to_fmtp()
+    if repairs is not None and repairs.dred:
+        parameters += f";{DRED_PARAMETER}=1"
+    sections: list[list[str]] = [[]]
+    described: list[str] | None = None
     for line in sdp.splitlines():
         if line.startswith("a=extmap:"):
             continue
-        lines.append(line)
+        if line.startswith("m="):
+            sections.append([])
+        sections[-1].append(line)
         if rtpmap := _OPUS_RTPMAP.fullmatch(line):
-            lines.append(f"a=fmtp:{rtpmap[1]} {opus.to_fmtp()}")
-    return "\r\n".join(lines) + "\r\n"
+            sections[-1].append(f"a=fmtp:{rtpmap[1]} {parameters}")
+            described = described or sections[-1]
+    if described is not None and described[0].startswith("m=") and repairs is not None:
+        described[:] = describe_repairs(
+            described, repairs, prefer_red=prefer_red, rtx_ssrc=rtx_ssrc
+        )
+    return "\r\n".join(line for section in sections for line in section) + "\r\n"
 
 
 def read_remote(
@@ -137,9 +183,9 @@ def read_remote(
     for media in description.media:
         _check_section(media, kind)
     _check_bundle(description, kind)
-    opus = _opus_of(description, kind)
+    opus, repairs = _opus_of(description, kind)
     lines, refused = _admit_lines(sdp, description, allow_loopback)
-    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, refused)
+    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, repairs, refused)
 
 
 def _admit_lines(
@@ -183,14 +229,17 @@ def _check_bundle(description: SessionDescription, kind: str) -> None:
         )
 
 
-def _opus_of(description: SessionDescription, kind: str) -> OpusParameters:
+def _opus_of(
+    description: SessionDescription, kind: str
+) -> tuple[OpusParameters, DescribedRepairs]:
     audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
     if audio is None:
         raise ConnectError(f"the {kind} has no audio section")
     for codec in audio.rtp.codecs:
         if codec.name.lower() == "opus" and codec.clockRate == 48000:
             try:
-                return OpusParameters.from_fmtp(codec.parameters)
+                opus = OpusParameters.from_fmtp(codec.parameters)
+                return opus, read_repairs(audio, codec.payloadType)
             except ValueError as error:
                 raise WireError(
                     f"the {kind} has an Opus parameter that is no number", detail=str(error)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from voicectl._native import EngineEvent
+from voicectl._native import EngineEvent, Repairs
 from voicectl.clock import Clock
 from voicectl.units import NS_PER_S
 
@@ -19,6 +19,10 @@ class EngineLike(Protocol):
 
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         """Learn what the peer's payload types mean."""
+        ...
+
+    def configure_repairs(self, repairs: Repairs) -> None:
+        """Learn what both ends agree on about repairing loss."""
         ...
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
@@ -193,6 +197,10 @@ class EngineDriver:
     def receiving_negotiated(self, payload_types: dict[int, str]) -> None:
         """Tell the engine what the peer's payload types mean."""
         self._engine.configure_receive(payload_types)
+
+    def repairs_negotiated(self, repairs: Repairs) -> None:
+        """Tell the engine what both ends agree on about repairing loss."""
+        self._engine.configure_repairs(repairs)
 
     def datagram_received(self, datagram: bytes) -> None:
         """Give the engine a protected RTP or RTCP packet that has just arrived."""

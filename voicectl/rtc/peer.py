@@ -1,6 +1,7 @@
 """One end of a call: an asyncio shell around aiortc's connection and a sans-IO engine."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -19,11 +20,19 @@ from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
     SDP_FAILURES,
     OpusParameters,
+    opus_payload_type,
+    payload_types,
     read_remote,
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.media_thread import CarriedCall, carry, load_with_another
+from voicectl.rtc.repairs import (
+    DescribedRepairs,
+    answer_repairs,
+    negotiate,
+    offer_repairs,
+)
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
 
@@ -88,6 +97,9 @@ class Peer:
         self._settled = asyncio.Event()
         self._close_begun = asyncio.Event()
         self._close_task: asyncio.Task[None] | None = None
+        self._rtx_ssrc = secrets.randbits(32)
+        self._local_repairs: DescribedRepairs | None = None
+        self._remote_repairs: DescribedRepairs | None = None
         self._timings = PeerTimings(created_ns=self._clock.now_ns())
         self.close_reason: CloseReason | None = None
         self.remote_opus: OpusParameters | None = None
@@ -276,7 +288,7 @@ class Peer:
             raise self._connect_error(self.close_reason.value)
 
     async def _apply_local(self, description: RTCSessionDescription) -> str:
-        sdp = with_opus_parameters(description.sdp, self._settings.opus)
+        sdp = self._describe(description.sdp)
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
         local: str = self._connection.localDescription.sdp
@@ -290,10 +302,37 @@ class Peer:
             )
         return local
 
+    def _describe(self, sdp: str) -> str:
+        """Our description with what aiortc has no words for."""
+        settings = self._settings.repairs
+        opus = opus_payload_type(sdp)
+        if self._remote_repairs is not None:
+            self._local_repairs = answer_repairs(settings, self._remote_repairs)
+            self._negotiate_repairs()
+        elif opus is not None:
+            self._local_repairs = offer_repairs(settings, opus, payload_types(sdp))
+        return with_opus_parameters(
+            sdp,
+            self._settings.opus,
+            self._local_repairs,
+            prefer_red=settings.prefer_red,
+            rtx_ssrc=self._rtx_ssrc,
+        )
+
+    def _negotiate_repairs(self) -> None:
+        ours, theirs = self._local_repairs, self._remote_repairs
+        if ours is not None and theirs is not None:
+            repairs = negotiate(ours, theirs, rtx_ssrc=self._rtx_ssrc)
+            self._driver.repairs_negotiated(repairs)
+            # aiortc tells only when DTLS is done: the peer's first packet may be faster.
+            self._driver.receiving_negotiated({ours.opus: "opus"})
+
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
         allow_loopback = self._settings.host_addresses != "interfaces"
         remote = read_remote(sdp, kind, allow_loopback=allow_loopback)
         self.remote_opus = remote.opus
+        self._remote_repairs = remote.repairs
+        self._negotiate_repairs()
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError) as error:

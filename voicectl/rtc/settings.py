@@ -9,6 +9,7 @@ from aiortc.rtcicetransport import connection_kwargs
 
 from voicectl.errors import UsageError
 from voicectl.rtc.description import OpusParameters
+from voicectl.rtc.repairs import RepairSettings
 
 __all__ = ["HostAddresses", "IceServer", "PeerSettings", "to_configuration"]
 
@@ -43,6 +44,7 @@ class PeerSettings:
         host_addresses: Where host candidates are gathered. Loopback candidates of the peer are
             accepted only where ours are gathered.
         opus: What we ask the peer to send.
+        repairs: Which repairs of lost packets are offered, and granted.
         data_channel: Label of the ordered channel that the offerer opens and the answerer
             accepts; None for a call without one.
         media_thread: Let a native thread carry the audio where one can: it then goes on whatever
@@ -58,6 +60,7 @@ class PeerSettings:
     relay_only: bool = False
     host_addresses: HostAddresses = "interfaces"
     opus: OpusParameters = OpusParameters()
+    repairs: RepairSettings = RepairSettings()
     data_channel: str | None = "oai-events"
     media_thread: bool = True
     audio_interval_ms: int = 10

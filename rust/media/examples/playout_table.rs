@@ -83,7 +83,7 @@ fn main() {
         "conc"
     );
     let table = std::fs::read_to_string(format!(
-        "{}/../../benches/traces/neteq-chromium-156.tsv",
+        "{}/../../voicectl/bench/playout/traces/neteq-chromium-156.tsv",
         env!("CARGO_MANIFEST_DIR")
     ))
     .unwrap();

@@ -3,7 +3,7 @@
 #[path = "playout_support/pcm_stream.rs"]
 mod pcm_stream;
 
-use pcm_stream::{MS, PcmDecoder, payload};
+use pcm_stream::{MS, PcmDecoder, dred_payload, payload};
 use proptest::prelude::*;
 use voicectl_media::opus::{Channels, Decoder};
 use voicectl_media::playout::{
@@ -100,6 +100,8 @@ fn run<D: FrameDecoder>(sink: Sink, leaning: Leaning, decoder: D, steps: &[Step]
     };
     let mut now_ns = 1_000 * MS;
     let mut buffer = JitterBuffer::new(settings, decoder, now_ns);
+    buffer.set_round_trip(60 * MS);
+    let mut wanted = Vec::new();
     let mut listener = Listener {
         sink,
         next_tick_ns: now_ns + TICK_NS,
@@ -163,17 +165,49 @@ fn run<D: FrameDecoder>(sink: Sink, leaning: Leaning, decoder: D, steps: &[Step]
             outcomes += u32::from(outcome == Inserted::Accepted);
         }
         listener.listen(&mut buffer, now_ns);
+        buffer.nack_wanted(now_ns, &mut wanted);
+        assert!(buffer.nack_due_ns().is_none_or(|due_ns| due_ns > now_ns));
+        assert!(wanted.len() <= 128, "more than it remembers");
+        wanted.clear();
     }
     listener.listen(&mut buffer, now_ns + 3_000 * MS);
     let stats = buffer.stats();
     assert_eq!(stats.total_samples_received, listener.samples);
-    assert!(stats.repaired_frames <= u64::from(outcomes) * 2);
+    // By each packet itself and the frame before it, or all of a hole of two seconds in pieces.
+    let pieces = if stats.dred_samples > 0 { 400 } else { 2 };
+    assert!(stats.repaired_frames <= u64::from(outcomes) * pieces);
 }
 
 type Payload = fn(u16, u8, bool) -> Vec<u8>;
 
 fn pcm_payload(sequence: u16, quanta: u8, lbrr: bool) -> Vec<u8> {
     payload((sequence % 30_000) as i16 + 1, quanta, lbrr).to_vec()
+}
+
+/// The same, some of it with DRED of any reach.
+fn pcm_payload_with_dred(sequence: u16, quanta: u8, lbrr: bool) -> Vec<u8> {
+    if quanta == 8 && sequence % 3 == 1 {
+        dred_payload((sequence % 30_000) as i16 + 1, (sequence % 60) as u8).to_vec()
+    } else {
+        pcm_payload(sequence, quanta, lbrr)
+    }
+}
+
+/// A silent frame whose padding says that it holds DRED (code 3, RFC 6716 §3.2.5), and nonsense.
+fn opus_payload_with_dred(sequence: u16, quanta: u8, _lbrr: bool) -> Vec<u8> {
+    let nonsense = 1 + usize::from(quanta) * 2;
+    let mut payload = vec![
+        0xF8 | 3,
+        0x41,
+        3 + nonsense as u8,
+        0xff,
+        0xfe,
+        126 << 1,
+        b'D',
+        12,
+    ];
+    payload.extend((0..nonsense).map(|index| (index as u16).wrapping_mul(sequence | 1) as u8));
+    payload
 }
 
 /// Valid TOCs before nonsense (RFC 6716 §3.1): SILK, hybrid and CELT of 10 and 20 ms.
@@ -208,6 +242,26 @@ proptest! {
         steps in prop::collection::vec(step(), 1..300),
     ) {
         run(Sink::Eager, Leaning::Balanced, PcmDecoder::default(), &steps, pcm_payload);
+    }
+
+    #[test]
+    fn holes_before_any_dred_are_filled_at_the_right_time(
+        steps in prop::collection::vec(step(), 1..300),
+        eager in any::<bool>(),
+    ) {
+        let sink = if eager { Sink::Eager } else { Sink::Playout };
+        let decoder = PcmDecoder::default();
+        run(sink, Leaning::Balanced, decoder, &steps, pcm_payload_with_dred);
+    }
+
+    #[test]
+    fn garbage_dred_is_survived(
+        steps in prop::collection::vec(step(), 1..60),
+        eager in any::<bool>(),
+    ) {
+        let decoder = Decoder::new(48_000, Channels::Mono).unwrap();
+        let sink = if eager { Sink::Eager } else { Sink::Playout };
+        run(sink, Leaning::Balanced, decoder, &steps, opus_payload_with_dred);
     }
 
     #[test]

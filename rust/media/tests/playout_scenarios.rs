@@ -331,3 +331,90 @@ fn late_packets_and_changes_of_pace_do_not_click() {
         .fold(0.0, |steepest: f64, step| steepest.max(step.abs()));
     assert!(steepest < 2.5 * own_step, "{steepest} against {own_step}");
 }
+
+/// Frames whose samples count up, quiet enough to be a pause: each sample tells its media time.
+struct CountingDecoder;
+
+impl FrameDecoder for CountingDecoder {
+    fn duration_samples(&self, _: &[u8]) -> Option<u32> {
+        Some(FRAME_SAMPLES as u32)
+    }
+
+    fn has_lbrr(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError> {
+        let number = i16::from_be_bytes([payload[2], payload[3]]) - 1;
+        pcm[..FRAME_SAMPLES].fill(number);
+        Ok(FRAME_SAMPLES)
+    }
+
+    fn decode_lbrr(&mut self, _: &[u8], _: &mut [i16]) -> Result<usize, DecodeError> {
+        Err(DecodeError)
+    }
+
+    fn conceal(&mut self, pcm: &mut [i16]) {
+        pcm.fill(0);
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn media_time_is_that_of_the_first_frame_although_its_pause_was_shortened_at_once() {
+    let mut buffer = JitterBuffer::new(Settings::default(), CountingDecoder, 0);
+    let (mut first, mut earliest, mut latest) = (None, i64::MAX, i64::MIN);
+    for number in 0..150_u16 {
+        // The first frame is the slowest: it waits longer than the network asks for, so that the
+        // very first tick of the stream is shortened.
+        let late_ms = if number == 0 { 45 } else { 30 };
+        let now_ns = (u64::from(number) * 20 + late_ms) * MS;
+        listen(&mut buffer, now_ns, |block| {
+            if block.media_time == 0 {
+                return;
+            }
+            let origin = *first.get_or_insert(block.media_time);
+            let heard = i64::from(block.pcm[0]) * FRAME_SAMPLES as i64;
+            let within = block.media_time - origin - heard;
+            (earliest, latest) = (earliest.min(within), latest.max(within));
+        });
+        arrive_quietly(&mut buffer, number, now_ns);
+    }
+    assert!(buffer.stats().removed_samples_for_acceleration > 0);
+    // A block may begin anywhere in its frame, and nowhere else.
+    assert!(earliest >= 0, "{earliest} samples before its frame");
+    assert!(
+        latest < FRAME_SAMPLES as i64,
+        "{latest} samples after its frame began"
+    );
+}
+
+fn arrive_quietly(buffer: &mut JitterBuffer<CountingDecoder>, number: u16, now_ns: u64) {
+    let payload = payload(number as i16 + 1, 8, false);
+    buffer.insert(&frame(number, &payload), now_ns);
+}
+
+#[test]
+fn a_frame_overtaken_in_a_pause_is_waited_for_once_such_were_seen() {
+    let mut buffer = JitterBuffer::new(Settings::default(), CountingDecoder, 0);
+    let mut arrivals: Vec<(u64, u16)> = (0..900_u16)
+        .map(|number| {
+            let late_ms = if number % 400 == 300 { 60 } else { 0 };
+            ((u64::from(number) * 20 + 30 + late_ms) * MS, number)
+        })
+        .collect();
+    arrivals.sort_unstable();
+    let mut concealed = Vec::new();
+    for (now_ns, number) in arrivals {
+        listen(&mut buffer, now_ns, |_| {});
+        buffer.insert(&frame(number, &payload(1, 8, false)), now_ns);
+        if number % 400 == 350 {
+            concealed.push(buffer.stats().concealed_samples);
+        }
+    }
+    // Nobody knew, the first time. The next one is bridged until the frame after it has come.
+    let (first, second) = (concealed[0], concealed[1] - concealed[0]);
+    assert!(3 * second < 2 * first, "{first}, then {second}");
+    assert!(buffer.stats().inserted_samples_for_deceleration > 0);
+}

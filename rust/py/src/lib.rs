@@ -17,6 +17,7 @@ mod media_plane;
 mod netem;
 mod opus;
 mod pcm;
+mod playout;
 #[cfg(target_os = "linux")]
 mod raw_fd;
 mod redundancy;
@@ -47,6 +48,8 @@ mod _native {
     use super::netem::NetworkLink;
     #[pymodule_export]
     use super::opus::{OpusDecoder, OpusEncoder, OpusPacket, parse_opus_packet};
+    #[pymodule_export]
+    use super::playout::JitterBufferLoad;
     #[pymodule_export]
     use super::redundancy::{Redundancy, Repairs};
     #[pymodule_export]

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from voicectl.bench.estimate import Estimate
-from voicectl.bench.report import Calibration, Case, Check, Figure, Report
+from voicectl.bench.report import Calibration, Case, Check, Figure, Report, Table
 
 __all__ = ["SCHEMA", "report_fields"]
 
@@ -19,6 +19,7 @@ def report_fields(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "calibration": _calibration(report.calibration),
         "figures": [_figure(figure) for figure in report.figures],
+        "tables": [_table(table) for table in report.tables],
         "notes": list(report.notes),
         "cases": [_case(case) for case in report.cases],
     }
@@ -52,6 +53,18 @@ def _figure(figure: Figure) -> dict[str, Any]:
         "missing": figure.missing,
         "verdict": figure.verdict,
         "checks": [_check(check) for check in figure.checks],
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "id": table.id,
+        "title": table.title,
+        "columns": list(table.columns),
+        "rows": [
+            [_rounded(cell) if isinstance(cell, float) else cell for cell in row]
+            for row in table.rows
+        ],
     }
 
 

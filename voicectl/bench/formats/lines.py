@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from voicectl.bench.gate import number_text
-from voicectl.bench.report import Calibration, Case, CaseRival, Figure, Report, Verdict
+from voicectl.bench.report import Calibration, Case, CaseRival, Cell, Figure, Report, Verdict
 
 __all__ = [
     "calibration_line",
     "case_cells",
     "case_rivals",
+    "cell_text",
     "counts_line",
     "gate_text",
     "our_text",
@@ -56,6 +57,13 @@ def reason_text(figure: Figure) -> str | None:
     if figure.verdict in (None, Verdict.PASS):
         return None
     return "; ".join(check.reason for check in figure.checks if check.verdict is figure.verdict)
+
+
+def cell_text(cell: Cell) -> str:
+    """A table's cell."""
+    if cell is None:
+        return "-"
+    return cell if isinstance(cell, str) else f"{cell:.3g}"
 
 
 def calibration_line(calibration: Calibration) -> str:

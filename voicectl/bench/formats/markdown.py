@@ -1,9 +1,12 @@
 """Markdown, as a CI job's summary takes it."""
 
+from collections.abc import Sequence
+
 from voicectl.bench.formats.lines import (
     calibration_line,
     case_cells,
     case_rivals,
+    cell_text,
     counts_line,
     gate_text,
     our_text,
@@ -11,7 +14,7 @@ from voicectl.bench.formats.lines import (
     rival_text,
     verdict_text,
 )
-from voicectl.bench.report import Figure, Report
+from voicectl.bench.report import Figure, Report, Table
 
 __all__ = ["render_markdown"]
 
@@ -31,9 +34,21 @@ def render_markdown(report: Report) -> str:
         "\n".join(rows) if report.figures else "",
         "\n".join(reasons + notes),
         _cases(report),
+        *(_table(table) for table in report.tables),
         f"self-test {_escaped(calibration_line(report.calibration))}",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _table(table: Table) -> str:
+    lines = [f"**{_escaped(table.title)}**", "", _line(table.columns)]
+    lines.append("|" + "---|" * len(table.columns))
+    lines += [_line([cell_text(cell) for cell in row]) for row in table.rows]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
 
 
 def _cases(report: Report) -> str:
@@ -54,7 +69,7 @@ def _row(figure: Figure) -> str:
         verdict_text(figure),
         gate_text(figure),
     ]
-    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+    return _line(cells)
 
 
 def _escaped(text: str) -> str:

@@ -9,6 +9,7 @@ from voicectl.bench.formats.lines import (
     calibration_line,
     case_cells,
     case_rivals,
+    cell_text,
     counts_line,
     gate_text,
     our_text,
@@ -16,7 +17,8 @@ from voicectl.bench.formats.lines import (
     rival_text,
     verdict_text,
 )
-from voicectl.bench.report import Case, Figure, Report, Verdict
+from voicectl.bench.report import Case, Cell, Figure, Report, Verdict
+from voicectl.bench.report import Table as DataTable
 
 __all__ = ["render_table"]
 
@@ -32,11 +34,25 @@ def render_table(report: Report) -> RenderableType:
         cases = [case for case in report.cases if case.suite == name]
         for group in dict.fromkeys(case.group for case in cases):
             parts += [Text(), _cases(group, [case for case in cases if case.group == group])]
+    for data in report.tables:
+        parts += [Text(), Text(data.title, style="bold"), _data_table(data)]
     parts += [Text(f"  {note}") for note in report.notes]
     parts += [Text(), Text(f"  {calibration_line(report.calibration)}", style="dim")]
     if report.figures:
         parts.append(Text(f"  {counts_line(report)}"))
     return Group(*parts)
+
+
+def _data_table(data: DataTable) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for column, name in enumerate(data.columns):
+        table.add_column(name, justify="left" if column < 2 else "right", no_wrap=True)
+    group: Cell = None
+    for row in data.rows:
+        first = "" if row[0] == group else cell_text(row[0])
+        group = row[0]
+        table.add_row(first, *(cell_text(cell) for cell in row[1:]))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _suite(figures: list[Figure]) -> list[RenderableType]:

@@ -16,6 +16,9 @@ pub(super) struct MediaResampler {
     trims: bool,
     /// Media time of the input that would go on without a gap.
     next_media_48k: Option<i64>,
+    /// Media time of the output that goes on without a gap. Counted, as blocks need not be whole
+    /// numbers of output samples.
+    next_output: i64,
 }
 
 impl MediaResampler {
@@ -32,6 +35,7 @@ impl MediaResampler {
             trim_samples: if trims { delay_samples as usize } else { 0 },
             trims,
             next_media_48k: None,
+            next_output: 0,
         })
     }
 
@@ -51,11 +55,17 @@ impl MediaResampler {
         self.resampler.process(pcm, output);
         let trimmed = self.trim_samples.min(output.len() - begin);
         output.drain(begin..begin + trimmed);
-        let step = SAMPLE_RATE_HZ / self.resampler.from_hz();
-        self.next_media_48k = Some(media_48k + pcm.len() as i64 * i64::from(step));
         let lag = self.delay_samples - (self.trim_samples as i64);
         self.trim_samples -= trimmed;
-        self.to_output(media_48k) - lag
+        let first = if self.next_media_48k == Some(media_48k) {
+            self.next_output
+        } else {
+            self.to_output(media_48k) - lag
+        };
+        let step = SAMPLE_RATE_HZ / self.resampler.from_hz();
+        self.next_media_48k = Some(media_48k + pcm.len() as i64 * i64::from(step));
+        self.next_output = first + (output.len() - begin) as i64;
+        first
     }
 
     /// Appends what the filter still holds back and begins anew; gives the media time of the
@@ -63,15 +73,20 @@ impl MediaResampler {
     pub(super) fn flush(&mut self, output: &mut Vec<i16>) -> i64 {
         let begin = output.len();
         self.resampler.flush(output);
-        let held_back = (output.len() - begin).min(self.delay_samples as usize);
-        output.truncate(begin + held_back);
-        let end = self.next_media_48k.take().unwrap_or(0);
+        let trimmed = self.trim_samples.min(output.len() - begin);
+        output.drain(begin..begin + trimmed);
+        let first = self.next_output;
+        let end = self
+            .next_media_48k
+            .take()
+            .map_or(first, |end| self.to_output(end));
+        output.truncate(begin + (end - first).max(0) as usize);
         self.trim_samples = if self.trims {
             self.delay_samples as usize
         } else {
             0
         };
-        self.to_output(end) - self.delay_samples
+        first
     }
 
     /// Forgets the stream.

@@ -517,7 +517,7 @@ impl Engine {
         let Some(due_ns) = self.next_tick().filter(|due_ns| is_late(*due_ns)) else {
             return;
         };
-        self.skipped_ticks += (now_ns - due_ns) / TICK_NS;
+        self.skipped_ticks += (now_ns - due_ns).div_ceil(TICK_NS);
         self.keep_grid(now_ns);
         self.sender.skip_to(now_ns);
         if let Some(tap) = &mut self.tap {

@@ -22,6 +22,10 @@ const HURRY_MS: f32 = 60.0;
 /// A packet that comes with the tick comes too late.
 const MARGIN_MS: f32 = 1.0;
 
+/// A wait of so many times the longest that a buffer is meant to cover is over when it is over:
+/// another one would not be covered by what is kept of it.
+const FORGOTTEN_OUTAGES: f32 = 2.0;
+
 /// What should be done to the tape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Pace {
@@ -109,9 +113,13 @@ impl PlayoutDelay {
 
     /// What the packets of the last moments would miss, whatever is usual.
     fn floor_ms(&self, arrivals: &ArrivalDelay) -> f32 {
-        arrivals
-            .recent_slowest_ms(self.leaning.linger_windows())
-            .min(self.leaning.outage_ms)
+        let recent_ms = arrivals.recent_slowest_ms(self.leaning.linger_windows());
+        let lingering_ms = if recent_ms > FORGOTTEN_OUTAGES * self.leaning.outage_ms {
+            0.0
+        } else {
+            recent_ms.min(self.leaning.outage_ms)
+        };
+        lingering_ms
             .max(arrivals.latest_slowest_ms())
             .max(arrivals.swelling_to_ms().unwrap_or(0.0))
             + MARGIN_MS

@@ -17,6 +17,10 @@ const LEAST_WEIGHT: f32 = 30.0;
 /// window with one such frame tends to have.
 const MISS_MS: f32 = 2.0;
 
+/// What a repair that misses its tick costs beyond its lateness: all until the next tick is made
+/// up, which is half a tick on average, less what the tape is ahead.
+const REPAIR_MISS_MS: f32 = 4.0;
+
 /// The start delay counts like this many windows, and less the more were measured.
 const START_WINDOWS: f32 = 2.0;
 
@@ -204,6 +208,8 @@ impl TargetDelay {
                 let late = bin(repair.delay_ms);
                 self.lateness[bin(repair.delay_ms - repair.frame_ms)] += weight;
                 self.lateness[late] -= weight;
+                self.misses[0] += weight * REPAIR_MISS_MS;
+                self.misses[late] -= weight * REPAIR_MISS_MS;
                 self.end = self.end.max(late);
             }
         }

@@ -172,10 +172,10 @@ impl TimeScale {
     /// signal is at least so much like itself. Gives the samples inserted.
     pub(super) fn decelerate(&mut self, tape: &mut Tape, most: usize, likeness: f32) -> usize {
         let (signal, at) = tape.with_history();
-        let Some(lag) = self.lags.before(signal, at, most) else {
+        let Some(lag) = self.lags.before(signal, at, most.min(tape.len())) else {
             return 0;
         };
-        if lag.correlation < likeness || lag.samples > tape.len() {
+        if lag.correlation < likeness {
             return 0;
         }
         self.scratch.clear();

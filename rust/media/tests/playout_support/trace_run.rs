@@ -1,5 +1,5 @@
 //! Plays a trace of arrival times into a jitter buffer, in virtual time, and takes the figures
-//! by the definitions of benches/traces/README.md.
+//! by the definitions of voicectl/bench/playout/traces/README.md.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
 
 use voicectl_media::netem::Trace;
@@ -12,24 +12,29 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Figures cover this second to the end.
 const FROM_SECOND: usize = 5;
 
-/// A trace of `benches/traces`.
+/// A trace of `voicectl/bench/playout/traces`.
 pub fn shipped_trace(name: &str) -> Trace {
     let path = format!(
-        "{}/../../benches/traces/{name}.csv",
+        "{}/../../voicectl/bench/playout/traces/{name}.csv",
         env!("CARGO_MANIFEST_DIR")
     );
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     Trace::parse(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// 32 kbit/s voip, complexity 9, as in benches/traces/README.md.
+/// 32 kbit/s voip, complexity 9, as in voicectl/bench/playout/traces/README.md.
 pub fn encode(pcm: &[i16], inband_fec: bool) -> Vec<Vec<u8>> {
     let settings = EncoderSettings {
         inband_fec,
         expected_loss_percent: if inband_fec { 10 } else { 0 },
         ..EncoderSettings::default()
     };
-    let mut encoder = Encoder::new(&settings).unwrap();
+    encode_with(pcm, &settings)
+}
+
+/// Frames of 20 ms.
+pub fn encode_with(pcm: &[i16], settings: &EncoderSettings) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(settings).unwrap();
     pcm.chunks_exact(FRAME_SAMPLES)
         .map(|frame| {
             let mut packet = [0; MAX_FRAME_PACKET_BYTES];
@@ -69,6 +74,18 @@ pub fn run(
     tick_phase_ns: u64,
     keep_pcm: bool,
 ) -> Figures {
+    run_with(trace, payloads, settings, tick_phase_ns, keep_pcm, 0)
+}
+
+/// The same, with the `red_frames` frames before beside each (RED).
+pub fn run_with(
+    trace: &Trace,
+    payloads: &[Vec<u8>],
+    settings: Settings,
+    tick_phase_ns: u64,
+    keep_pcm: bool,
+    red_frames: usize,
+) -> Figures {
     let decoder = Decoder::new(48_000, Channels::Mono).unwrap();
     let mut buffer = JitterBuffer::new(settings, decoder, tick_phase_ns % TICK_NS);
     let mut snapshots = vec![Stats::default()];
@@ -100,13 +117,25 @@ pub fn run(
             } else {
                 payload
             };
+            for back in (1..=red_frames as u32)
+                .rev()
+                .filter(|back| *back <= packet.frame)
+            {
+                let earlier = packet.frame - back;
+                buffer.insert_redundant(
+                    &ReceivedFrame {
+                        sequence_number: sequence_number.wrapping_sub(back as u16),
+                        rtp_timestamp: rtp_timestamp(earlier),
+                        marker: false,
+                        payload: &payloads[earlier as usize % payloads.len()],
+                    },
+                    now_ns,
+                );
+            }
             buffer.insert(
                 &ReceivedFrame {
                     sequence_number,
-                    rtp_timestamp: packet
-                        .frame
-                        .wrapping_mul(960)
-                        .wrapping_add(u32::MAX - 90_000),
+                    rtp_timestamp: rtp_timestamp(packet.frame),
                     marker: false,
                     payload,
                 },
@@ -123,6 +152,10 @@ pub fn run(
     figures.stats = *buffer.stats();
     figures.pcm = pcm;
     figures
+}
+
+fn rtp_timestamp(frame: u32) -> u32 {
+    frame.wrapping_mul(960).wrapping_add(u32::MAX - 90_000)
 }
 
 /// Sequence number of each frame, and whether the encoder sends nothing after it (DTX).

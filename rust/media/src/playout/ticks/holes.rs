@@ -21,11 +21,12 @@ impl PlayoutSink {
         decoder: &mut D,
     ) {
         if self.activity == Activity::Dtx || inlet.is_passing_over {
-            self.play_silence(wanted, inlet, decoder);
+            self.wait_in_silence(wanted, inlet, decoder);
             return;
         }
         self.concealment.play(&mut self.tape, &self.floor, wanted);
         self.borrowed += wanted as i64;
+        self.made_up += wanted;
         self.seam = true;
         inlet.stats.concealed_samples += wanted as u64;
         if self.concealment.is_silent() || self.activity == Activity::Pause {
@@ -42,6 +43,10 @@ impl PlayoutSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) {
+        if self.waits_in_pause(at_ns, inlet) {
+            self.draw_out_pause(wanted, inlet);
+            return;
+        }
         // What was made up while waiting stands for the beginning of the hole.
         let made_up = self.borrowed.min(gap);
         self.borrowed = 0;
@@ -78,6 +83,35 @@ impl PlayoutSink {
         let samples = samples.min(uncovered.max(CONCEAL_QUANTUM));
         self.advance(samples as i64);
         self.conceal_lost(samples, inlet, decoder);
+    }
+
+    /// Whether what is missing before the first packet may only have been overtaken, as others on
+    /// this network were, or is on its way again: then a pause lasts a little longer, and nothing is made up.
+    fn waits_in_pause(&self, at_ns: u64, inlet: &Inlet) -> bool {
+        let Some(packet) = inlet.store.first() else {
+            return false;
+        };
+        let missing = &inlet.missing;
+        let mut patience_ns = missing.reordering_patience_ns();
+        if missing.awaits_answer(packet.place.sequence) {
+            patience_ns = patience_ns.max(missing.answer_ns().unwrap_or(0));
+        }
+        let noticed_ns = missing.noticed_ns(packet.place.sequence);
+        self.activity == Activity::Pause
+            && !packet.has_lbrr
+            && noticed_ns.is_some_and(|ns| at_ns < ns + patience_ns)
+    }
+
+    /// Any piece of a pause is as good as another.
+    fn draw_out_pause(&mut self, samples: usize, inlet: &mut Inlet) {
+        let pause = self
+            .concealment
+            .continuation(&self.tape, &self.floor, samples);
+        self.tape.push(pause, BlockKind::Stretched);
+        self.delay.edited(samples as i64);
+        self.made_up += samples;
+        self.seam = true;
+        inlet.stats.inserted_samples_for_deceleration += samples as u64;
     }
 
     /// Plays the first `samples` of the `gap` before the first packet from what that tells of them
@@ -137,7 +171,7 @@ impl PlayoutSink {
         self.delay
             .aim(&inlet.arrivals, packet.place.media, at_ns, self.tape.len());
         if !self.delay.is_due() {
-            self.play_silence(wanted, inlet, decoder);
+            self.wait_in_silence(wanted, inlet, decoder);
             return;
         }
         let ahead_ms = AHEAD_MS - self.tape.len() as f32 / 48.0;
@@ -148,6 +182,18 @@ impl PlayoutSink {
         self.advance(gap);
         self.borrowed = 0;
         self.seam = true;
+    }
+
+    /// Silence before it is known, or time, to play what comes after it.
+    fn wait_in_silence<D: FrameDecoder>(
+        &mut self,
+        wanted: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        let before = self.tape.len();
+        self.play_silence(wanted, inlet, decoder);
+        self.made_up += self.tape.len() - before;
     }
 
     /// The decoder makes the noise of the line that a silent sender leaves out.

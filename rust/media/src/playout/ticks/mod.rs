@@ -55,6 +55,8 @@ pub(super) struct PlayoutSink {
     delay: PlayoutDelay,
     /// Samples made up while nobody knew whether the next frame was late or lost.
     borrowed: i64,
+    /// Samples of this tick that stand for nothing sent: it was waited, or nothing was said.
+    made_up: usize,
     /// The tape's end is made up and has to be faded into what is decoded.
     seam: bool,
     /// The last frame was stretched because the next was late.
@@ -80,6 +82,7 @@ impl PlayoutSink {
             cursor: None,
             delay: PlayoutDelay::new(strategy.leaning()),
             borrowed: 0,
+            made_up: 0,
             seam: false,
             stretched: false,
             activity: Activity::Pause,
@@ -138,10 +141,12 @@ impl PlayoutSink {
         if self.cursor.is_none() {
             return Some(self.nothing_yet(at_ns, inlet));
         }
+        self.made_up = 0;
         self.fill(at_ns, inlet, decoder);
+        let media_time = self.media_time();
         self.edit(at_ns, inlet, decoder);
         self.fill(at_ns, inlet, decoder);
-        Some(self.take(at_ns, inlet))
+        Some(self.take(media_time, at_ns, inlet))
     }
 
     /// The first packet is played when the start delay has passed.
@@ -268,7 +273,8 @@ impl PlayoutSink {
             .map(|(noticed_ns, answer_ns)| noticed_ns + answer_ns);
         for before in 1..=lost {
             let media = packet.place.media - before * frame;
-            if before <= covered || (before == 1 && packet.has_lbrr) {
+            // What LBRR adds to a burst, which is made up anyway, is worth no delay.
+            if before <= covered || (lost == 1 && packet.has_lbrr) {
                 note(media, packet.arrival_ns);
             } else if let Some(answered_ns) = answered_ns {
                 note(media, answered_ns);
@@ -297,10 +303,16 @@ impl PlayoutSink {
         }
     }
 
-    fn take(&mut self, at_ns: u64, inlet: &mut Inlet) -> Block<'_> {
+    /// Of the first sample to play. An edit fades out from that sample, so that it is the same
+    /// before and after; what was never sent stands for no media.
+    fn media_time(&mut self) -> i64 {
         let end = self.cursor.map_or(0, |cursor| cursor.media);
-        let media_time = (end - self.tape.len() as i64).max(self.last_media_time);
-        self.last_media_time = media_time;
+        let sent = self.tape.len().saturating_sub(self.made_up);
+        self.last_media_time = self.last_media_time.max(end - sent as i64);
+        self.last_media_time
+    }
+
+    fn take(&mut self, media_time: i64, at_ns: u64, inlet: &mut Inlet) -> Block<'_> {
         let taken = self.tape.take(&mut self.tick);
         let stats = &mut inlet.stats;
         stats.total_samples_received += TICK_SAMPLES as u64;

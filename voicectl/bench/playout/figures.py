@@ -1,0 +1,139 @@
+"""What is gated: delay and missing audio on each trace, beside NetEq and a fixed buffer."""
+
+from collections.abc import Callable, Iterator
+
+from voicectl.bench.playout.others import CASES, TraceCase, fixed_elsewhere, neteq
+from voicectl.bench.report import FigureSpec, Measurement, RivalValue
+from voicectl.bench.suite import Bench, Stopwatch
+from voicectl.replay.pipeline import Strategy
+
+__all__ = ["BENCHES", "SCORES"]
+
+_FIXED_NAME = "fixed"
+"""80 ms; short, as a line a figure has 80 columns."""
+
+_SINKS = {"eager": Strategy.EAGER, "ear": Strategy.BALANCED}
+_IN_ORDER = ("clean", "wifi-spikes", "lte", "handover", "step150", "dtx")
+"""Nothing is lost or reordered: a machine has nothing to wait for."""
+_CALM = ("clean", "loss2", "ge5", "dtx")
+_LOSSY = ("ge5", "loss2")
+"""What is missing depends on which packets repeat the lost ones, and so on the speech: what
+compares is how much more is missing than was lost for good."""
+_ROUNDING_PERCENT = 0.005
+"""NetEq's shares have two decimals."""
+_NETEQ_RECOVERY_S = 5.5
+
+
+def _delay(case: TraceCase, sink: str) -> Bench:
+    factor = _factor(case.trace, sink)
+
+    def measure(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.runs import fixed, run
+
+        rivals = (
+            RivalValue("NetEq", neteq(case).delay_ms),
+            RivalValue(_FIXED_NAME, fixed(case).delay_ms),
+        )
+        return Measurement(run(case, _SINKS[sink]).delay_ms, rivals)
+
+    limit = round(factor * neteq(case).longest_delay_ms, 1)
+    return _bench(case, sink, "delay", "ms", limit, measure, tolerance=1.0)
+
+
+def _factor(trace: str, sink: str) -> float:
+    if sink == "eager":
+        return 0.1 if trace in _IN_ORDER else 0.35
+    return 0.5 if trace in _CALM else 0.95
+
+
+def _missing(case: TraceCase, sink: str) -> Bench:
+    """Concealed and skipped."""
+    excess = case.trace in _LOSSY
+
+    def measure(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.runs import fixed, lost_for_good, run
+
+        ours = run(case, _SINKS[sink]).missing_percent
+        theirs, steady = neteq(case).concealed_percent, fixed(case).concealed_percent
+        if excess:
+            lost = lost_for_good(case)
+            ours, steady = ours - lost, steady - lost
+            theirs -= fixed_elsewhere(case).concealed_percent
+        return Measurement(ours, (RivalValue("NetEq", theirs), RivalValue(_FIXED_NAME, steady)))
+
+    # NetEq's own, of ge5, is below nothing: it passes over holes and does not tell.
+    limit = 0.0 if excess else neteq(case).most_concealed_percent
+    name = "excess" if excess else "missing"
+    return _bench(case, sink, name, "%", limit + _ROUNDING_PERCENT, measure, tolerance=0.02)
+
+
+def _bench(
+    case: TraceCase,
+    sink: str,
+    name: str,
+    unit: str,
+    limit: float | None,
+    measure: Callable[[Stopwatch], Measurement],
+    *,
+    tolerance: float,
+    higher_is_better: bool = False,
+) -> Bench:
+    spec = FigureSpec(
+        "playout",
+        f"{case.name}-{sink}-{name}",
+        f"{case.name} {sink} {name}",
+        unit,
+        limit,
+        "quality",
+        higher_is_better=higher_is_better,
+        tolerance=tolerance,
+    )
+    return Bench(spec, measure)
+
+
+def _recovery(_: Stopwatch) -> Measurement:
+    from voicectl.bench.playout.runs import recovery_s
+
+    return Measurement(recovery_s(), (RivalValue("NetEq", _NETEQ_RECOVERY_S),))
+
+
+def _scores(case: TraceCase, sink: str) -> Iterator[Bench]:
+    """Beside the fixed buffer's on the same speech: NetEq had other speech."""
+
+    def pesq(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.quality import scores
+
+        ours, steady = scores(case, _SINKS[sink]), scores(case, None)
+        theirs = neteq(case).pesq_wb - fixed_elsewhere(case).pesq_wb
+        return Measurement(ours.pesq_wb - steady.pesq_wb, (RivalValue("NetEq", theirs),))
+
+    def stoi(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.quality import scores
+
+        ours, steady = scores(case, _SINKS[sink]), scores(case, None)
+        theirs = neteq(case).stoi - fixed_elsewhere(case).stoi
+        return Measurement(ours.stoi - steady.stoi, (RivalValue("NetEq", theirs),))
+
+    for name, measure, tolerance in (("pesq-gain", pesq, 0.05), ("stoi-gain", stoi, 0.005)):
+        yield _bench(
+            case, sink, name, "", None, measure,
+            tolerance=tolerance, higher_is_better=True,
+        )  # fmt: skip
+
+
+def _benches() -> Iterator[Bench]:
+    for case in CASES:
+        for sink in _SINKS:
+            yield _delay(case, sink)
+            yield _missing(case, sink)
+            if case.trace == "handover" and sink == "ear":
+                spec = FigureSpec(
+                    "playout", "handover-recovery", "handover ear recovery", "s", 2.0, "quality",
+                    tolerance=0.1,
+                )  # fmt: skip
+                yield Bench(spec, _recovery)
+
+
+BENCHES = tuple(_benches())
+SCORES = tuple(bench for case in CASES for sink in _SINKS for bench in _scores(case, sink))
+"""They take some seconds each."""
