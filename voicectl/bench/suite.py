@@ -142,7 +142,7 @@ def run_suites(
         )
     cases = tuple(case for suite in suites for case in suite.cases())
     tables = tuple(table for suite in suites for table in suite.tables())
-    return Report(calibration, judged, tables, tuple(notes), cases)
+    return Report(calibration, judged, tables=tables, notes=tuple(notes), cases=cases)
 
 
 def run_self_test(*, clock: Clock, effort: Effort) -> Report:

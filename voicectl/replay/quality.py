@@ -48,16 +48,28 @@ class QualityMeter:
         clean: What was said.
         from_s: What comes before is not scored.
         words: Whether words are recognized, which takes a while.
+        undisturbed: The same stream without the network, where words are not known: those lost are
+            counted against what is recognized in it, so that none is lost to the codec.
     """
 
-    def __init__(self, clean: CleanSpeech, *, from_s: float = 0.0, words: bool = True) -> None:
+    def __init__(
+        self,
+        clean: CleanSpeech,
+        *,
+        from_s: float = 0.0,
+        words: bool = True,
+        undisturbed: Heard | None = None,
+    ) -> None:
         self._from_samples = round(from_s * _SCORED_HZ)
         self._timestamp = clean.timestamp
         self._clean = _at_scored_rate(clean.pcm)
         self._stoi = _module("pystoi")
         self._pesq = _module("pesq")
         self._utterances = _utterances(self._clean) if words else []
-        self._words = WordCounter(clean.lines, [self._clean[a:b] for a, b in self._utterances])
+        said = self._clean
+        if undisturbed is not None and not clean.lines:
+            said = _at_scored_rate(self._aligned(undisturbed))
+        self._words = WordCounter(clean.lines, [said[a:b] for a, b in self._utterances])
 
     @property
     def missing(self) -> list[str]:

@@ -160,7 +160,13 @@ def _score(
     from voicectl.replay.quality import QualityMeter
 
     on_progress("scoring", 0.0)
-    meter = QualityMeter(material.speech)
+    undisturbed = play(
+        material.packets,
+        Strategy.EAGER,
+        payload_type=material.payload_type,
+        frame_samples=material.frame_samples,
+    )
+    meter = QualityMeter(material.speech, undisturbed=undisturbed)
     if meter.missing:
         packages = " and ".join(meter.missing)
         material.notes.append(

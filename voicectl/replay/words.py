@@ -1,25 +1,29 @@
 """How many words a recognizer loses because of the network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicectl.agent.script_file import default_script
+from voicectl.agent.stt.dictation import Dictation
 from voicectl.agent.stt.pocketsphinx import Pocketsphinx
 
 __all__ = ["WordCounter", "lost_words"]
 
 _MAX_SPEECH_S = 300
 """Longer speech is not recognized: it would take minutes."""
+_MAX_DICTATION_S = 120
+"""The same, without a grammar: a sixth of the speech's length for each recognition."""
 _SAMPLE_RATE_HZ = 16_000
 
 
 class WordCounter:
     """Recognizes utterances as they were said and as they were heard, with the same recognizer.
 
-    It hears the phrases of the embedded agent's script in everything, so that only lines which
-    are known to be said count, and of those the ones that it understands in the clean speech.
+    With a grammar it hears the phrases of the embedded agent's script in everything, so that of
+    lines which are known to be said those count that it understands in the clean speech. Of other
+    speech all words count that it takes the clean speech for.
 
     Args:
         lines: What is said, in the script's grammar; empty: not known.
@@ -27,32 +31,40 @@ class WordCounter:
     """
 
     def __init__(self, lines: Sequence[str], clean: Sequence[NDArray[np.int16]]) -> None:
-        total = sum(len(pcm) for pcm in clean)
-        self._recognizer: Pocketsphinx | None = None
-        self._understood: list[list[str]] = []
-        if lines and 0 < total <= _MAX_SPEECH_S * _SAMPLE_RATE_HZ:
-            self._recognizer = Pocketsphinx(default_script().jsgf())
-            understood = [self._words(pcm) for pcm in clean]
-            self._understood = [words if " ".join(words) in lines else [] for words in understood]
+        samples = sum(len(pcm) for pcm in clean)
+        self._recognize: Callable[[NDArray[np.int16]], list[str]] | None = None
+        self.understood: list[list[str]] = []
+        """Words of each utterance that count."""
+        longest_s = _MAX_SPEECH_S if lines else _MAX_DICTATION_S
+        if not 0 < samples <= longest_s * _SAMPLE_RATE_HZ:
+            return
+        recognize = _with_grammar() if lines else Dictation().words
+        said = [recognize(pcm) for pcm in clean]
+        known = [words if not lines or " ".join(words) in lines else [] for words in said]
+        self._recognize, self.understood = recognize, known
 
     def lost(self, heard: Sequence[NDArray[np.int16]]) -> tuple[int | None, int | None]:
         """Of how many words how many were lost; None where no word is understood when clean."""
-        words = sum(len(utterance) for utterance in self._understood)
-        if not words:
+        words = sum(len(utterance) for utterance in self.understood)
+        if self._recognize is None or not words:
             return None, None
         lost = sum(
-            lost_words(clean, self._words(pcm))
-            for clean, pcm in zip(self._understood, heard, strict=True)
+            lost_words(clean, self._recognize(pcm))
+            for clean, pcm in zip(self.understood, heard, strict=True)
             if clean
         )
         return words, lost
 
-    def _words(self, pcm: NDArray[np.int16]) -> list[str]:
-        if self._recognizer is None:
-            return []
-        self._recognizer.start()
-        self._recognizer.accept(pcm)
-        return self._recognizer.finish().text.split()
+
+def _with_grammar() -> Callable[[NDArray[np.int16]], list[str]]:
+    recognizer = Pocketsphinx(default_script().jsgf())
+
+    def recognize(pcm: NDArray[np.int16]) -> list[str]:
+        recognizer.start()
+        recognizer.accept(pcm)
+        return recognizer.finish().text.split()
+
+    return recognize
 
 
 def lost_words(said: Sequence[str], understood: Sequence[str]) -> int:

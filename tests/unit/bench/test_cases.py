@@ -25,7 +25,7 @@ MISLED = Case("dsp", "fault", "d", "bad", "bad", True, 9.0, 9, (FOOLED,))
 
 @pytest.fixture
 def report() -> Report:
-    return Report(calibration(), (Figure(QUALITY, quality(-84.1)),), (), (RIGHT, WRONG, MISLED))
+    return Report(calibration(), (Figure(QUALITY, quality(-84.1)),), cases=(RIGHT, WRONG, MISLED))
 
 
 def test_wrong_cases_lead_the_table(report: Report) -> None:

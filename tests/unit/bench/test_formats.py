@@ -31,7 +31,7 @@ def report() -> Report:
             (check_gate(MISSING, None, 1.0, QUIET),),
         ),
     )
-    return Report(calibration(), figures, ("another processor",))
+    return Report(calibration(), figures, notes=("another processor",))
 
 
 def test_junit_has_a_case_a_figure_and_names_the_one_that_failed(report: Report) -> None:

@@ -1,12 +1,14 @@
 """Words lost are counted, and statistics become a trace with as much loss and jitter."""
 
+import numpy as np
 import pytest
 from support.captures import rtp
 
+from voicectl.bench.dsp.speech import spoken_sentences
 from voicectl.replay.material import OfferedPacket
 from voicectl.replay.replay import lost_at_s
 from voicectl.replay.stats_trace import trace_of_stats
-from voicectl.replay.words import lost_words
+from voicectl.replay.words import WordCounter, lost_words
 from voicectl.wire.rtcstats import StatsDump, StatsSample, StatsSeries
 
 
@@ -58,3 +60,19 @@ def test_lost_packets_are_missed_once_and_late_ones_not_at_all() -> None:
         for n, number in enumerate(numbers)
     ]
     assert lost_at_s(packets) == [0.04, 0.08, 0.08]
+
+
+def test_words_of_a_recording_that_nobody_wrote_down_are_lost_to_silence_only() -> None:
+    spoken = list(spoken_sentences(16_000)[:2])
+    counter = WordCounter((), spoken)
+    words, lost = counter.lost(spoken)
+    assert words is not None
+    assert words > 15
+    assert lost == 0
+    muted = [spoken[0], np.zeros_like(spoken[1])]
+    first = len(counter.understood[0])
+    assert counter.lost(muted) == (words, words - first)
+
+
+def test_speech_too_long_to_be_recognized_has_no_words() -> None:
+    assert WordCounter((), [np.zeros(16_000 * 121, np.int16)]).lost([]) == (None, None)
