@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from voicectl._native import EngineEvent, OpusEncoder, SrtpSession
+from voicectl._native import EngineEvent, OpusEncoder, Repairs, SrtpSession
 from voicectl.bench.dsp.speech import spoken_sentences
 from voicectl.units import NS_PER_S
 
@@ -77,6 +77,9 @@ class CallerEngine:
 
     def configure_receive(self, payload_types: dict[int, str]) -> None:
         """Everything that comes is noted."""
+
+    def configure_repairs(self, repairs: Repairs) -> None:
+        """Nothing is lost on loopback."""
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Begin to send."""

@@ -39,6 +39,7 @@ async def climb(
     step: int,
     limit: int,
     seconds: float,
+    max_lateness_ms: float = MAX_LATENESS_MS,
     on_level: Callable[[int], None] = lambda calls: None,
 ) -> Ramp:
     """Hold `step` calls, twice, three times as many … until `limit`, lateness or a refusal."""
@@ -61,7 +62,7 @@ async def climb(
             cpu_ns, began_ns = ProcessCpuClock().now_ns(), SystemClock().now_ns()
             levels.append(await held.measure(seconds))
             cpu_ns = ProcessCpuClock().now_ns() - cpu_ns
-            if levels[-1].p99_ms > MAX_LATENESS_MS:
+            if levels[-1].p99_ms > max_lateness_ms:
                 return Ramp(tuple(levels), "late")
             if cpu_ns / (SystemClock().now_ns() - began_ns) > MAX_CALLERS_LOAD:
                 return Ramp(tuple(levels), "the callers had no more time")

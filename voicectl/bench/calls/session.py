@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from voicectl.bench.calls.endpoint import CYCLE_S
 from voicectl.bench.calls.endpoint_process import python_endpoint
 from voicectl.bench.calls.load import Run, hold
 from voicectl.bench.calls.pion_endpoint import PionEndpoint, build_pion
-from voicectl.bench.calls.ramp import Ramp, climb
+from voicectl.bench.calls.ramp import MAX_LATENESS_MS, Ramp, climb
 from voicectl.errors import SetupError
 
 __all__ = ["CallsSession", "Effort"]
@@ -152,7 +153,7 @@ class CallsSession:
         """Our agents until one is refused."""
         limit = ("--max-thread-load", str(self._effort.admission_load))
         command = [*self._command("voicectl", "agent"), *limit]
-        return self._once("admission", lambda: self._climb("admission", command, step))
+        return self._once("admission", lambda: self._climb("admission", command, step, inf))
 
     def notes(self) -> tuple[str, ...]:
         """What the figures were measured with."""
@@ -173,7 +174,13 @@ class CallsSession:
         """Raise SetupError where there is no such endpoint."""
         self._command(stack, "echo")
 
-    def _climb(self, name: str, command: Sequence[str], step: Step) -> Ramp:
+    def _climb(
+        self,
+        name: str,
+        command: Sequence[str],
+        step: Step,
+        max_lateness_ms: float = MAX_LATENESS_MS,
+    ) -> Ramp:
         slow = name == "aiortc"
         return _run(
             climb(
@@ -181,6 +188,7 @@ class CallsSession:
                 step=2 if slow else 8,
                 limit=self._effort.most_calls,
                 seconds=CYCLE_S,
+                max_lateness_ms=max_lateness_ms,
                 on_level=lambda calls: step(f"{name}: {calls} calls"),
             )
         )
