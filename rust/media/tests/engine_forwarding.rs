@@ -94,7 +94,7 @@ fn numbers_go_on_when_the_source_changes() {
 #[test]
 fn nothing_is_sent_between_packets_and_nothing_is_heard() {
     let mut engine = engine();
-    engine.queue_audio(&[1000; 48_000], 48_000).unwrap();
+    engine.queue_audio(&vec![1000; 48_000], 48_000).unwrap();
     for n in 1..200 {
         engine.handle_timeout(n * 10 * MS);
     }
