@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Adaptation",
     "AudioDrained",
     "AudioReceived",
     "AudioSent",
@@ -513,6 +514,8 @@ class EngineSettings:
         inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
         expected_loss_percent: 0 to 100: how much of the bitrate LBRR or DRED is worth.
         red_frames: Earlier frames beside each (RED), 0 to 2; see `Redundancy`.
+        adaptation: Let bitrate, frame length, complexity and redundancy follow the network, from
+            this preset on (docs/decisions/0009); what is set of them here has no effect then.
         dred_duration_ms: How much of the past each packet describes (DRED), 0 to 1040.
         dtx: Send next to nothing while nothing is queued.
         frame_ms: Audio in one packet: 10, 20, 40 or 60.
@@ -538,6 +541,7 @@ class EngineSettings:
         expected_loss_percent: int = 10,
         red_frames: int = 0,
         dred_duration_ms: int = 0,
+        adaptation: Literal["lan", "broadband", "wireless", "lossy"] | None = None,
         dtx: bool = False,
         frame_ms: int = 20,
         report_interval_ms: int = 1000,
@@ -567,6 +571,8 @@ class EngineSettings:
     def red_frames(self) -> int: ...
     @property
     def dred_duration_ms(self) -> int: ...
+    @property
+    def adaptation(self) -> Literal["lan", "broadband", "wireless", "lossy"] | None: ...
     @property
     def dtx(self) -> bool: ...
     @property
@@ -600,7 +606,7 @@ class Redundancy:
         dred_duration_ms: int = 0,
         expected_loss_percent: int = 10,
     ) -> Redundancy: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
     __hash__ = None  # type: ignore[assignment]
     @property
     def inband_fec(self) -> bool: ...
@@ -636,7 +642,7 @@ class Repairs:
         send_rtx: int | None = None,
         rtx_ssrc: int = 0,
     ) -> Repairs: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
     __hash__ = None  # type: ignore[assignment]
     @property
     def nack(self) -> bool: ...
@@ -707,7 +713,13 @@ class Engine:
                 have (64 to 95).
         """
 
-    def configure_send(self, codec: str, *, telephone_event: int | None = None) -> None:
+    def configure_send(
+        self,
+        codec: str,
+        *,
+        telephone_event: int | None = None,
+        max_bitrate_bps: int | None = None,
+    ) -> None:
         """Say what is sent.
 
         Args:
@@ -715,6 +727,8 @@ class Engine:
                 `pcma`.
             telephone_event: The payload type of keys, at the codec's clock rate; None: the peer
                 takes none.
+            max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`), which a sender
+                that fits the network heeds.
 
         Raises:
             UsageError: Another codec, or a payload type that cannot be.
@@ -1257,6 +1271,10 @@ class EngineStats:
         """How the stream sent is protected, without what the peer cannot use."""
 
     @property
+    def adaptation(self) -> Adaptation | None:
+        """How the sender fits the network, if it does."""
+
+    @property
     def remote_inbound(self) -> RemoteInboundRtpStats | None:
         """What the peer reports on our stream, once it has."""
 
@@ -1271,6 +1289,54 @@ class EngineStats:
     @property
     def queued_audio_ms(self) -> float:
         """How long the queued audio will take to send."""
+
+@final
+class Adaptation:
+    """How a sender fits the network (`EngineSettings.adaptation`)."""
+
+    @property
+    def preset(self) -> Literal["lan", "broadband", "wireless", "lossy"]:
+        """Where it started."""
+
+    @property
+    def bitrate_bps(self) -> int:
+        """Of the encoder, now; without headers and RED."""
+
+    @property
+    def frame_ms(self) -> int:
+        """Audio in a packet, now."""
+
+    @property
+    def complexity(self) -> int:
+        """Of the encoder, now."""
+
+    @property
+    def budget_bps(self) -> int:
+        """What the path may be given: headers, IP's included, and RED too."""
+
+    @property
+    def loss_percent(self) -> float:
+        """Smoothed: it rises sooner than it falls."""
+
+    @property
+    def protection(self) -> Literal["none", "lbrr", "repeat", "burst"]:
+        """What that is worth; `EngineStats.redundancy` has what is used."""
+
+    @property
+    def queue_delay_ms(self) -> float | None:
+        """How long packets wait on the way; None before two round trips."""
+
+    @property
+    def maximum_bps(self) -> int | None:
+        """What the receiver said it can take (REMB)."""
+
+    @property
+    def changes(self) -> int:
+        """How often bitrate, frame length, complexity or redundancy changed."""
+
+    @property
+    def congestions(self) -> int:
+        """How often the path was found congested."""
 
 @final
 class InboundRtpStats:

@@ -13,6 +13,7 @@ import pytest
 from support.own_network import OwnNetwork, missing
 from support.real_calls import PATHS, Echo, call_seconds, check_counts, check_tone
 
+FRAME_SAMPLES = 960
 PAGE = Path(__file__).with_name("call.html")
 pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=missing() or ""),
@@ -95,3 +96,32 @@ def test_tone_of_a_browser_comes_back_clean(
     assert "error" not in end.peer, end.peer
     check_counts(end, path)
     check_tone(recorded(end.recording), end, path, seconds)
+
+
+@pytest.mark.parametrize("repair", ["red", "nack"])
+def test_what_is_lost_on_the_way_to_and_from_chromium_is_repaired(
+    repair: str, tmp_path: Path
+) -> None:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs chromium")
+    with Echo("ipv4", tmp_path, PAGE, "--repair", repair).running() as echo:
+        echo.network.lose(5)
+        query = f"seconds={call_seconds('ipv6')}&source=oscillator"
+        url = f"{echo.url}/?{query}" + ("&nack" if repair == "nack" else "")
+        process = chromium(echo.network, url, program)
+        end = echo.finish(process, "chromium", 60)
+    ours, theirs = end.endpoint, end.peer
+    assert "error" not in theirs, theirs
+    assert ours["drops"]["unknown_payload_type_packets"] == 0
+    assert ours["drops"]["malformed_rtp_packets"] == 0
+    if repair == "red":
+        assert ours["fec_packets_received"] > 0
+        # Chromium does not count RED: it played more frames than packets came.
+        assert theirs["lost"] > 0
+        assert theirs["emitted"] > FRAME_SAMPLES * theirs["received"]
+    else:
+        assert ours["nacks_sent"] > 0
+        assert ours["retransmitted_packets_received"] > 0
+        assert ours["nacks_received"] > 0
+        assert ours["retransmitted_packets_sent"] > 0

@@ -31,7 +31,9 @@ def test_packets_and_messages_flow_both_ways() -> None:
             await caller.until(lambda end: end.messages)
         assert agent.messages == ["kept until the channel opens"]
         assert caller.messages == ["ünïcode"]
-        assert caller.engine.payload_types == agent.engine.payload_types == {96: "opus"}
+        assert caller.engine.payload_types == agent.engine.payload_types
+        assert caller.engine.payload_types[96] == "opus"
+        assert caller.engine.send_formats == ("opus", 110, 32_000)
 
     run(scenario)
 

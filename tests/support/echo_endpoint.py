@@ -1,11 +1,13 @@
 """A program that answers one call and sends back what it hears, decoded and encoded anew.
 
     python echo_endpoint.py RESULTS [--page FILE] [--relay URI --username U --password P]
+        [--repair red|nack]
 
 It prints the port of its HTTP server on 127.0.0.1: `GET /` is the page, `POST /offer` takes SDP
 and gives the answer, `POST /received` takes {"received": N} and tells whether that is what was
 sent, `POST /recording` and `POST /result` are written to the directory RESULTS. `POST /result`
-ends the call, with the endpoint's own statistics in RESULTS/endpoint.json.
+ends the call, with the endpoint's own statistics in RESULTS/endpoint.json. With `--repair` one
+repair of lost packets is used both ways, and no other.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import numpy as np
 from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
 from voicectl.clock import SystemClock
 from voicectl.rtc import IceServer, Peer, PeerSettings
+from voicectl.rtc.description import OpusParameters
+from voicectl.rtc.repairs import RepairSettings
 
 RATE_HZ = 48_000
 CUSHION_MS = 100
@@ -33,14 +37,27 @@ class Endpoint:
         self._page = arguments.page.read_bytes() if arguments.page else b""
         relay = (IceServer((arguments.relay,), arguments.username, arguments.password),)
         # With DTX the last packets are few: both ends can agree on how many there were.
-        settings = EngineSettings(sink="eager", output_rate_hz=RATE_HZ, dtx=True)
+        settings = EngineSettings(
+            sink="eager",
+            output_rate_hz=RATE_HZ,
+            dtx=True,
+            inband_fec=arguments.repair is None,
+            red_frames=int(arguments.repair == "red"),
+        )
+        repairs = RepairSettings()
+        if arguments.repair is not None:
+            uses_red = arguments.repair == "red"
+            repairs = RepairSettings(nack=not uses_red, red=uses_red, prefer_red=uses_red)
         self._echoes = False
         self._agreed_packets: int | None = None
         """What the peer had received when that was what had been sent."""
         self._peer = Peer(
             Engine(settings, now_ns=SystemClock().now_ns(), seed=1),
             PeerSettings(
-                ice_servers=relay if arguments.relay else (), relay_only=bool(arguments.relay)
+                ice_servers=relay if arguments.relay else (),
+                relay_only=bool(arguments.relay),
+                opus=OpusParameters(use_inband_fec=arguments.repair is None),
+                repairs=repairs,
             ),
             on_events=self._send_back,
         )
@@ -111,6 +128,13 @@ class Endpoint:
             "packets_lost": inbound.packets_lost if inbound else 0,
             "packets_sent": outbound.packets_sent if outbound else 0,
             "agreed_packets": self._agreed_packets,
+            "fec_packets_received": inbound.fec_packets_received if inbound else 0,
+            "nacks_sent": inbound.nack_count if inbound else 0,
+            "retransmitted_packets_received": (
+                inbound.retransmitted_packets_received if inbound else 0
+            ),
+            "nacks_received": outbound.nack_count if outbound else 0,
+            "retransmitted_packets_sent": outbound.retransmitted_packets_sent if outbound else 0,
             "starved_frames": stats.drops.starved_frames,
             "concealed_samples": inbound.concealed_samples if inbound else 0,
             "drops": {n: getattr(stats.drops, n) for n in dir(stats.drops) if n[0] != "_"},
@@ -131,6 +155,7 @@ def main() -> None:
     parser.add_argument("--relay")
     parser.add_argument("--username")
     parser.add_argument("--password")
+    parser.add_argument("--repair", choices=["red", "nack"])
     arguments = parser.parse_args()
 
     async def run() -> None:

@@ -28,6 +28,7 @@ class FakeEngine:
         self.now_ns = now_ns
         self.payload_types: dict[int, str] = {}
         self.repairs: Repairs | None = None
+        self.send_formats: tuple[str, int | None, int | None] | None = None
         self.sending: tuple[int, int, str] | None = None
         self.sequence_number = 0
         self.queued: list[bytes] = []
@@ -46,6 +47,11 @@ class FakeEngine:
 
     def configure_repairs(self, repairs: Repairs) -> None:
         self.repairs = repairs
+
+    def configure_send(
+        self, codec: str, *, telephone_event: int | None = None, max_bitrate_bps: int | None = None
+    ) -> None:
+        self.send_formats = (codec, telephone_event, max_bitrate_bps)
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         self.sending = (ssrc, payload_type, cname)

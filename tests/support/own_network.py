@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Self
 
-from lab.certificates import issue, make_authority
+from voicectl.bench.lab.certificates import issue, make_authority
 
 __all__ = ["Family", "OwnNetwork", "missing"]
 
@@ -95,6 +95,12 @@ class OwnNetwork:
     def log(self, name: str) -> str:
         """What a process said so far."""
         return self._log(name).read_text(errors="replace")
+
+    def lose(self, percent: int) -> None:
+        """Lose so many of the datagrams from now on, at random."""
+        rule = f"meta l4proto udp numgen random mod 100 < {percent} drop"
+        chain = f"chain in {{ type filter hook input priority 0; {rule}; }}"
+        self._run_inside("nft", f"table inet loss {{ {chain}; }}")
 
     def coturn(self, *options: str) -> None:
         """Start coturn, over UDP, TCP and TLS, and wait until it listens."""

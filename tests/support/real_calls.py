@@ -72,8 +72,9 @@ class CallEnd:
 class Echo:
     """The endpoint and its network, for one call over `path`."""
 
-    def __init__(self, path: str, results: Path, page: Path | None = None) -> None:
+    def __init__(self, path: str, results: Path, page: Path | None = None, *arguments: str) -> None:
         self._path = path
+        self._arguments = arguments
         self._results = results
         self._page = page
         self.network = OwnNetwork("ipv6" if path == "ipv6" else "ipv4")
@@ -86,6 +87,7 @@ class Echo:
         with self.network:
             command = [sys.executable, str(ENDPOINT), str(self._results)]
             command += ["--page", str(self._page)] if self._page else []
+            command += self._arguments
             environment = {}
             if (transport := self._path.partition("relay-")[2]) != "":
                 self.network.coturn()

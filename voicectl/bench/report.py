@@ -178,10 +178,10 @@ class Report:
 
     calibration: Calibration
     figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What a reader should know before comparing."""
     cases: tuple[Case, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         """Figures with this verdict."""

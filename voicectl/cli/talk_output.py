@@ -16,6 +16,7 @@ from voicectl.session.report import (
     CaptureReport,
     Exchange,
     HeardReport,
+    SenderReport,
     SetupTimes,
     heard_report,
     percentile,
@@ -194,6 +195,8 @@ def summary_lines(report: CallReport) -> list[str]:
     lines = ["", _heard_line(report, heard_report(report.exchanges))]
     lines.append(f"  {'set-up':<11} {_setup_line(report.setup)}")
     lines.append(f"  {'audio':<11} {_audio_line(report.audio)}")
+    if report.audio.sender is not None:
+        lines.append(f"  {'sender':<11} {_sender_line(report.audio.sender)}")
     if report.recording is not None:
         lines.append(f"  {'recording':<11} {report.recording} (left: you, right: agent)")
     if report.capture is not None:
@@ -201,6 +204,13 @@ def summary_lines(report: CallReport) -> list[str]:
     if report.unanswered:
         lines.append(f"  {len(report.unanswered)} utterances got no reply")
     return lines
+
+
+def _sender_line(sender: SenderReport) -> str:
+    line = f"{sender.preset}: {sender.bitrate_bps / 1000:g} kbit/s, {sender.frame_ms} ms frames"
+    if sender.protection != "none":
+        line += f", {sender.protection} for {sender.loss_percent:.1f} % loss"
+    return line + f", changed {sender.changes} times" if sender.changes else line
 
 
 def _capture_line(capture: CaptureReport) -> str:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from voicectl.units import NS_PER_MS
 __all__ = [
     "FRAME_LENGTHS_MS",
     "PAYLOAD_TYPE",
+    "RED_PAYLOAD_TYPE",
+    "Protection",
     "clean_speech",
     "encode",
     "relabelled",
@@ -22,8 +25,57 @@ __all__ = [
 FRAME_LENGTHS_MS = (10, 20, 40, 60)
 """What the sender can put into one packet."""
 PAYLOAD_TYPE = 111
+RED_PAYLOAD_TYPE = 63
 _SSRC = 0x766F6963
 _TICK_NS = 10 * NS_PER_MS
+
+
+class Protection(StrEnum):
+    """How a stream of at most 32 kbit/s repeats itself."""
+
+    NONE = "none"
+    LBRR = "lbrr"
+    RED = "red"
+    DRED = "dred"
+    DRED_NEAR = "dred-near"
+    """Of less of the past, in more detail."""
+
+    def settings(self, frame_ms: int) -> _native.EngineSettings:
+        """Of a sender with it."""
+        match self:
+            case Protection.LBRR:
+                return _native.EngineSettings(sink="eager", frame_ms=frame_ms)
+            case Protection.NONE:
+                return _native.EngineSettings(
+                    sink="eager", frame_ms=frame_ms, inband_fec=False, expected_loss_percent=0
+                )
+            case Protection.RED:
+                return _native.EngineSettings(
+                    sink="eager",
+                    frame_ms=frame_ms,
+                    bitrate_bps=10_600,
+                    inband_fec=False,
+                    expected_loss_percent=0,
+                    red_frames=2,
+                )
+            case Protection.DRED:
+                return _native.EngineSettings(
+                    sink="eager",
+                    frame_ms=frame_ms,
+                    bitrate_bps=28_300,
+                    inband_fec=False,
+                    expected_loss_percent=25,
+                    dred_duration_ms=1000,
+                )
+            case Protection.DRED_NEAR:
+                return _native.EngineSettings(
+                    sink="eager",
+                    frame_ms=frame_ms,
+                    bitrate_bps=28_300,
+                    inband_fec=False,
+                    expected_loss_percent=20,
+                    dred_duration_ms=280,
+                )
 
 
 def encode(
@@ -31,20 +83,15 @@ def encode(
     *,
     seed: int,
     frame_ms: int = 20,
-    inband_fec: bool = True,
+    protection: Protection = Protection.LBRR,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[OfferedPacket]:
-    """Send speech at 48 kHz from its first sample to its last; at 32 kbit/s, usually with LBRR.
+    """Send speech at 48 kHz from its first sample to its last; at 32 kbit/s.
 
     Times are those of a sender that begins at 0, so that the first packet is at its first tick.
     """
-    settings = _native.EngineSettings(
-        sink="eager",
-        frame_ms=frame_ms,
-        inband_fec=inband_fec,
-        expected_loss_percent=10 if inband_fec else 0,
-    )
-    engine = _native.Engine(settings, now_ns=0, seed=seed)
+    engine = _native.Engine(protection.settings(frame_ms), now_ns=0, seed=seed)
+    engine.configure_repairs(_native.Repairs(dred=True, send_red=RED_PAYLOAD_TYPE))
     frame_samples = SAMPLE_RATE_HZ * frame_ms // 1000
     frames = -(-len(pcm) // frame_samples)
     engine.start_sending(ssrc=_SSRC, payload_type=PAYLOAD_TYPE, cname="replay")

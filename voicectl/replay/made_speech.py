@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicectl.netem.trace import Trace
-from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode, relabelled
+from voicectl.replay.encoding import PAYLOAD_TYPE, Protection, clean_speech, encode, relabelled
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket
 from voicectl.replay.speech import LINES, talk_in
 
@@ -51,7 +51,7 @@ def speak(
     *,
     frame_ms: int,
     seed: int,
-    inband_fec: bool = True,
+    protection: Protection = Protection.LBRR,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Spoken:
     """Speech in the frames that are sent, encoded whole.
@@ -60,12 +60,12 @@ def speak(
         sent: For each frame, whether it is sent.
         frame_ms: Length of a frame.
         seed: Of the sender.
-        inband_fec: Whether packets repeat the frame before them (LBRR).
+        protection: How packets repeat what came before them.
         on_progress: Told the share that is encoded.
     """
     pcm = talk_in(sent, SAMPLE_RATE_HZ * frame_ms // 1000)
     packets = encode(
-        pcm, seed=seed, frame_ms=frame_ms, inband_fec=inband_fec, on_progress=on_progress
+        pcm, seed=seed, frame_ms=frame_ms, protection=protection, on_progress=on_progress
     )
     return Spoken(pcm, [packet for packet in packets if packet.timestamp is not None])
 

@@ -174,6 +174,7 @@ def play(
     payload_type: int,
     frame_samples: int,
     phase_ns: int = 0,
+    red_payload_type: int | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Played | None:
     """Give the packets to a receiver at their times and take what comes out until all is played.
@@ -187,11 +188,14 @@ def play(
         frame_samples: Of a packet at 48 kHz, to know where the stream ends.
         phase_ns: How long before the first packet the receiver began, which is where packets fall
             between its ticks of 10 ms. At most the first packet's time.
+        red_payload_type: Which of the packets are RED (RFC 2198) of Opus.
         on_progress: Told the share that is done.
     """
     if not packets:
         return None
     run = _Run(strategy, payload_type, packets[0].at_ns, phase_ns)
+    if red_payload_type is not None:
+        run.take_red(red_payload_type)
     last_ns = packets[-1].at_ns
     span_ns = max(last_ns - packets[0].at_ns, 1)
     for packet in packets:
@@ -217,6 +221,9 @@ class _Run:
         self._highest_timestamp = 0
         self._final: _native.EngineStats | None = None
         """As of before the tick in which there was nothing left to play."""
+
+    def take_red(self, payload_type: int) -> None:
+        self._engine.configure_repairs(_native.Repairs(receive_red=payload_type))
 
     def advance(self, now_ns: int) -> bool:
         """Run what is due before `now_ns`; whether a window ended on the way.

@@ -40,6 +40,7 @@ from OpenSSL import SSL
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.settings import HostAddresses
+from voicectl.rtc.voice_formats import CODECS
 
 __all__ = ["EnginePeerConnection"]
 
@@ -115,21 +116,14 @@ class EngineReceiver(RTCRtpReceiver):
     """Stands for the peer's audio in SDP; the engine receives and decodes."""
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Report what was negotiated. Must not suspend: SCTP starts right after."""
-        if isinstance(self.transport, EngineDtlsTransport):
-            self.transport.driver.receiving_negotiated(
-                {
-                    c.payloadType: c.name.lower()
-                    for c in parameters.codecs
-                    if c.payloadType is not None
-                }
-            )
+        """Nothing to do. Must not suspend: SCTP starts right after."""
+        # The descriptions have told the engine what it needs, before the first packet.
 
 
 class EnginePeerConnection(RTCPeerConnection):
     """A peer connection of one audio section and one transport, its media in the `EngineDriver`.
 
-    The first audio section is `sendrecv` Opus; any other section with media is `inactive`.
+    The first audio section is `sendrecv` Opus, or G.711; other sections with media are `inactive`.
     """
 
     def __init__(
@@ -166,7 +160,8 @@ class EnginePeerConnection(RTCPeerConnection):
         )
         if kind == "audio":
             codecs = RTCRtpSender.getCapabilities("audio").codecs
-            transceiver.setCodecPreferences([c for c in codecs if c.name.lower() == "opus"])
+            preferred = {codec.name.lower(): codec for codec in codecs}
+            transceiver.setCodecPreferences([preferred[name] for name in CODECS])
         transceiver.sender._stream_id = _stream_id(self)
         transceiver._bundled = bundled
         transceivers.append(transceiver)

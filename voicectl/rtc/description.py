@@ -18,12 +18,14 @@ from voicectl.rtc.repairs import (
     describe_repairs,
     read_repairs,
 )
+from voicectl.rtc.voice_formats import VoiceFormats, read_formats
 
 __all__ = [
     "SDP_FAILURES",
     "OpusParameters",
     "RemoteDescription",
     "opus_payload_type",
+    "own_formats",
     "payload_types",
     "read_remote",
     "with_opus_parameters",
@@ -95,14 +97,16 @@ class RemoteDescription:
 
     Args:
         sdp: The description, without the candidates that must not be tried.
-        opus: What the peer asks to receive.
-        repairs: What the peer says about repairing loss.
+        opus: What the peer asks to receive; None: it has no Opus.
+        repairs: What the peer says about repairing loss of Opus.
+        formats: What voices and keys the peer takes.
         refused_candidates: How many candidates were taken out.
     """
 
     sdp: str
-    opus: OpusParameters
-    repairs: DescribedRepairs
+    opus: OpusParameters | None
+    repairs: DescribedRepairs | None
+    formats: VoiceFormats
     refused_candidates: int
 
 
@@ -110,6 +114,13 @@ def opus_payload_type(sdp: str) -> int | None:
     """The payload type of Opus in a description that aiortc has written."""
     found = next(filter(None, map(_OPUS_RTPMAP.fullmatch, sdp.splitlines())), None)
     return int(found[1]) if found else None
+
+
+def own_formats(sdp: str) -> VoiceFormats:
+    """The voice codecs of a description that aiortc has written."""
+    description = SessionDescription.parse(sdp)
+    audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
+    return VoiceFormats() if audio is None else read_formats(audio)
 
 
 def payload_types(sdp: str) -> set[int]:
@@ -168,7 +179,7 @@ def read_remote(
 
     Raises:
         WireError: It does not parse, is too large, or lacks what every WebRTC description has.
-        ConnectError: It is sound, but there is no Opus in it.
+        ConnectError: It is sound, but there is neither Opus nor G.711 in it.
     """
     if len(sdp) > MAX_BYTES:
         raise WireError(f"the {kind} is longer than {MAX_BYTES} bytes")
@@ -183,9 +194,11 @@ def read_remote(
     for media in description.media:
         _check_section(media, kind)
     _check_bundle(description, kind)
-    opus, repairs = _opus_of(description, kind)
+    audio = _voice_of(description, kind)
+    opus, repairs = _opus_of(audio, kind)
     lines, refused = _admit_lines(sdp, description, allow_loopback)
-    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, repairs, refused)
+    formats = read_formats(audio)
+    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, repairs, formats, refused)
 
 
 def _admit_lines(
@@ -229,14 +242,25 @@ def _check_bundle(description: SessionDescription, kind: str) -> None:
         )
 
 
-def _opus_of(
-    description: SessionDescription, kind: str
-) -> tuple[OpusParameters, DescribedRepairs]:
+def _voice_of(description: SessionDescription, kind: str) -> MediaDescription:
     audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
     if audio is None:
         raise ConnectError(f"the {kind} has no audio section")
+    if not read_formats(audio).codecs:
+        raise ConnectError(
+            f"the {kind} has neither Opus nor G.711",
+            detail="codecs: " + (", ".join(codec.name for codec in audio.rtp.codecs) or "none"),
+            hint="let the peer offer Opus (opus/48000/2)",
+        )
+    return audio
+
+
+def _opus_of(
+    audio: MediaDescription, kind: str
+) -> tuple[OpusParameters, DescribedRepairs] | tuple[None, None]:
     for codec in audio.rtp.codecs:
-        if codec.name.lower() == "opus" and codec.clockRate == 48000:
+        is_opus = codec.name.lower() == "opus" and codec.clockRate == 48000
+        if is_opus and codec.payloadType is not None:
             try:
                 opus = OpusParameters.from_fmtp(codec.parameters)
                 return opus, read_repairs(audio, codec.payloadType)
@@ -244,11 +268,7 @@ def _opus_of(
                 raise WireError(
                     f"the {kind} has an Opus parameter that is no number", detail=str(error)
                 ) from error
-    raise ConnectError(
-        f"the {kind} has no Opus",
-        detail="codecs: " + (", ".join(codec.name for codec in audio.rtp.codecs) or "none"),
-        hint="let the peer offer Opus (opus/48000/2)",
-    )
+    return None, None
 
 
 def _is_allowed(line: str, allow_loopback: bool) -> bool:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from voicectl._native import EngineEvent, Repairs
 from voicectl.clock import Clock
+from voicectl.rtc.voice_formats import NegotiatedFormats
 from voicectl.units import NS_PER_S
 
 __all__ = ["Carrier", "CarrierStats", "EngineDriver", "EngineLike"]
@@ -23,6 +24,16 @@ class EngineLike(Protocol):
 
     def configure_repairs(self, repairs: Repairs) -> None:
         """Learn what both ends agree on about repairing loss."""
+        ...
+
+    def configure_send(
+        self,
+        codec: str,
+        *,
+        telephone_event: int | None = None,
+        max_bitrate_bps: int | None = None,
+    ) -> None:
+        """Learn what to send."""
         ...
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
@@ -194,9 +205,16 @@ class EngineDriver:
         self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
-    def receiving_negotiated(self, payload_types: dict[int, str]) -> None:
-        """Tell the engine what the peer's payload types mean."""
-        self._engine.configure_receive(payload_types)
+    def formats_negotiated(
+        self, formats: NegotiatedFormats, *, max_bitrate_bps: int | None
+    ) -> None:
+        """Tell the engine what the payload types mean, and what the peer takes."""
+        self._engine.configure_receive(formats.receive)
+        self._engine.configure_send(
+            formats.codec,
+            telephone_event=formats.telephone_event,
+            max_bitrate_bps=max_bitrate_bps,
+        )
 
     def repairs_negotiated(self, repairs: Repairs) -> None:
         """Tell the engine what both ends agree on about repairing loss."""

@@ -21,6 +21,7 @@ from voicectl.rtc.description import (
     SDP_FAILURES,
     OpusParameters,
     opus_payload_type,
+    own_formats,
     payload_types,
     read_remote,
     with_opus_parameters,
@@ -35,6 +36,13 @@ from voicectl.rtc.repairs import (
 )
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
+from voicectl.rtc.voice_formats import (
+    VoiceFormats,
+    answer_keys,
+    describe_keys,
+    negotiate_formats,
+    offer_keys,
+)
 
 __all__ = ["Peer"]
 
@@ -100,6 +108,8 @@ class Peer:
         self._rtx_ssrc = secrets.randbits(32)
         self._local_repairs: DescribedRepairs | None = None
         self._remote_repairs: DescribedRepairs | None = None
+        self._local_formats: VoiceFormats | None = None
+        self._remote_formats: VoiceFormats | None = None
         self._timings = PeerTimings(created_ns=self._clock.now_ns())
         self.close_reason: CloseReason | None = None
         self.remote_opus: OpusParameters | None = None
@@ -124,7 +134,8 @@ class Peer:
 
         Raises:
             WireError: The offer is malformed.
-            ConnectError: There is no Opus in it, no candidate of ours, or the peer is closed.
+            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, or the peer
+                is closed.
             AdmissionError: The media thread has no time for another call; the peer is closed.
         """
         self._admit()
@@ -139,7 +150,7 @@ class Peer:
 
         Raises:
             WireError: The answer is malformed or does not match the offer.
-            ConnectError: There is no Opus in it, or the peer is closed.
+            ConnectError: There is neither Opus nor G.711 in it, or the peer is closed.
         """
         self._require_open()
         await self._apply_remote(sdp, "answer")
@@ -177,6 +188,18 @@ class Peer:
         cleared = self._engine.clear_audio(self._clock.now_ns())
         self._driver.drain()
         return cleared
+
+    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
+        """Press keys of a telephone (DTMF); see `_native.Engine.send_digits`.
+
+        Raises:
+            UsageError: There is no such key, duration or volume.
+        """
+        accepted = self._engine.send_digits(
+            digits, duration_ms=duration_ms, volume_dbm0=volume_dbm0
+        )
+        self._driver.drain()
+        return accepted
 
     def send_message(self, text: str) -> bool:
         """Send a text message, or keep it until the channel opens; False when it is refused."""
@@ -306,33 +329,57 @@ class Peer:
         """Our description with what aiortc has no words for."""
         settings = self._settings.repairs
         opus = opus_payload_type(sdp)
-        if self._remote_repairs is not None:
+        if self._remote_formats is not None and self._remote_repairs is None:
+            self._local_repairs = None  # the offer has no Opus to repair
+        elif self._remote_repairs is not None:
             self._local_repairs = answer_repairs(settings, self._remote_repairs)
             self._negotiate_repairs()
         elif opus is not None:
             self._local_repairs = offer_repairs(settings, opus, payload_types(sdp))
-        return with_opus_parameters(
+        described = with_opus_parameters(
             sdp,
             self._settings.opus,
             self._local_repairs,
             prefer_red=settings.prefer_red,
             rtx_ssrc=self._rtx_ssrc,
         )
+        return self._describe_formats(described)
+
+    def _describe_formats(self, sdp: str) -> str:
+        ours = own_formats(sdp)
+        if self._remote_formats is not None:
+            keys = answer_keys(ours, self._remote_formats)
+        else:
+            keys = offer_keys(ours.codecs, payload_types(sdp))
+        self._local_formats = VoiceFormats(ours.codecs, keys)
+        self._negotiate_formats()
+        return describe_keys(sdp, keys)
+
+    def _negotiate_formats(self) -> None:
+        ours, theirs = self._local_formats, self._remote_formats
+        if ours is None or theirs is None:
+            return
+        if (formats := negotiate_formats(ours, theirs)) is not None:
+            opus = self.remote_opus
+            # aiortc tells only when DTLS is done: the peer's first packet may be faster.
+            self._driver.formats_negotiated(
+                formats, max_bitrate_bps=opus.max_average_bitrate_bps if opus else None
+            )
 
     def _negotiate_repairs(self) -> None:
         ours, theirs = self._local_repairs, self._remote_repairs
         if ours is not None and theirs is not None:
             repairs = negotiate(ours, theirs, rtx_ssrc=self._rtx_ssrc)
             self._driver.repairs_negotiated(repairs)
-            # aiortc tells only when DTLS is done: the peer's first packet may be faster.
-            self._driver.receiving_negotiated({ours.opus: "opus"})
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
         allow_loopback = self._settings.host_addresses != "interfaces"
         remote = read_remote(sdp, kind, allow_loopback=allow_loopback)
         self.remote_opus = remote.opus
         self._remote_repairs = remote.repairs
+        self._remote_formats = remote.formats
         self._negotiate_repairs()
+        self._negotiate_formats()
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError) as error:

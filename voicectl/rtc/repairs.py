@@ -1,8 +1,8 @@
 """What two descriptions agree on about repairing loss (SDP, RFC 8866).
 
 - NACK: `a=rtcp-fb:<Opus> nack` (RFC 4585 §4.2).
-- RTX: `a=rtpmap:<n> rtx/48000/2`, `a=fmtp:<n> apt=<Opus>` and an `a=ssrc-group:FID` (RFC 4588 §8).
-- RED: `a=rtpmap:<n> red/48000/2` and `a=fmtp:<n> <Opus>/<Opus>`, as Chromium writes it (RFC 2198 §5).
+- RTX: `a=rtpmap:<n> rtx/48000/2`, `a=fmtp:<n> apt=<Opus>`, an `a=ssrc-group:FID` (RFC 4588 §8).
+- RED: `a=rtpmap:<n> red/48000/2`, `a=fmtp:<n> <Opus>/<Opus>`, as Chromium has it (RFC 2198 §5).
 - DRED: our own `x-voicectl-dred=1` among the parameters of Opus, until the extension has a number;
   who does not know a parameter ignores it (RFC 7587 §6.1).
 """
@@ -28,7 +28,7 @@ __all__ = [
 DRED_PARAMETER = "x-voicectl-dred"
 
 _RED_PAYLOAD_TYPE = 63  # Chromium's own
-_DYNAMIC_PAYLOAD_TYPES = (*range(96, 128), *range(35, 64))
+_DYNAMIC_PAYLOAD_TYPES: tuple[int, ...] = (*range(96, 128), *range(35, 64))
 """RFC 3551 §6, without what RFC 5761 §4 takes for RTCP."""
 
 

@@ -2,7 +2,7 @@
 
 from voicectl import _native
 from voicectl.rtc.stats import PeerTimings
-from voicectl.session.report import AudioReport, SetupTimes
+from voicectl.session.report import AudioReport, SenderReport, SetupTimes
 from voicectl.units import NS_PER_MS
 
 __all__ = ["audio_report", "buffer_delay_ms", "setup_times"]
@@ -26,7 +26,7 @@ def audio_report(stats: _native.EngineStats) -> AudioReport:
     sent = stats.outbound.packets_sent if stats.outbound is not None else 0
     inbound = stats.inbound
     if inbound is None:
-        return AudioReport(packets_sent=sent)
+        return AudioReport(packets_sent=sent, sender=_sender_report(stats.adaptation))
     samples = inbound.total_samples_received
     remote = stats.remote_inbound
     return AudioReport(
@@ -40,6 +40,24 @@ def audio_report(stats: _native.EngineStats) -> AudioReport:
         concealed_share=round(inbound.concealed_samples / samples, 4) if samples else 0.0,
         round_trip_ms=remote.round_trip_time_ms if remote is not None else None,
         packets_sent=sent,
+        sender=_sender_report(stats.adaptation),
+    )
+
+
+def _sender_report(adaptation: _native.Adaptation | None) -> SenderReport | None:
+    if adaptation is None:
+        return None
+    queue_delay_ms = adaptation.queue_delay_ms
+    return SenderReport(
+        preset=adaptation.preset,
+        bitrate_bps=adaptation.bitrate_bps,
+        frame_ms=adaptation.frame_ms,
+        complexity=adaptation.complexity,
+        protection=adaptation.protection,
+        loss_percent=round(adaptation.loss_percent, 1),
+        queue_delay_ms=None if queue_delay_ms is None else round(queue_delay_ms, 1),
+        changes=adaptation.changes,
+        congestions=adaptation.congestions,
     )
 
 

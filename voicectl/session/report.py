@@ -13,6 +13,7 @@ __all__ = [
     "CaptureReport",
     "Exchange",
     "HeardReport",
+    "SenderReport",
     "SetupTimes",
     "heard_report",
     "percentile",
@@ -62,6 +63,23 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class SenderReport:
+    """How the caller's sender fits the network."""
+
+    preset: str
+    bitrate_bps: int
+    frame_ms: int
+    complexity: int
+    protection: str
+    """Against loss: none, lbrr, repeat or burst."""
+    loss_percent: float
+    """As the far end reports it, smoothed."""
+    queue_delay_ms: float | None
+    changes: int
+    congestions: int
+
+
+@dataclass(frozen=True)
 class AudioReport:
     """The caller's inbound audio, in the terms of W3C webrtc-stats."""
 
@@ -76,6 +94,7 @@ class AudioReport:
     concealed_share: float = 0.0
     round_trip_ms: float | None = None
     packets_sent: int = 0
+    sender: SenderReport | None = None
 
 
 @dataclass(frozen=True)

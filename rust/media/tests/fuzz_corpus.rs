@@ -73,3 +73,11 @@ fn packets_of_a_hostile_peer_into_the_engine() {
 fn frames_of_a_hostile_peer_into_the_jitter_buffer() {
     replay("jitter_buffer", fuzzed::jitter_buffer::jitter_buffer);
 }
+
+#[test]
+fn bytes_of_a_hostile_peer_into_each_parser_and_srtp() {
+    replay("rtp", fuzzed::wire::rtp);
+    replay("rtcp", fuzzed::wire::rtcp);
+    replay("red", fuzzed::wire::red);
+    replay("srtp", fuzzed::wire::srtp);
+}

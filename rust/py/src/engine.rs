@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, SendFormats, Settings};
+use voicectl_media::engine::{self, Codec, Preset, SendFormats, Settings};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
@@ -34,6 +34,7 @@ pub(crate) struct EngineSettings {
     expected_loss_percent: u8,
     red_frames: u8,
     dred_duration_ms: u16,
+    adaptation: Option<String>,
     dtx: bool,
     frame_ms: u32,
     report_interval_ms: u32,
@@ -46,7 +47,8 @@ impl EngineSettings {
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
         forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true,
-        expected_loss_percent=10, red_frames=0, dred_duration_ms=0, dtx=false, frame_ms=20, report_interval_ms=1000,
+        expected_loss_percent=10, red_frames=0, dred_duration_ms=0, adaptation=None, dtx=false, frame_ms=20,
+        report_interval_ms=1000,
         wall_clock_offset_ns=0,
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
@@ -63,6 +65,7 @@ impl EngineSettings {
         expected_loss_percent: u8,
         red_frames: u8,
         dred_duration_ms: u16,
+        adaptation: Option<&str>,
         dtx: bool,
         frame_ms: u32,
         report_interval_ms: u32,
@@ -70,6 +73,7 @@ impl EngineSettings {
     ) -> Result<Self, Error> {
         sink_of(sink)?;
         strategy_of(strategy)?;
+        adaptation.map(preset_of).transpose()?;
         Ok(Self {
             sink: sink.to_owned(),
             output_rate_hz,
@@ -83,6 +87,7 @@ impl EngineSettings {
             expected_loss_percent,
             red_frames,
             dred_duration_ms,
+            adaptation: adaptation.map(str::to_owned),
             dtx,
             frame_ms,
             report_interval_ms,
@@ -110,6 +115,7 @@ impl EngineSettings {
                 ..EncoderSettings::default()
             },
             red_frames: self.red_frames,
+            adaptation: self.adaptation.as_deref().map(preset_of).transpose()?,
             frame_ms: self.frame_ms,
             report_interval_ms: self.report_interval_ms,
             wall_clock_offset_ns: self.wall_clock_offset_ns,
@@ -133,6 +139,7 @@ impl EngineSettings {
             expected_loss_percent: encoder.expected_loss_percent,
             red_frames: settings.red_frames,
             dred_duration_ms: encoder.dred_duration_ms,
+            adaptation: settings.adaptation.map(|preset| preset.name().to_owned()),
             dtx: encoder.dtx,
             frame_ms: settings.frame_ms,
             report_interval_ms: settings.report_interval_ms,
@@ -154,6 +161,14 @@ fn strategy_name(strategy: Strategy) -> &'static str {
         Strategy::Balanced => "balanced",
         Strategy::Aggressive => "aggressive",
     }
+}
+
+fn preset_of(name: &str) -> Result<Preset, Error> {
+    Preset::from_name(name).ok_or_else(|| {
+        Error::setting(format!(
+            "adaptation {name:?} is none of lan, broadband, wireless, lossy"
+        ))
+    })
 }
 
 fn sink_of(name: &str) -> Result<Sink, Error> {
@@ -276,12 +291,13 @@ impl Engine {
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
     }
 
-    #[pyo3(signature = (codec, *, telephone_event=None))]
+    #[pyo3(signature = (codec, *, telephone_event=None, max_bitrate_bps=None))]
     fn configure_send(
         &self,
         py: Python<'_>,
         codec: &str,
         telephone_event: Option<u8>,
+        max_bitrate_bps: Option<u32>,
     ) -> Result<(), Error> {
         let Some(codec) = Codec::from_name(codec) else {
             return Err(Error::setting(format!("there is no codec {codec:?}")));
@@ -289,6 +305,7 @@ impl Engine {
         let formats = SendFormats {
             codec,
             telephone_event,
+            max_bitrate_bps,
         };
         Ok(self.run(py, |engine| engine.configure_send(formats))?)
     }

@@ -7,6 +7,7 @@
     reason = "pyo3 hands arguments over by value and `self` by reference"
 )]
 
+mod adaptation;
 mod border;
 mod capture;
 mod engine;
@@ -31,6 +32,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::adaptation::Adaptation;
     #[pymodule_export]
     use super::border::{border_call, border_in, border_out};
     #[pymodule_export]

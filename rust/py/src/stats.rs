@@ -9,6 +9,7 @@ use voicectl_media::engine::{
 };
 use voicectl_media::playout;
 
+use crate::adaptation::Adaptation;
 use crate::redundancy::Redundancy;
 
 const NS_PER_MS: f64 = 1e6;
@@ -195,6 +196,7 @@ pub(crate) struct EngineStats {
     remote_inbound: Option<Py<RemoteInboundRtpStats>>,
     remote_outbound: Option<Py<RemoteOutboundRtpStats>>,
     redundancy: Py<Redundancy>,
+    adaptation: Option<Py<Adaptation>>,
     drops: Py<EngineDrops>,
     queued_audio_ms: f64,
 }
@@ -210,6 +212,7 @@ impl EngineStats {
             remote_inbound: new_from(py, stats.remote_inbound)?,
             remote_outbound: new_from(py, stats.remote_outbound)?,
             redundancy: Py::new(py, Redundancy::from(stats.redundancy))?,
+            adaptation: new_from(py, stats.adaptation)?,
             drops: Py::new(py, EngineDrops::new(&stats.errors, &stats.drops))?,
             queued_audio_ms: stats.queued_ns as f64 / NS_PER_MS,
         })

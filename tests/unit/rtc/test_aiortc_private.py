@@ -440,14 +440,14 @@ def test_packets_that_cannot_be_sent_are_counted() -> None:
 # What is negotiated
 
 
-def test_only_opus_is_offered_once_and_other_media_are_inactive() -> None:
+def test_one_voice_is_offered_and_other_media_are_inactive() -> None:
     async def scenario() -> None:
         connection = peer_connection()
         for kind in ("audio", "audio", "video"):
             connection.addTransceiver(kind)
         sdp = (await connection.createOffer()).sdp
         assert [line for line in sdp.splitlines() if "m=audio" in line] == [
-            "m=audio 9 UDP/TLS/RTP/SAVPF 96"
+            "m=audio 9 UDP/TLS/RTP/SAVPF 96 0 8"
         ] * 2
         directions = [line for line in sdp.splitlines() if line[2:] in ("sendrecv", "inactive")]
         assert directions == ["a=sendrecv", "a=inactive", "a=inactive"]

@@ -109,20 +109,26 @@ def test_a_malformed_description_is_a_wire_error(sdp: str) -> None:
 @pytest.mark.parametrize(
     "sdp",
     [
-        describe(without="a=rtpmap:111"),
+        describe(without="a=rtpmap:111").replace("PCMU", "GSM"),
         describe(audio=[line.replace("audio 9", "video 9") for line in AUDIO]),
         describe(audio=[line.replace("audio 9", "audio 0") for line in AUDIO]),
     ],
 )
-def test_a_sound_description_without_opus_is_refused(sdp: str) -> None:
+def test_a_sound_description_without_a_voice_is_refused(sdp: str) -> None:
     with pytest.raises((ConnectError, WireError)):
         read(sdp)
 
 
-def test_the_error_names_what_the_peer_has_instead_of_opus() -> None:
+def test_the_error_names_what_the_peer_has_instead() -> None:
     with pytest.raises(ConnectError) as error:
-        read(describe(without="a=fmtp").replace("opus", "speex"))
-    assert "PCMU" in (error.value.detail or "")
+        read(describe(without="a=fmtp").replace("opus", "speex").replace("PCMU", "GSM"))
+    assert "GSM" in (error.value.detail or "")
+
+
+def test_g711_does_where_there_is_no_opus() -> None:
+    remote = read(describe(without="a=fmtp").replace("opus", "speex"))
+    assert (remote.opus, remote.repairs) == (None, None)
+    assert remote.formats.codecs == {"pcmu": 0}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ OURS = (
 )
 
 
-def write(settings: RepairSettings = RepairSettings()) -> str:
+ALL = RepairSettings()
+
+
+def write(settings: RepairSettings = ALL) -> str:
     offered = offer_repairs(settings, 96, {96})
     return with_opus_parameters(
         OURS, OpusParameters(), offered, prefer_red=settings.prefer_red, rtx_ssrc=8
@@ -136,4 +139,6 @@ def test_two_of_us_agree_on_all_of_it_under_each_others_payload_types() -> None:
 def test_retransmission_without_nack_is_nobodys_to_ask_for() -> None:
     ours = DescribedRepairs(opus=96, nack=False, rtx=97)
     assert negotiate(ours, ours, rtx_ssrc=8) == Repairs()
-    assert answer_repairs(RepairSettings(nack=False), DescribedRepairs(96, True, None, 97)).rtx is None
+    assert (
+        answer_repairs(RepairSettings(nack=False), DescribedRepairs(96, True, None, 97)).rtx is None
+    )

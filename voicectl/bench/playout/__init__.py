@@ -18,4 +18,5 @@ def playout_suite(*, quick: bool = False) -> Suite:
         "playout",
         (*figures.BENCHES, *scores, *cost.BENCHES),
         tables=lambda: front.tables(scored=not quick),
+        notes=front.notes,
     )

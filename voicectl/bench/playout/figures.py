@@ -2,9 +2,17 @@
 
 from collections.abc import Callable, Iterator
 
-from voicectl.bench.playout.others import CASES, TraceCase, fixed_elsewhere, neteq
+from voicectl.bench.playout.others import (
+    CASES,
+    REPAIR_CASES,
+    TraceCase,
+    burst_case,
+    fixed_elsewhere,
+    neteq,
+)
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Bench, Stopwatch
+from voicectl.replay.encoding import Protection
 from voicectl.replay.pipeline import Strategy
 
 __all__ = ["BENCHES", "SCORES"]
@@ -134,6 +142,42 @@ def _benches() -> Iterator[Bench]:
                 yield Bench(spec, _recovery)
 
 
-BENCHES = tuple(_benches())
-SCORES = tuple(bench for case in CASES for sink in _SINKS for bench in _scores(case, sink))
+def _repaired(case: TraceCase) -> Bench:
+    """RED or DRED at NetEq's bitrate: a third of what it conceals is what DRED is for."""
+
+    def measure(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.runs import run
+
+        ours = run(case, Strategy.EAGER).missing_percent
+        return Measurement(ours, (RivalValue("NetEq, FEC", neteq(case).concealed_percent),))
+
+    is_far = case.protection is Protection.DRED
+    limit = round(neteq(case).concealed_percent / 3, 3) if is_far else None
+    return _bench(case, "eager", "missing", "%", limit, measure, tolerance=0.02)
+
+
+def _burst(burst_ms: int) -> Bench:
+    """PESQ-wb of a machine's ear, DRED's less LBRR's, at no more bits."""
+
+    def measure(_: Stopwatch) -> Measurement:
+        from voicectl.bench.playout.quality import scores
+
+        lbrr, dred = (
+            scores(burst_case(burst_ms, protection), Strategy.EAGER).pesq_wb
+            for protection in (Protection.LBRR, Protection.DRED_NEAR)
+        )
+        return Measurement(dred - lbrr, (RivalValue("LBRR's PESQ", lbrr),))
+
+    spec = FigureSpec(
+        "playout", f"burst-{burst_ms}-dred-over-lbrr", f"{burst_ms} ms bursts, DRED over LBRR", "",
+        0.8, "quality", higher_is_better=True, tolerance=0.1,
+    )  # fmt: skip
+    return Bench(spec, measure)
+
+
+BENCHES = (*_benches(), *map(_repaired, REPAIR_CASES))
+SCORES = (
+    *(bench for case in CASES for sink in _SINKS for bench in _scores(case, sink)),
+    *map(_burst, (100, 200)),
+)
 """They take some seconds each."""

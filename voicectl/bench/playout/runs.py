@@ -6,18 +6,22 @@ from functools import cache
 import numpy as np
 
 from voicectl.bench.playout.fixed_buffer import FixedRun, lost_for_good_percent, play_fixed
-from voicectl.bench.playout.others import TraceCase, trace
+from voicectl.bench.playout.others import BURST_FRAMES, TraceCase, trace
 from voicectl.netem.trace import FRAME_NS
+from voicectl.replay.encoding import RED_PAYLOAD_TYPE, Protection, encode
 from voicectl.replay.made_speech import Spoken, fill, speak, trace_arrivals
-from voicectl.replay.material import Material
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.pipeline import Played, Strategy, Window, play
 from voicectl.replay.report import delays_by_second
+from voicectl.replay.speech import talk_in
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["Run", "fixed", "lost_for_good", "material", "recovery_s", "replayed", "run"]
+__all__ = ["Run", "fixed", "kbps", "lost_for_good", "material", "recovery_s", "replayed", "run"]
 
 _PHASES_NS = tuple(round(ms * NS_PER_MS) for ms in (0.0, 2.5, 5.0, 7.5))
 """Where packets fall between an ear's ticks moves its delay by up to 10 ms: figures are means."""
+_RTP_HEADER_BYTES = 12
+_LEAST_SPOKEN_RMS = 60.0
 _LEAD_NS = 10 * NS_PER_MS
 _FIRST_SECOND = 5
 _WINDOWS_PER_SECOND = 10
@@ -64,6 +68,7 @@ def replayed(case: TraceCase, strategy: Strategy, phase_ns: int = 0) -> Played:
         payload_type=stream.payload_type,
         frame_samples=stream.frame_samples,
         phase_ns=phase_ns,
+        red_payload_type=RED_PAYLOAD_TYPE,
     )
     if played is None:
         raise AssertionError(f"no packet of {case.trace} was taken")
@@ -72,8 +77,8 @@ def replayed(case: TraceCase, strategy: Strategy, phase_ns: int = 0) -> Played:
 
 @cache
 def fixed(case: TraceCase) -> FixedRun:
-    """The fixed 80 ms buffer on the same speech."""
-    return play_fixed(trace(case.trace), _spoken_for(case))
+    """The fixed 80 ms buffer on the same speech, with FEC at most."""
+    return play_fixed(trace(case.trace), _spoken_for(case.measured_elsewhere))
 
 
 @cache
@@ -91,9 +96,16 @@ def material(case: TraceCase) -> Material:
     return filled
 
 
+def kbps(case: TraceCase) -> float:
+    """What the stream takes, without RTP headers."""
+    packets = _spoken_for(case).packets
+    payload_bytes = sum(len(packet.data) - _RTP_HEADER_BYTES for packet in packets)
+    return payload_bytes * 8 / len(packets) / _FRAME_MS
+
+
 def recovery_s() -> float:
     """How long after the longest gap's end the delay is back to normal, at worst."""
-    case = TraceCase("handover", inband_fec=True)
+    case = TraceCase("handover")
     began_s = trace_arrivals(trace(case.trace))[0][0].at_ns / NS_PER_S
     return max(
         _recovery_s(replayed(case, Strategy.BALANCED, phase_ns).windows, gap_s - began_s)
@@ -114,12 +126,25 @@ def _recovery_s(windows: list[Window], gap_s: float) -> float:
 
 
 def _spoken_for(case: TraceCase) -> Spoken:
-    return _spoken(tuple(trace_arrivals(trace(case.trace))[1]), case.inband_fec)
+    if case.is_burst:
+        return _spoken_on(case.protection)
+    return _spoken(tuple(trace_arrivals(trace(case.trace))[1]), case.protection)
 
 
 @cache
-def _spoken(sent: tuple[bool, ...], inband_fec: bool) -> Spoken:
-    return speak(sent, frame_ms=_FRAME_MS, seed=0, inband_fec=inband_fec)
+def _spoken(sent: tuple[bool, ...], protection: Protection) -> Spoken:
+    return speak(sent, frame_ms=_FRAME_MS, seed=0, protection=protection)
+
+
+@cache
+def _spoken_on(protection: Protection) -> Spoken:
+    """Speech without a pause: in a pause no burst is heard."""
+    frame_samples = SAMPLE_RATE_HZ * _FRAME_MS // 1000
+    frames = talk_in([True] * 2 * BURST_FRAMES, frame_samples).reshape(-1, frame_samples)
+    level = np.sqrt(np.mean(np.square(frames.astype(np.float64)), axis=1))
+    pcm = frames[level > _LEAST_SPOKEN_RMS][:BURST_FRAMES].reshape(-1)
+    packets = encode(pcm, seed=0, protection=protection)
+    return Spoken(pcm, [packet for packet in packets if packet.timestamp is not None])
 
 
 def _figures(windows: list[Window]) -> Run:

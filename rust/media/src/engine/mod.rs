@@ -30,6 +30,8 @@
 //! which part of the stream is heard at the event's first sample. It stands at 0, less the
 //! resampler's delay, until the first frame.
 
+mod adaptation;
+mod adapting;
 mod audio_output;
 pub mod capture;
 mod captured;
@@ -53,6 +55,7 @@ mod stream_encoder;
 mod telephone_events;
 mod transmit;
 
+pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
 pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
@@ -70,6 +73,7 @@ use crate::resample::UnsupportedRate;
 use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
+use adaptation::Adaptation;
 use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
@@ -124,6 +128,7 @@ pub struct Engine {
     /// When the utterance whose end has been encoded ends on the grid.
     drained_ns: Option<u64>,
     recorder: Option<Box<Recorder>>,
+    adaptation: Option<Box<Adaptation>>,
 }
 
 /// What [`Engine::start_sending`] asked for.
@@ -150,7 +155,7 @@ impl Engine {
         } else {
             None
         };
-        Ok(Self {
+        let mut engine = Self {
             now_ns,
             next_tick_ns: now_ns + TICK_NS,
             skipped_ticks: 0,
@@ -174,7 +179,12 @@ impl Engine {
             start: None,
             drained_ns: None,
             recorder: None,
-        })
+            adaptation: settings
+                .adaptation
+                .map(|preset| Box::new(Adaptation::new(preset, now_ns))),
+        };
+        engine.apply_plan(true);
+        Ok(engine)
     }
 
     /// Says what the payload types received stand for; packets of any other are counted and
@@ -213,6 +223,7 @@ impl Engine {
         self.sender.set_repairs(*repairs)?;
         self.receiver.configure_repairs(receive);
         self.nack = repairs.nack;
+        self.note_usable();
         Ok(())
     }
 
@@ -241,7 +252,9 @@ impl Engine {
             return Err(EngineError::NoAudioCodec);
         }
         self.record(|recorder| recorder.send_formats(formats));
-        self.sender.set_formats(formats)
+        self.sender.set_formats(formats)?;
+        self.note_usable();
+        Ok(())
     }
 
     /// Presses a key of a telephone (RFC 4733) for 40 to 1000 ms, after those that wait. The queued
@@ -295,11 +308,13 @@ impl Engine {
         };
         let own_ssrc = self.sender.stream.map(|stream| stream.ssrc);
         let source_ssrc = self.source_ssrc();
+        let reports_before = self.reports.received();
         let (receiver, events) = (&mut self.receiver, &mut self.events);
         self.reports
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
                 receiver.handle_goodbye(ssrc, now_ns, events);
             });
+        self.note_path(reports_before);
         self.send_again(now_ns);
     }
 
@@ -457,6 +472,10 @@ impl Engine {
                 ..stream.stats()
             }),
             redundancy: self.sender.redundancy(),
+            adaptation: self
+                .adaptation
+                .as_ref()
+                .map(|adaptation| adaptation.stats()),
             remote_inbound: self.reports.remote_inbound,
             remote_outbound: self.reports.remote_outbound,
             errors: self.receiver.errors,
@@ -506,6 +525,9 @@ impl Engine {
             let seed = self.random.next_u64();
             let codec = self.sender.codec();
             self.reports.start(start.cname, codec, self.now_ns, seed);
+            if let Some(adaptation) = &mut self.adaptation {
+                adaptation.begin(self.now_ns);
+            }
         }
         self.now_ns
     }
@@ -548,6 +570,7 @@ impl Engine {
             let source = self.receiver.source.as_mut();
             self.reports
                 .send(self.now_ns, stream, source, &mut self.transmit);
+            self.look_for_reports();
         }
     }
 

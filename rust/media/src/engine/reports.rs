@@ -1,8 +1,8 @@
 //! RTCP: what is told to the peer about both streams, and what it tells.
 
 use crate::rtp::rtcp::{
-    Compound, Feedback, Nack, ReportBlock, RtcpPacket, SenderInfo, write_cname, write_goodbye,
-    write_nack,
+    Compound, Feedback, LossPattern, Nack, ReportBlock, RtcpPacket, SenderInfo, write_cname,
+    write_goodbye, write_nack,
 };
 use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
 
@@ -67,6 +67,10 @@ pub(super) struct Reports {
     pub(super) nacks_received: u64,
     /// Packets that the peer asks for again, until they are taken.
     asked_again: Vec<u16>,
+    /// How the losses of our stream were spread (XR), until it is taken.
+    pub(super) loss_pattern: Option<LossPattern>,
+    /// What the peer takes the path to it to carry (REMB), until it is taken.
+    pub(super) maximum_bps: Option<u64>,
 }
 
 impl Reports {
@@ -83,6 +87,8 @@ impl Reports {
             remote_outbound: None,
             nacks_received: 0,
             asked_again: Vec::with_capacity(MAX_ASKED_AGAIN),
+            loss_pattern: None,
+            maximum_bps: None,
         }
     }
 
@@ -205,6 +211,13 @@ impl Reports {
                 {
                     self.note_nack(&feedback);
                 }
+                RtcpPacket::PayloadFeedback(feedback) => {
+                    self.maximum_bps = feedback.maximum_bitrate_bps().or(self.maximum_bps);
+                }
+                RtcpPacket::ExtendedReport(report) => {
+                    let pattern = own_ssrc.and_then(|ssrc| report.loss_pattern(ssrc));
+                    self.loss_pattern = pattern.or(self.loss_pattern);
+                }
                 _ => {}
             }
         }
@@ -236,6 +249,12 @@ impl Reports {
             write_cname(datagram, own_ssrc, &self.cname);
             write_nack(datagram, own_ssrc, source_ssrc, sequence_numbers);
         });
+    }
+
+    /// Reports on our stream so far.
+    pub(super) fn received(&self) -> u64 {
+        self.remote_inbound
+            .map_or(0, |remote| remote.reports_received)
     }
 
     /// The last round trip measured.

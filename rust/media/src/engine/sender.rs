@@ -3,6 +3,7 @@
 use crate::opus::{EncoderSettings, MAX_FRAME_PACKET_BYTES};
 use crate::rtp::{Header, Packet, RedBlock, Retransmission, SplitMix64, write_red};
 
+use super::adaptation::{Plan, Usable};
 use super::redundancy::{Redundancy, Repairs};
 use super::send_queue::{Filled, SendQueue};
 use super::sent_packets::SentPackets;
@@ -27,6 +28,9 @@ pub struct SendFormats {
     pub codec: Codec,
     /// The payload type of keys (RFC 4733), at the codec's clock rate.
     pub telephone_event: Option<u8>,
+    /// Bits per second that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1): a
+    /// bound for a sender that fits the network.
+    pub max_bitrate_bps: Option<u32>,
 }
 
 /// Where a stream stands.
@@ -158,6 +162,26 @@ impl Sender {
         self.apply_redundancy().inspect_err(|_| {
             self.redundancy = before;
         })
+    }
+
+    /// Sends the frames from the next one on like this. Cheap when nothing changes.
+    pub(super) fn apply(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        let encoder = &mut self.encoder.opus;
+        encoder.set_bitrate_bps(plan.bitrate_bps as i32)?;
+        encoder.set_complexity(plan.complexity)?;
+        self.frame_ns = u64::from(plan.frame_ms) * NS_PER_MS;
+        self.frame
+            .resize((SAMPLE_RATE_HZ / 1000 * plan.frame_ms) as usize, 0);
+        self.set_redundancy(plan.redundancy)
+    }
+
+    /// What of RED and DRED the peer can use.
+    pub(super) fn usable(&self) -> Usable {
+        Usable {
+            red: self.repairs.send.red.is_some(),
+            dred: self.repairs.dred,
+            max_bps: self.formats.max_bitrate_bps,
+        }
     }
 
     /// Takes note of what the peer can use.

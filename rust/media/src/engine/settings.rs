@@ -5,6 +5,7 @@ use crate::playout::{self, Sink, Strategy};
 use crate::resample::UnsupportedRate;
 use crate::vad::{self, DetectorKind, InvalidGateSettings};
 
+use super::adaptation::Preset;
 use super::redundancy::MAX_RED_FRAMES;
 
 /// What cannot be set up or queued.
@@ -66,6 +67,9 @@ pub struct Settings {
     pub encoder: EncoderSettings,
     /// Earlier frames that each packet repeats beside its own (RED), 0 to 2, for peers that take it.
     pub red_frames: u8,
+    /// Let bitrate, frame length, complexity and redundancy follow the network, from this kind of
+    /// it on: what is set of them here has no effect then.
+    pub adaptation: Option<Preset>,
     /// Audio in one packet: 10, 20, 40 or 60 ms.
     pub frame_ms: u32,
     /// Mean interval between RTCP reports.
@@ -85,6 +89,7 @@ impl Default for Settings {
             forward: false,
             encoder: EncoderSettings::default(),
             red_frames: 0,
+            adaptation: None,
             frame_ms: 20,
             report_interval_ms: 1000,
             wall_clock_offset_ns: 0,

@@ -2,6 +2,7 @@
 
 use crate::playout;
 
+use super::adaptation::AdaptationStats;
 use super::redundancy::Redundancy;
 
 pub use super::receiver::ReceiveErrors;
@@ -70,7 +71,7 @@ pub struct Drops {
 }
 
 /// A call's counters at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Stats {
     /// The stream received, once there is one.
     pub inbound: Option<InboundStats>,
@@ -80,6 +81,8 @@ pub struct Stats {
     pub outbound: Option<OutboundStats>,
     /// How it is protected against loss: what was set, without what the peer cannot use.
     pub redundancy: Redundancy,
+    /// How the sender fits the network, if it does.
+    pub adaptation: Option<AdaptationStats>,
     /// What the peer reports on the stream sent.
     pub remote_inbound: Option<RemoteInboundStats>,
     /// What the peer reports on its own stream.

@@ -6,3 +6,4 @@
 pub mod bytes;
 pub mod engine_packets;
 pub mod jitter_buffer;
+pub mod wire;

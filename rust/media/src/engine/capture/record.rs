@@ -180,6 +180,8 @@ impl<'a> Record<'a> {
             Self::SendFormats(formats) => {
                 let keys = formats.telephone_event.unwrap_or(NO_PAYLOAD_TYPE);
                 out.extend([SEND_FORMATS, formats.codec.number(), keys]);
+                // No peer asks for none.
+                write_varint(out, u64::from(formats.max_bitrate_bps.unwrap_or(0)));
             }
             Self::PressKey {
                 code,
@@ -265,6 +267,7 @@ impl<'a> Record<'a> {
             SEND_FORMATS => Self::SendFormats(SendFormats {
                 codec: Codec::from_number(fields.byte()?)?,
                 telephone_event: Some(fields.byte()?).filter(|byte| *byte != NO_PAYLOAD_TYPE),
+                max_bitrate_bps: Some(fields.number()?).filter(|bps| *bps > 0),
             }),
             PRESS_KEY => Self::PressKey {
                 code: fields.byte()?,
@@ -367,6 +370,7 @@ mod tests {
             Record::SendFormats(SendFormats {
                 codec: Codec::Pcma,
                 telephone_event: Some(101),
+                max_bitrate_bps: Some(510_000),
             }),
             Record::PressKey {
                 code: 11,

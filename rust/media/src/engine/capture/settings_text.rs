@@ -4,7 +4,7 @@ use crate::opus::{Application, EncoderSettings};
 use crate::playout::{Sink, Strategy};
 use crate::vad::DetectorKind;
 
-use super::super::Settings;
+use super::super::{Preset, Settings};
 
 /// Writes all that an engine is made from.
 pub(super) fn write(settings: &Settings) -> String {
@@ -18,6 +18,7 @@ pub(super) fn write(settings: &Settings) -> String {
         forward,
         encoder,
         red_frames,
+        adaptation,
         frame_ms,
         report_interval_ms,
         wall_clock_offset_ns,
@@ -41,6 +42,7 @@ pub(super) fn write(settings: &Settings) -> String {
         ("tap_sent", tap_sent.to_string()),
         ("forward", forward.to_string()),
         ("red_frames", red_frames.to_string()),
+        ("adaptation", word(PRESETS, *adaptation)),
         ("frame_ms", frame_ms.to_string()),
         ("report_interval_ms", report_interval_ms.to_string()),
         ("wall_clock_offset_ns", wall_clock_offset_ns.to_string()),
@@ -79,6 +81,7 @@ fn set(settings: &mut Settings, name: &str, value: &str) -> Option<()> {
         "vad" => settings.vad = named(DETECTORS, value)?,
         "tap_sent" => settings.tap_sent = value.parse().ok()?,
         "forward" => settings.forward = value.parse().ok()?,
+        "adaptation" => settings.adaptation = named(PRESETS, value)?,
         "red_frames" => settings.red_frames = value.parse().ok()?,
         "frame_ms" => settings.frame_ms = value.parse().ok()?,
         "report_interval_ms" => settings.report_interval_ms = value.parse().ok()?,
@@ -107,6 +110,13 @@ const DETECTORS: Names<Option<DetectorKind>> = &[
     ("none", None),
     ("earshot", Some(DetectorKind::Earshot)),
     ("silero", Some(DetectorKind::Silero)),
+];
+const PRESETS: Names<Option<Preset>> = &[
+    ("none", None),
+    ("lan", Some(Preset::Lan)),
+    ("broadband", Some(Preset::Broadband)),
+    ("wireless", Some(Preset::Wireless)),
+    ("lossy", Some(Preset::Lossy)),
 ];
 const APPLICATIONS: Names<Application> = &[
     ("voip", Application::Voip),
@@ -148,6 +158,7 @@ mod tests {
                 ..EncoderSettings::default()
             },
             red_frames: 2,
+            adaptation: Some(Preset::Lossy),
             frame_ms: 60,
             report_interval_ms: 500,
             wall_clock_offset_ns: -3,

@@ -5,13 +5,11 @@ mod extended_report;
 mod feedback;
 mod report;
 mod source_description;
-mod transport_cc;
 
 pub use extended_report::{ExtendedReport, LossPattern};
 pub use feedback::{Feedback, Nack, write_nack};
 pub use report::{ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use source_description::{Chunk, SourceDescription, write_cname};
-pub use transport_cc::Arrived;
 
 use super::packet::split_padding;
 use super::{RtpError, slice, take, take_u16, take_u32};

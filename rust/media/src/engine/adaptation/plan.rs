@@ -1,0 +1,149 @@
+//! From what the path may be given to how the voice is sent.
+
+use super::super::redundancy::Redundancy;
+use super::preset::Bounds;
+use super::protection::LossProtection;
+
+/// IPv4, UDP, RTP and SRTP's tag: what each packet costs beside its payload.
+pub(super) const OVERHEAD_BYTES: u32 = 20 + 8 + 12 + 10;
+/// Frames there are, the shortest first.
+const FRAMES_MS: [u32; 3] = [20, 40, 60];
+/// Below this a longer frame sounds better for the same bits: headers take the rest.
+const COMFORTABLE_BPS: [u32; 3] = [16_000, 12_000, 0];
+/// A frame gets shorter again, and RED comes back, only with so much to spare.
+const SPARE: f32 = 1.2;
+/// Below this CPU buys more than bits do.
+const DEAR_BPS: u32 = 14_000;
+const DEAR_COMPLEXITY: u8 = 10;
+/// A smaller change of the bitrate is not made.
+const WORTHWHILE: f32 = 0.06;
+/// Covers bursts of ten packets.
+const DRED_MS: u16 = 200;
+
+/// How the voice is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Of the encoder.
+    pub bitrate_bps: u32,
+    /// Audio in a packet.
+    pub frame_ms: u32,
+    /// Of the encoder, 0 to 10.
+    pub complexity: u8,
+    /// Against loss.
+    pub redundancy: Redundancy,
+}
+
+/// What the peer can use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Usable {
+    pub(in super::super) red: bool,
+    pub(in super::super) dred: bool,
+    /// Bits per second that the peer asks for at most (RFC 7587 §6.1).
+    pub(in super::super) max_bps: Option<u32>,
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) budget_bps: f32,
+    pub(super) loss_percent: f32,
+    pub(super) protection: LossProtection,
+}
+
+/// On the wire for a bitrate.
+pub(super) fn wire_bps(bitrate_bps: u32, frame_ms: u32, red_frames: u8) -> f32 {
+    let copies = 1 + u32::from(red_frames);
+    (bitrate_bps * copies + overhead_bps(frame_ms, red_frames)) as f32
+}
+
+fn overhead_bps(frame_ms: u32, red_frames: u8) -> u32 {
+    // RFC 2198 §3: four bytes for each earlier frame, one for the last.
+    let red_bytes = match red_frames {
+        0 => 0,
+        frames => 4 * u32::from(frames) + 1,
+    };
+    (OVERHEAD_BYTES + red_bytes) * 8 * 1000 / frame_ms
+}
+
+impl Plan {
+    /// The plan for `wanted`, near `self`, which is in use.
+    pub(super) fn next(&self, wanted: &Wanted, bounds: &Bounds, usable: Usable) -> Self {
+        let redundancy = redundancy_for(wanted, usable);
+        let max_bps = usable
+            .max_bps
+            .unwrap_or(u32::MAX)
+            .clamp(bounds.min_bps, bounds.max_bps);
+        let (red_frames, frame_ms) = self.fit(wanted.budget_bps, redundancy.red_frames);
+        let left = wanted.budget_bps - overhead_bps(frame_ms, red_frames) as f32;
+        let affordable = (left / f32::from(1 + red_frames)).max(0.0) as u32;
+        let bitrate_bps = affordable.clamp(bounds.min_bps, max_bps) / 500 * 500;
+        let near = (bitrate_bps as f32 - self.bitrate_bps as f32).abs()
+            < WORTHWHILE * self.bitrate_bps as f32;
+        let is_same_shape = (frame_ms, red_frames) == (self.frame_ms, self.redundancy.red_frames);
+        let bitrate_bps = if near && is_same_shape && self.bitrate_bps <= max_bps {
+            self.bitrate_bps
+        } else {
+            bitrate_bps
+        };
+        Self {
+            bitrate_bps,
+            frame_ms,
+            complexity: if bitrate_bps < DEAR_BPS {
+                DEAR_COMPLEXITY
+            } else {
+                bounds.complexity
+            },
+            redundancy: Redundancy {
+                red_frames,
+                ..redundancy
+            },
+        }
+    }
+
+    /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
+    fn fit(&self, budget_bps: f32, red_wanted: u8) -> (u8, u32) {
+        for red_frames in (0..=red_wanted).rev() {
+            for (frame_ms, comfortable) in FRAMES_MS.into_iter().zip(COMFORTABLE_BPS) {
+                // Repeating a long frame is worth less than a short frame that comes through.
+                if red_frames > 0 && frame_ms > 40 {
+                    continue;
+                }
+                let is_better = red_frames > self.redundancy.red_frames || frame_ms < self.frame_ms;
+                let spare = if is_better && self.frame_ms > 0 {
+                    SPARE
+                } else {
+                    1.0
+                };
+                if budget_bps >= spare * wire_bps(comfortable, frame_ms, red_frames) {
+                    return (red_frames, frame_ms);
+                }
+            }
+        }
+        (0, FRAMES_MS[FRAMES_MS.len() - 1])
+    }
+}
+
+fn redundancy_for(wanted: &Wanted, usable: Usable) -> Redundancy {
+    let with_dred = wanted.protection == LossProtection::Burst && usable.dred;
+    let red_frames = match wanted.protection {
+        LossProtection::None | LossProtection::Lbrr => 0,
+        LossProtection::Repeat => 1,
+        LossProtection::Burst if with_dred => 0,
+        LossProtection::Burst => 2,
+    };
+    // In steps, so that the encoder is not told anew at each report.
+    let steps: [u8; 5] = [5, 10, 15, 20, 30];
+    let covering = steps
+        .into_iter()
+        .find(|step| f32::from(*step) >= wanted.loss_percent);
+    Redundancy {
+        inband_fec: wanted.protection > LossProtection::None && !with_dred,
+        red_frames: if usable.red { red_frames } else { 0 },
+        dred_duration_ms: if with_dred { DRED_MS } else { 0 },
+        expected_loss_percent: match wanted.protection {
+            LossProtection::None => 0,
+            LossProtection::Burst => covering.unwrap_or(30).max(10),
+            _ => covering.unwrap_or(30),
+        },
+    }
+}

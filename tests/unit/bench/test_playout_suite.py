@@ -1,0 +1,87 @@
+"""The suite `playout`: its data, its yardstick, and the same figures every time."""
+
+import tomllib
+
+import pytest
+
+from voicectl.bench.playout import playout_suite
+from voicectl.bench.playout.others import (
+    CASES,
+    TraceCase,
+    burst_case,
+    fixed_elsewhere,
+    neteq,
+    trace,
+)
+from voicectl.bench.playout.runs import fixed, kbps, lost_for_good, run
+from voicectl.bench.suite import Bench, Stopwatch
+from voicectl.clock import ThreadCpuClock
+from voicectl.replay.encoding import Protection
+from voicectl.replay.pipeline import Strategy
+
+CLEAN, LOSS2 = TraceCase("clean"), TraceCase("loss2")
+
+
+def bench(name: str) -> Bench:
+    return next(b for b in playout_suite().benches if b.spec.name == name)
+
+
+def test_ten_traces_ship_with_what_neteq_and_a_fixed_buffer_made_of_them() -> None:
+    assert len({case.trace for case in CASES}) == 10
+    for case in CASES:
+        assert trace(case.trace).frames >= 2990
+        assert neteq(case).longest_delay_ms >= neteq(case).delay_ms > 0
+        assert fixed_elsewhere(case).concealed_percent >= 0
+
+
+def test_figures_have_names_of_their_own_that_toml_takes_bare() -> None:
+    names = [spec.name for spec in playout_suite().specs]
+    assert len(set(names)) == len(names)
+    assert list(tomllib.loads("\n".join(f"{name} = 1" for name in names))) == names
+    assert {spec.suite for spec in playout_suite().specs} == {"playout"}
+
+
+def test_quick_leaves_out_scores_and_nothing_else() -> None:
+    left_out = set(playout_suite().specs) - set(playout_suite(quick=True).specs)
+    assert {spec.name.rpartition("-")[2] for spec in left_out} == {"gain", "lbrr"}
+
+
+def test_a_fixed_buffer_conceals_on_our_speech_what_it_did_on_neteqs() -> None:
+    # Which packets repeat the one before depends on the speech; what is late does not.
+    for name in ("clean", "wifi-spikes", "lte"):
+        case = TraceCase(name)
+        ours, theirs = fixed(case).concealed_percent, fixed_elsewhere(case).concealed_percent
+        assert ours == pytest.approx(theirs, abs=0.02)
+    assert fixed(CLEAN).delay_ms == pytest.approx(75, abs=1)
+    assert len(fixed(CLEAN).in_media_time()) == 3000 * 960
+
+
+def test_with_fec_less_is_lost_for_good_than_was_lost() -> None:
+    lost = lost_for_good(TraceCase("loss2", Protection.NONE))
+    assert lost == pytest.approx(2.04, abs=0.01)
+    assert 0.2 * lost < lost_for_good(LOSS2) < 0.7 * lost
+
+
+def test_a_machine_waits_for_nothing_on_a_clean_network() -> None:
+    eager = run(CLEAN, Strategy.EAGER)
+    assert eager.delay_ms == 0
+    assert eager.missing_percent == 0
+
+
+def test_an_ears_figures_are_the_same_every_time() -> None:
+    figures = run(CLEAN, Strategy.BALANCED)
+    assert run.__wrapped__(CLEAN, Strategy.BALANCED) == figures
+    assert figures.delay_ms < neteq(CLEAN).delay_ms
+
+
+def test_dred_fills_bursts_at_no_more_bits() -> None:
+    lbrr, dred = (burst_case(100, p) for p in (Protection.LBRR, Protection.DRED_NEAR))
+    assert kbps(dred) <= kbps(lbrr)
+    assert run(dred, Strategy.EAGER).missing_percent < 1
+    assert run(lbrr, Strategy.EAGER).missing_percent > 5
+
+
+def test_the_cost_of_a_frame_is_taken_beside_aiortcs() -> None:
+    measurement = bench("insert-get-vs-aiortc").measure(Stopwatch(ThreadCpuClock(), blocks=2))
+    assert measurement.value > 0
+    assert [rival.name for rival in measurement.rivals] == ["aiortc"]
