@@ -81,6 +81,15 @@ class CallerEngine:
     def configure_repairs(self, repairs: Repairs) -> None:
         """Nothing is lost on loopback."""
 
+    def configure_send(
+        self,
+        codec: str,
+        *,
+        telephone_event: int | None = None,
+        max_bitrate_bps: int | None = None,
+    ) -> None:
+        """What is sent has been encoded."""
+
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Begin to send."""
         self._sending = (ssrc, payload_type)

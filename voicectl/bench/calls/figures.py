@@ -66,14 +66,14 @@ def _capacity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
 
 def _linearity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     """What a call costs among the most that were not late, over what it costs among the fewest."""
-    levels = _punctual(session.ramp("voicectl", stopwatch.on_step))
+    levels = _several(_punctual(session.ramp("voicectl", stopwatch.on_step)))
     return Measurement(levels[-1].cpu_ms / levels[0].cpu_ms, (), doubt=_doubt())
 
 
 def _memory(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
-    levels = session.ramp("voicectl", stopwatch.on_step).levels
+    levels = _several(list(session.ramp("voicectl", stopwatch.on_step).levels))
     grown = levels[-1].resident_bytes - levels[0].resident_bytes
-    return Measurement(grown / _MB / max(1, levels[-1].calls - levels[0].calls), ())
+    return Measurement(grown / _MB / (levels[-1].calls - levels[0].calls), ())
 
 
 def _refusals(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
@@ -87,7 +87,13 @@ def _lateness_past_the_limit(session: CallsSession, stopwatch: Stopwatch) -> Mea
 
 
 def _punctual(ramp: Ramp) -> list[Run]:
-    return [run for run in ramp.levels if run.p99_ms <= MAX_LATENESS_MS] or list(ramp.levels)
+    return [run for run in ramp.levels if run.p99_ms <= MAX_LATENESS_MS]
+
+
+def _several(levels: list[Run]) -> list[Run]:
+    if len(levels) < 2:
+        raise SetupError("this machine is too busy for calls that can be compared with more calls")
+    return levels
 
 
 def _beside(values: dict[str, float], doubt: str | None) -> Measurement:

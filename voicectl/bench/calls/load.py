@@ -12,7 +12,7 @@ import numpy as np
 from voicectl.bench.calls.caller import CallerEngine, encoded_voice, lateness_ms
 from voicectl.bench.calls.endpoint_process import EndpointProcess, running
 from voicectl.clock import SystemClock
-from voicectl.rtc import Peer, PeerSettings
+from voicectl.rtc import EngineLike, Peer, PeerSettings
 from voicectl.units import NS_PER_S
 
 __all__ = ["HeldCalls", "Run", "hold"]
@@ -71,7 +71,8 @@ class HeldCalls:
             ConnectError: It did not come about.
         """
         engine = CallerEngine(self._payloads, SystemClock().now_ns(), len(self._callers))
-        peer = Peer(engine, PeerSettings(data_channel=None))  # type: ignore[arg-type]
+        needed: EngineLike = engine
+        peer = Peer(needed, PeerSettings(data_channel=None))  # type: ignore[arg-type]
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(peer)
             await peer.accept_answer(await self._endpoint.answer(await peer.create_offer()))

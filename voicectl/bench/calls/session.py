@@ -163,9 +163,9 @@ class CallsSession:
         effort = self._effort
         rival = f"Pion on {pion.opus}" if isinstance(pion, PionEndpoint) else pion.message
         climbs = (
-            f"{name.removeprefix('ramp ')} to {known.capacity} calls, then {known.stopped}"
+            f"{name.removeprefix('ramp ')} up to {known.levels[-1].calls} calls: {known.stopped}"
             for name, known in self._known.items()
-            if isinstance(known, Ramp)
+            if isinstance(known, Ramp) and known.levels
         )
         held = f"calls: {effort.calls} calls for {effort.seconds:g} s, {effort.rounds} rounds"
         return ("; ".join([held, rival, *climbs]),)
