@@ -26,7 +26,7 @@ def test_quiet_link_is_used_and_left_alone(preset: str) -> None:
     assert sum(second.dropped for second in seconds) == 0
     expected_bps = {"lan": 64_000, "broadband": 40_000, "wireless": 32_000, "lossy": 24_000}
     assert settled[-1].adaptation.bitrate_bps >= 0.9 * expected_bps[preset]
-    assert settled[-1].adaptation.frame_ms == 20
+    assert settled[-1].adaptation.frame_ms == (10 if preset == "lan" else 20)
 
 
 def test_presets_start_where_they_say() -> None:
@@ -37,14 +37,15 @@ def test_presets_start_where_they_say() -> None:
         assert stats.adaptation is not None
         starts[preset] = (
             stats.adaptation.bitrate_bps,
+            stats.adaptation.frame_ms,
             stats.redundancy.inband_fec,
             stats.adaptation.complexity,
         )
     assert starts == {
-        "lan": (32_000, False, 9),
-        "broadband": (32_000, False, 9),
-        "wireless": (24_000, True, 9),
-        "lossy": (24_000, True, 10),
+        "lan": (32_000, 10, False, 9),
+        "broadband": (32_000, 20, False, 9),
+        "wireless": (24_000, 20, True, 9),
+        "lossy": (24_000, 20, True, 10),
     }
 
 

@@ -21,8 +21,8 @@ from voicectl.signaling import openai
 __all__ = ["FRAME_MS", "LocalAgent", "Models", "VadName", "load_models"]
 
 FRAME_MS = 10
-"""Of both ends of a call in one process: nothing is saved by longer ones, and speech waits half a
-frame on each way."""
+"""Of both ends of a call in one process, as the preset `lan` has it: nothing is saved by longer
+ones, and speech waits half a frame on each way."""
 _AGENT_RATE_HZ = 16000
 
 VadName = Literal["earshot", "silero"]
@@ -73,7 +73,11 @@ class LocalAgent:
     ) -> None:
         engine = _native.Engine(
             _native.EngineSettings(
-                sink="eager", output_rate_hz=_AGENT_RATE_HZ, vad=vad, frame_ms=FRAME_MS
+                sink="eager",
+                output_rate_hz=_AGENT_RATE_HZ,
+                vad=vad,
+                adaptation="lan",
+                frame_ms=FRAME_MS,
             ),
             now_ns=clock.now_ns(),
             seed=seed,

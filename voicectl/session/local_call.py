@@ -70,7 +70,11 @@ class LocalCall:
         self._agent = LocalAgent(script, models, _SETTINGS, vad=vad, clock=clock, seed=_seed())
         self._engine = _native.Engine(
             _native.EngineSettings(
-                sink="playout", output_rate_hz=SAMPLE_RATE_HZ, tap_sent=True, frame_ms=FRAME_MS
+                sink="playout",
+                output_rate_hz=SAMPLE_RATE_HZ,
+                tap_sent=True,
+                adaptation="lan",
+                frame_ms=FRAME_MS,
             ),
             now_ns=clock.now_ns(),
             seed=_seed(),

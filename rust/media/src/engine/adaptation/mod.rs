@@ -90,9 +90,9 @@ impl Adaptation {
             loss_cause: LossCause::default(),
             queue: QueueDelay::default(),
             budget: Budget::new(
-                wire_bps(bounds.start_bps, 20, 0),
+                wire_bps(bounds.start_bps, bounds.shortest_frame_ms, 0),
                 wire_bps(bounds.min_bps, 60, 0),
-                wire_bps(bounds.max_bps, 20, 0),
+                wire_bps(bounds.max_bps, bounds.shortest_frame_ms, 0),
             ),
             plan: Plan::default(),
             changes: 0,
@@ -129,8 +129,9 @@ impl Adaptation {
         // What RED doubles may be carried too.
         let bounds = self.preset.bounds();
         let red_frames = u8::from(usable.red);
+        let (max_bps, frame_ms) = (bounds.max_bps, bounds.shortest_frame_ms);
         self.budget
-            .set_ceiling(wire_bps(bounds.max_bps, 20, red_frames));
+            .set_ceiling(wire_bps(max_bps, frame_ms, red_frames));
         self.replan()
     }
 

@@ -6,10 +6,9 @@ use super::protection::LossProtection;
 
 /// IPv4, UDP, RTP and SRTP's tag: what each packet costs beside its payload.
 pub(super) const OVERHEAD_BYTES: u32 = 20 + 8 + 12 + 10;
-/// Frames there are, the shortest first.
-const FRAMES_MS: [u32; 3] = [20, 40, 60];
-/// Below this a longer frame sounds better for the same bits: headers take the rest.
-const COMFORTABLE_BPS: [u32; 3] = [16_000, 12_000, 0];
+/// Frames there are, the shortest first, and the bitrate below which a longer one sounds better for
+/// the same bits: headers take the rest.
+const FRAMES: [(u32, u32); 4] = [(10, 24_000), (20, 16_000), (40, 12_000), (60, 0)];
 /// A frame gets shorter again, and RED comes back, only with so much to spare.
 const SPARE: f32 = 1.2;
 /// Below this CPU buys more than bits do.
@@ -73,7 +72,11 @@ impl Plan {
             .max_bps
             .unwrap_or(u32::MAX)
             .clamp(bounds.min_bps, bounds.max_bps);
-        let (red_frames, frame_ms) = self.fit(wanted.budget_bps, redundancy.red_frames);
+        let (red_frames, frame_ms) = self.fit(
+            wanted.budget_bps,
+            redundancy.red_frames,
+            bounds.shortest_frame_ms,
+        );
         let left = wanted.budget_bps - overhead_bps(frame_ms, red_frames) as f32;
         let affordable = (left / f32::from(1 + red_frames)).max(0.0) as u32;
         let bitrate_bps = affordable.clamp(bounds.min_bps, max_bps) / 500 * 500;
@@ -101,11 +104,11 @@ impl Plan {
     }
 
     /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
-    fn fit(&self, budget_bps: f32, red_wanted: u8) -> (u8, u32) {
+    fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32) -> (u8, u32) {
         for red_frames in (0..=red_wanted).rev() {
-            for (frame_ms, comfortable) in FRAMES_MS.into_iter().zip(COMFORTABLE_BPS) {
+            for (frame_ms, comfortable) in FRAMES {
                 // Repeating a long frame is worth less than a short frame that comes through.
-                if red_frames > 0 && frame_ms > 40 {
+                if frame_ms < shortest_ms || red_frames > 0 && frame_ms > 40 {
                     continue;
                 }
                 let is_better = red_frames > self.redundancy.red_frames || frame_ms < self.frame_ms;
@@ -119,7 +122,7 @@ impl Plan {
                 }
             }
         }
-        (0, FRAMES_MS[FRAMES_MS.len() - 1])
+        (0, FRAMES[FRAMES.len() - 1].0)
     }
 }
 

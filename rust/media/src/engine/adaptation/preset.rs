@@ -21,6 +21,8 @@ pub(super) struct Bounds {
     pub(super) start_bps: u32,
     pub(super) min_bps: u32,
     pub(super) max_bps: u32,
+    /// Audio in a packet, at least.
+    pub(super) shortest_frame_ms: u32,
     /// Of the encoder, 0 to 10.
     pub(super) complexity: u8,
     /// There is never less.
@@ -58,6 +60,7 @@ impl Preset {
                 start_bps: 32_000,
                 min_bps: 16_000,
                 max_bps: 64_000,
+                shortest_frame_ms: 10,
                 complexity: 9,
                 least_protection: LossProtection::None,
                 queue_limit_ms: 30,
@@ -67,6 +70,7 @@ impl Preset {
                 start_bps: 32_000,
                 min_bps: 12_000,
                 max_bps: 40_000,
+                shortest_frame_ms: 20,
                 complexity: 9,
                 least_protection: LossProtection::None,
                 queue_limit_ms: 60,
@@ -76,6 +80,7 @@ impl Preset {
                 start_bps: 24_000,
                 min_bps: 8_000,
                 max_bps: 32_000,
+                shortest_frame_ms: 20,
                 complexity: 9,
                 least_protection: LossProtection::Lbrr,
                 queue_limit_ms: 100,
@@ -85,6 +90,7 @@ impl Preset {
                 start_bps: 24_000,
                 min_bps: 6_000,
                 max_bps: 24_000,
+                shortest_frame_ms: 20,
                 complexity: 10,
                 least_protection: LossProtection::Repeat,
                 queue_limit_ms: 150,
