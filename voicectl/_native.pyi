@@ -507,6 +507,8 @@ class EngineSettings:
         strategy: How `playout` trades delay for concealment, from the shortest delay on.
         vad: Tell when speech starts and ends in the received audio, by this detector.
         tap_sent: Give what was sent as `AudioSent`.
+        forward: Send what is received again, undecoded, and nothing else; with the sink `eager`
+            and without `tap_sent`.
         bitrate_bps: 500 to 512000.
         complexity: 0 to 10; CPU for quality.
         inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
@@ -532,6 +534,7 @@ class EngineSettings:
         strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
         vad: Literal["earshot", "silero"] | None = None,
         tap_sent: bool = False,
+        forward: bool = False,
         bitrate_bps: int = 32_000,
         complexity: int = 9,
         inband_fec: bool = True,
@@ -554,6 +557,8 @@ class EngineSettings:
     def vad(self) -> Literal["earshot", "silero"] | None: ...
     @property
     def tap_sent(self) -> bool: ...
+    @property
+    def forward(self) -> bool: ...
     @property
     def bitrate_bps(self) -> int: ...
     @property
@@ -729,7 +734,7 @@ class Engine:
             UsageError: Another codec, or a payload type that cannot be.
         """
 
-    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
+    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = ...) -> int:
         """Press keys of a telephone (DTMF, RFC 4733) one after the other; queued audio waits.
 
         Between two lie three frames, in which the end is told three times.
@@ -737,7 +742,7 @@ class Engine:
         Args:
             digits: Of `0123456789*#ABCD`.
             duration_ms: Of each: 40 to 1000.
-            volume_dbm0: Of their tone: -63 to 0.
+            volume_dbm0: Of their tone: -63 to 0, by default -10.
 
         Returns:
             How many were taken: 64 wait at most; 0 when the peer takes none.
@@ -995,17 +1000,24 @@ class MediaPlane:
     def take_ready(self) -> list[int]:
         """Ids of the calls that have events or handed-back datagrams, each once."""
 
-    def add(self, engine: Engine, sockets: list[int]) -> MediaCall:
+    def add(
+        self, engine: Engine, sockets: list[int], *, delivery_interval_ms: int | None = None
+    ) -> MediaCall:
         """Carry a call from now on.
 
         Args:
             engine: On `time.monotonic_ns`, with its keys. Others may go on to use it.
             sockets: File descriptors of its UDP sockets, at most 256, which nobody else reads.
                 They may be closed here at any time: the thread has its own.
+            delivery_interval_ms: In place of the plane's.
 
         Raises:
             OSError: A descriptor is not open, or there are too many.
         """
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time that the busiest thread has used."""
 
     @property
     def call_count(self) -> int:

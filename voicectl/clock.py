@@ -3,7 +3,7 @@
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "ThreadCpuClock"]
+__all__ = ["Clock", "ProcessCpuClock", "SystemClock", "ThreadCpuClock"]
 
 
 class Clock(Protocol):
@@ -28,3 +28,11 @@ class ThreadCpuClock:
     def now_ns(self) -> int:
         """The time used so far."""
         return time.thread_time_ns()
+
+
+class ProcessCpuClock:
+    """CPU time that all threads of the process have used."""
+
+    def now_ns(self) -> int:
+        """The time used so far."""
+        return time.process_time_ns()

@@ -4,7 +4,8 @@
     ├── UsageError        2   a flag or file the user can correct
     ├── SetupError        3   a missing device, package or permission
     ├── ConnectError      4   signaling, ICE, TURN or DTLS
-    │   └── WireError         malformed bytes from a peer
+    │   ├── WireError         malformed bytes from a peer
+    │   └── AdmissionError    no capacity for another call
     ├── MediaError        5   audio that cannot be read, decoded or played
     │   └── CodecError        a packet or setting that the codec refuses
     └── ServiceError      6   STT, LLM or TTS
@@ -13,6 +14,7 @@ Anything else that reaches `main()` is our bug and ends with 70.
 """
 
 __all__ = [
+    "AdmissionError",
     "CodecError",
     "ConnectError",
     "MediaError",
@@ -62,6 +64,10 @@ class ConnectError(VoicectlError):
 
 class WireError(ConnectError, ValueError):
     """Bytes from a peer that do not parse."""
+
+
+class AdmissionError(ConnectError):
+    """One call more would be heard in those there are."""
 
 
 class MediaError(VoicectlError):

@@ -32,7 +32,9 @@ def plane() -> Iterator[MediaPlane]:
 class Call:
     """An engine on the plane, and the socket of its peer."""
 
-    def __init__(self, plane: MediaPlane, family: int = socket.AF_INET) -> None:
+    def __init__(
+        self, plane: MediaPlane, family: int = socket.AF_INET, interval_ms: int | None = None
+    ) -> None:
         self.host = "127.0.0.1" if family == socket.AF_INET else "::1"
         self.plane = plane
         self.ours, self.theirs, self.strange = (self.bound(family) for _ in range(3))
@@ -41,7 +43,9 @@ class Call:
         self.engine.configure_receive({96: "opus"})
         self.engine.set_srtp_keys(PROFILE, ENGINE_KEYS, PEER_KEYS)
         self.srtp = SrtpSession(PROFILE, PEER_KEYS, ENGINE_KEYS)
-        self.call: MediaCall = plane.add(self.engine, [self.ours.fileno()])
+        self.call: MediaCall = plane.add(
+            self.engine, [self.ours.fileno()], delivery_interval_ms=interval_ms
+        )
 
     def bound(self, family: int) -> socket.socket:
         bound = socket.socket(family, socket.SOCK_DGRAM)
@@ -63,7 +67,8 @@ class Call:
         assert self.call.id in self.plane.take_ready()
 
     def media(self, sequence_number: int) -> bytes:
-        header = bytes([0x80, 96, 0, sequence_number]) + bytes(4) + PEER_SSRC.to_bytes(4)
+        timestamp = (960 * sequence_number).to_bytes(4)
+        header = bytes([0x80, 96, 0, sequence_number]) + timestamp + PEER_SSRC.to_bytes(4)
         return self.srtp.protect(header + bytes([0xF8, 0xFF, 0xFE]))
 
     def close(self) -> None:
@@ -89,6 +94,26 @@ def test_media_of_the_peer_reaches_the_engine_and_its_events_are_told(call: Call
     assert call.engine.poll_events()
     assert call.engine.stats().inbound.packets_received == 1
     assert call.call.stats().first_packet_received_ns is not None
+
+
+def test_audio_of_a_call_waits_as_long_as_the_call_wants_and_nothing_else_does(
+    plane: MediaPlane,
+) -> None:
+    patient = Call(plane, interval_ms=60_000)
+    patient.call.set_route([patient.peer], patient.peer)
+    patient.send(patient.media(1))
+    patient.until_ready()  # a stream has started
+    assert patient.engine.poll_events()
+    for sequence_number in range(2, 6):
+        patient.send(patient.media(sequence_number))
+    while patient.engine.stats().inbound.packets_received < 5:
+        time.sleep(0.01)
+    patient.send(b"\x16dtls")
+    patient.until_ready()
+    assert [item.data for item in patient.call.take_handed_back()] == [b"\x16dtls"]
+    (audio,) = patient.engine.poll_events()
+    assert len(audio.pcm) == 4 * 960
+    patient.close()
 
 
 def test_the_engine_is_heard_at_its_own_times(call: Call) -> None:

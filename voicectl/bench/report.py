@@ -43,7 +43,7 @@ class FigureSpec:
     """Kebab case, unique in its suite."""
     title: str
     unit: str
-    """Of the value; `us` for a cost."""
+    """Of the value; a time for a cost."""
     limit: float | None
     """Gated at unless a gate file says otherwise: the ratio of a cost, the value of a quality."""
     kind: Literal["cost", "quality"] = "cost"

@@ -74,6 +74,8 @@ class Bench:
     spec: FigureSpec
     measure: Callable[[Stopwatch], Measurement]
     """Raises SetupError when a rival's package is not installed."""
+    takes_rounds: bool = True
+    """Whether a cost is measured once a round; otherwise once, and it takes rounds of its own."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _measured(bench: Bench, stopwatch: Stopwatch, self_test: SelfTest, rounds: i
         if bench.spec.kind == "quality":
             return Figure(bench.spec, bench.measure(stopwatch))
         self_test.sample(stopwatch.blocks)
+        if not bench.takes_rounds:
+            return Figure(bench.spec, bench.measure(stopwatch))
         return Figure(bench.spec, _joined([bench.measure(stopwatch) for _ in range(rounds)]))
     except SetupError as error:
         missing = error.message if error.hint is None else f"{error.message}: {error.hint}"

@@ -61,6 +61,19 @@ Status:
   0 every gate passed · 1 one failed · 75 this machine was too busy to say
 """
 
+_CALLS_EXAMPLES = """
+\b
+Examples:
+  voicectl bench calls --quick
+  voicectl bench calls --json > calls.json
+  voicectl bench calls --format markdown
+
+\b
+Status:
+  0 every gate passed · 1 one failed · 3 not Linux
+  75 a time missed its limit on a machine with more to do than it has cores
+"""
+
 _PROBE_EXAMPLES = """
 \b
 Examples:
@@ -169,6 +182,32 @@ def _playout(
 
     _run(
         [playout_suite(quick=quick)],
+        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
+    )
+
+
+@app.command("calls", epilog=_CALLS_EXAMPLES)
+def _calls(
+    quick: QuickOption = False,
+    gate: GateOption = None,
+    baseline: BaselineOption = None,
+    save: SaveOption = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+) -> None:
+    """What calls cost, how late they are and how many there can be, beside aiortc and Pion.
+
+    Takes some fifteen minutes on two cores, some three with --quick. Pion is built where Go is.
+    """
+    from voicectl.bench.calls import calls_suite
+
+    suite = calls_suite(quick=quick)
+    if (reason := suite.missing()) is not None:
+        raise reason
+    _run(
+        [suite],
         _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
     )
 

@@ -11,16 +11,27 @@ from typing import Self
 from weakref import WeakKeyDictionary
 
 from voicectl._native import Engine
+from voicectl.clock import SystemClock
 from voicectl.rtc._aioice_private import DetachedSocket, EngineConnection
+from voicectl.units import NS_PER_S
 
 if sys.platform == "linux":
     from voicectl._native import MediaCall, MediaCallStats, MediaPlane
 
-__all__ = ["CarriedCall", "carry"]
+__all__ = ["CarriedCall", "carry", "load_with_another"]
+
+LOAD_SPAN_S = 1.0
+"""The load is that of about so long."""
+MIN_LOAD_SPAN_NS = NS_PER_S // 4
+"""Shorter, it says more about one packet than about the calls."""
 
 
 def carry(
-    engine: Engine, connection: EngineConnection, *, on_events: Callable[[], None]
+    engine: Engine,
+    connection: EngineConnection,
+    *,
+    on_events: Callable[[], None],
+    audio_interval_ms: int,
 ) -> "CarriedCall | None":
     """Give a connected call's sockets to the media thread of the running event loop.
 
@@ -31,10 +42,17 @@ def carry(
         engine: With its keys; from now on the thread drives it.
         connection: Its ICE agent.
         on_events: Called on the event loop when the engine has events.
+        audio_interval_ms: How long received audio waits for more of it.
     """
     if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
         return None
-    return CarriedCall(engine, connection, sockets, on_events)
+    return CarriedCall(engine, connection, sockets, on_events, audio_interval_ms)
+
+
+def load_with_another() -> float:
+    """The share of a core that the running loop's media thread would take with one more call."""
+    plane = LoopPlane.of_loop(asyncio.get_running_loop())
+    return plane.load_with_another() if plane else 0.0
 
 
 class CarriedCall:
@@ -46,12 +64,14 @@ class CarriedCall:
         connection: EngineConnection,
         sockets: list[DetachedSocket],
         on_events: Callable[[], None],
+        audio_interval_ms: int,
     ) -> None:
         self._connection = connection
         self._sockets = sockets
         self._on_events = on_events
         self._plane = LoopPlane.of_running_loop()
-        self._call = self._plane.add(engine, [s.fileno for s in sockets], self._handle_ready)
+        descriptors = [s.fileno for s in sockets]
+        self._call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
         connection.on_pairs_changed = self._update_route
         self._update_route()
 
@@ -91,7 +111,33 @@ class LoopPlane:
         self._loop = loop
         self._plane = MediaPlane()
         self._on_ready: dict[int, Callable[[], None]] = {}
+        self._measured = (SystemClock().now_ns(), 0)
+        """When the load was measured last, and the CPU time that the thread had used by then."""
+        self._load_per_call = 0.0
+        self._timer = loop.call_later(LOAD_SPAN_S, self._measure_again)
         loop.add_reader(self._plane.fileno(), self._handle_readable)
+
+    @classmethod
+    def of_loop(cls, loop: asyncio.AbstractEventLoop) -> Self | None:
+        """The plane of an event loop that has calls."""
+        return cls._of_loop.get(loop)
+
+    def load_with_another(self) -> float:
+        """What the calls of late cost each, times one call more."""
+        self._measure()
+        return self._load_per_call * (self._plane.call_count + 1)
+
+    def _measure(self) -> None:
+        now_ns, cpu_ns = SystemClock().now_ns(), self._plane.cpu_ns
+        since_ns, used_ns = self._measured
+        if (calls := self._plane.call_count) and now_ns - since_ns >= MIN_LOAD_SPAN_NS:
+            self._load_per_call = (cpu_ns - used_ns) / (now_ns - since_ns) / calls
+            self._measured = (now_ns, cpu_ns)
+
+    def _measure_again(self) -> None:
+        """So that a load of long ago does not count."""
+        self._measure()
+        self._timer = self._loop.call_later(LOAD_SPAN_S, self._measure_again)
 
     @classmethod
     def of_running_loop(cls) -> Self:
@@ -102,9 +148,15 @@ class LoopPlane:
             plane = cls._of_loop[loop] = cls(loop)
         return plane
 
-    def add(self, engine: Engine, sockets: list[int], on_ready: Callable[[], None]) -> "MediaCall":
+    def add(
+        self,
+        engine: Engine,
+        sockets: list[int],
+        audio_interval_ms: int,
+        on_ready: Callable[[], None],
+    ) -> "MediaCall":
         """Carry one more call; `on_ready` runs when it has events or datagrams."""
-        call = self._plane.add(engine, sockets)
+        call = self._plane.add(engine, sockets, delivery_interval_ms=audio_interval_ms)
         self._on_ready[call.id] = on_ready
         return call
 
@@ -113,6 +165,7 @@ class LoopPlane:
         call.close()
         if self._on_ready.pop(call.id, None) is None or self._on_ready:
             return
+        self._timer.cancel()
         self._loop.remove_reader(self._plane.fileno())
         del self._of_loop[self._loop]
         self._plane.close()

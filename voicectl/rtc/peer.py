@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
-from voicectl.errors import ConnectError, WireError
+from voicectl.errors import AdmissionError, ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
@@ -27,7 +27,7 @@ from voicectl.rtc.description import (
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
-from voicectl.rtc.media_thread import CarriedCall, carry
+from voicectl.rtc.media_thread import CarriedCall, carry, load_with_another
 from voicectl.rtc.repairs import (
     DescribedRepairs,
     answer_repairs,
@@ -136,7 +136,9 @@ class Peer:
             WireError: The offer is malformed.
             ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, or the peer
                 is closed.
+            AdmissionError: The media thread has no time for another call; the peer is closed.
         """
+        self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
         answer = await self._apply_local(await self._connection.createAnswer())
@@ -292,6 +294,18 @@ class Peer:
         self._require_open()
         self._driver.start()
 
+    def _admit(self) -> None:
+        """Refuse one call too many, before it has cost anything."""
+        settings = self._settings
+        if settings.media_thread and (load := load_with_another()) > settings.max_thread_load:
+            self._begin_close(CloseReason.LOCAL)
+            raise AdmissionError(
+                "no capacity for another call",
+                detail=f"the media thread would take {load:.0%} of a core, "
+                f"allowed are {settings.max_thread_load:.0%}",
+                hint="try again when a call has ended, or on another machine",
+            )
+
     def _require_open(self) -> None:
         if self.close_reason is not None:
             raise self._connect_error(self.close_reason.value)
@@ -401,7 +415,12 @@ class Peer:
         wanted = self._settings.media_thread and not self._driver.asks_before_tick
         if dtls is None or not has_real_parts or not wanted:
             return
-        self._carried = carry(self._engine, dtls.connection, on_events=self._driver.deliver_events)
+        self._carried = carry(
+            self._engine,
+            dtls.connection,
+            on_events=self._driver.deliver_events,
+            audio_interval_ms=self._settings.audio_interval_ms,
+        )
         if self._carried is not None:
             self._driver.hand_over(self._carried)
 

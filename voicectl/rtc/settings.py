@@ -49,6 +49,11 @@ class PeerSettings:
             accepts; None for a call without one.
         media_thread: Let a native thread carry the audio where one can: it then goes on whatever
             the event loop does. Elsewhere, and without, the event loop carries it.
+        audio_interval_ms: How long the media thread lets received audio wait for more of it. What
+            else happens, such as the end of speech, does not wait and takes the audio with it, so
+            a listener to utterances may have long ones: each delivery costs CPU.
+        max_thread_load: Refuse an offer when the media thread would take a larger share of a core
+            with one call more.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
@@ -58,6 +63,8 @@ class PeerSettings:
     repairs: RepairSettings = RepairSettings()
     data_channel: str | None = "oai-events"
     media_thread: bool = True
+    audio_interval_ms: int = 10
+    max_thread_load: float = 0.85
 
 
 def to_configuration(settings: PeerSettings) -> RTCConfiguration:

@@ -17,8 +17,8 @@ use crate::worker::{Command, MAX_SOCKETS, Mailbox, Worker};
 pub struct PlaneSettings {
     /// Threads; at least one is made.
     pub threads: usize,
-    /// How long received audio waits for more of it before the owner is told. What is not audio
-    /// does not wait.
+    /// How long received audio waits for more of it before the owner is told, in a call that has
+    /// no interval of its own. What is not audio does not wait, and takes the audio with it.
     pub delivery_interval_ns: u64,
 }
 
@@ -35,6 +35,7 @@ impl Default for PlaneSettings {
 pub struct Plane {
     inbox: Arc<Inbox>,
     threads: Vec<(Arc<Mailbox>, JoinHandle<()>)>,
+    delivery_interval_ns: u64,
     calls: Mutex<Calls>,
 }
 
@@ -54,12 +55,12 @@ impl Plane {
         let mut plane = Self {
             inbox: Arc::new(Inbox::new()?),
             threads: Vec::new(),
+            delivery_interval_ns: settings.delivery_interval_ns,
             calls: Mutex::default(),
         };
         for n in 0..settings.threads.max(1) {
             let mailbox = Arc::new(Mailbox::new()?);
-            let interval_ns = settings.delivery_interval_ns;
-            let worker = Worker::new(Arc::clone(&mailbox), Arc::clone(&plane.inbox), interval_ns)?;
+            let worker = Worker::new(Arc::clone(&mailbox), Arc::clone(&plane.inbox))?;
             let thread = Builder::new()
                 .name(format!("media-{n}"))
                 .spawn(|| worker.run())?;
@@ -75,7 +76,8 @@ impl Plane {
     }
 
     /// Lets the thread with the fewest calls carry one more. It reads `sockets`, of which it has
-    /// its own descriptors, from now on; it sends when it has a [`Route`].
+    /// its own descriptors, from now on; it sends when it has a [`Route`]. `delivery_interval_ns`
+    /// takes the place of the plane's.
     ///
     /// # Errors
     /// More sockets than a call can have (256).
@@ -83,6 +85,7 @@ impl Plane {
         &self,
         engine: Arc<Mutex<Engine>>,
         sockets: Vec<OwnedFd>,
+        delivery_interval_ns: Option<u64>,
     ) -> std::io::Result<Arc<Link>> {
         if sockets.len() > MAX_SOCKETS {
             return Err(std::io::ErrorKind::InvalidInput.into());
@@ -95,7 +98,8 @@ impl Plane {
         calls.thread_of.insert(id, thread);
         drop(calls);
         let link = Arc::new(Link::new(id, engine));
-        self.post(id, Command::Add(Arc::clone(&link), sockets));
+        let interval_ns = delivery_interval_ns.unwrap_or(self.delivery_interval_ns);
+        self.post(id, Command::Add(Arc::clone(&link), sockets, interval_ns));
         Ok(link)
     }
 
@@ -113,6 +117,14 @@ impl Plane {
     pub fn remove(&self, id: CallId) {
         self.post(id, Command::Remove(id));
         lock(&self.calls).thread_of.remove(&id);
+    }
+
+    /// CPU time that the busiest thread has used. Over a span of time it is the thread's load.
+    #[must_use]
+    pub fn cpu_ns(&self) -> u64 {
+        let threads = self.threads.iter();
+        let busiest = threads.map(|(mailbox, _)| mailbox.cpu_ns()).max();
+        busiest.unwrap_or(0)
     }
 
     /// Calls on the plane.

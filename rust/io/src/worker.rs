@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustix::event::{Timespec, epoll};
 
 use crate::call::{Call, Tell};
-use crate::clock::now_ns;
+use crate::clock::{now_ns, thread_cpu_ns};
 use crate::inbox::Inbox;
 use crate::link::{CallId, Link, Route};
 use crate::lock;
@@ -26,7 +27,8 @@ const WAKEUP_KEY: u64 = u64::MAX;
 
 /// What a thread is asked to do.
 pub(crate) enum Command {
-    Add(Arc<Link>, Vec<OwnedFd>),
+    /// The call, its sockets and its delivery interval in nanoseconds.
+    Add(Arc<Link>, Vec<OwnedFd>, u64),
     SetRoute(CallId, Route),
     /// The owner has touched the engine.
     Look(CallId),
@@ -39,6 +41,8 @@ pub(crate) enum Command {
 pub(crate) struct Mailbox {
     wakeup: Wakeup,
     commands: Mutex<Vec<Command>>,
+    /// CPU time that the thread has used.
+    cpu_ns: AtomicU64,
 }
 
 impl Mailbox {
@@ -46,7 +50,12 @@ impl Mailbox {
         Ok(Self {
             wakeup: Wakeup::new()?,
             commands: Mutex::new(Vec::new()),
+            cpu_ns: AtomicU64::new(0),
         })
+    }
+
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
     }
 
     pub(crate) fn post(&self, command: Command) {
@@ -62,16 +71,11 @@ pub(crate) struct Worker {
     inbox: Arc<Inbox>,
     calls: HashMap<CallId, Call>,
     timers: Timers,
-    delivery_interval_ns: u64,
     owner_is_to_wake: bool,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        mailbox: Arc<Mailbox>,
-        inbox: Arc<Inbox>,
-        delivery_interval_ns: u64,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, inbox: Arc<Inbox>) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let key = epoll::EventData::new_u64(WAKEUP_KEY);
         epoll::add(&epoll, &mailbox.wakeup, key, epoll::EventFlags::IN)?;
@@ -81,7 +85,6 @@ impl Worker {
             inbox,
             calls: HashMap::new(),
             timers: Timers::default(),
-            delivery_interval_ns,
             owner_is_to_wake: false,
         })
     }
@@ -94,6 +97,9 @@ impl Worker {
             if std::mem::take(&mut self.owner_is_to_wake) {
                 self.inbox.wake();
             }
+            self.mailbox
+                .cpu_ns
+                .store(thread_cpu_ns(), Ordering::Relaxed);
             let timeout = self.timeout();
             let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
                 continue; // interrupted
@@ -146,7 +152,7 @@ impl Worker {
         let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
         for command in commands {
             match command {
-                Command::Add(link, sockets) => self.add(link, sockets),
+                Command::Add(link, sockets, interval_ns) => self.add(link, sockets, interval_ns),
                 Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
                     call.route = route;
                     call.look(now_ns)
@@ -159,14 +165,14 @@ impl Worker {
         true
     }
 
-    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>) {
+    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>, delivery_interval_ns: u64) {
         let id = link.id();
         for (socket, fd) in sockets.iter().enumerate() {
             let key = epoll::EventData::new_u64(id << SOCKET_BITS | socket as u64);
             // Without it the socket is deaf, and the peer's consent checks end the call.
             let _ = epoll::add(&self.epoll, fd, key, epoll::EventFlags::IN);
         }
-        let call = Call::new(link, sockets, self.delivery_interval_ns);
+        let call = Call::new(link, sockets, delivery_interval_ns);
         self.calls.insert(id, call);
     }
 

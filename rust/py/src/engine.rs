@@ -27,6 +27,7 @@ pub(crate) struct EngineSettings {
     strategy: String,
     vad: Option<String>,
     tap_sent: bool,
+    forward: bool,
     bitrate_bps: i32,
     complexity: u8,
     inband_fec: bool,
@@ -45,8 +46,8 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10,
-        red_frames=0, dred_duration_ms=0, adaptation=None, dtx=false, frame_ms=20,
+        forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true,
+        expected_loss_percent=10, red_frames=0, dred_duration_ms=0, adaptation=None, dtx=false, frame_ms=20,
         report_interval_ms=1000,
         wall_clock_offset_ns=0,
     ))]
@@ -57,6 +58,7 @@ impl EngineSettings {
         strategy: &str,
         vad: Option<&str>,
         tap_sent: bool,
+        forward: bool,
         bitrate_bps: i32,
         complexity: u8,
         inband_fec: bool,
@@ -78,6 +80,7 @@ impl EngineSettings {
             strategy: strategy.to_owned(),
             vad: vad.map(str::to_owned),
             tap_sent,
+            forward,
             bitrate_bps,
             complexity,
             inband_fec,
@@ -101,6 +104,7 @@ impl EngineSettings {
             output_rate_hz: self.output_rate_hz,
             vad: self.vad.as_deref().map(kind_of).transpose()?,
             tap_sent: self.tap_sent,
+            forward: self.forward,
             encoder: EncoderSettings {
                 bitrate_bps: self.bitrate_bps,
                 complexity: self.complexity,
@@ -128,6 +132,7 @@ impl EngineSettings {
             strategy: strategy_name(settings.strategy).to_owned(),
             vad: settings.vad.map(|kind| kind_name(kind).to_owned()),
             tap_sent: settings.tap_sent,
+            forward: settings.forward,
             bitrate_bps: encoder.bitrate_bps,
             complexity: encoder.complexity,
             inband_fec: encoder.inband_fec,

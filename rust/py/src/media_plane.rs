@@ -54,15 +54,30 @@ impl MediaPlane {
         Ok(self.plane()?.inbox().take_ready())
     }
 
-    fn add(&self, engine: &Engine, sockets: Vec<RawFd>) -> PyResult<MediaCall> {
+    #[pyo3(signature = (engine, sockets, *, delivery_interval_ms=None))]
+    fn add(
+        &self,
+        engine: &Engine,
+        sockets: Vec<RawFd>,
+        delivery_interval_ms: Option<u64>,
+    ) -> PyResult<MediaCall> {
         let plane = self.plane()?;
         let sockets = sockets
             .into_iter()
             .map(duplicate)
             .collect::<std::io::Result<Vec<OwnedFd>>>()?;
-        let link = plane.add(engine.share(), sockets)?;
+        let link = plane.add(
+            engine.share(),
+            sockets,
+            delivery_interval_ms.map(|interval_ms| interval_ms * NS_PER_MS),
+        )?;
         let plane = Arc::downgrade(&plane);
         Ok(MediaCall { plane, link })
+    }
+
+    #[getter]
+    fn cpu_ns(&self) -> PyResult<u64> {
+        Ok(self.plane()?.cpu_ns())
     }
 
     #[getter]

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::playout::{Block, BlockKind, Sink};
+use crate::playout::{Block, BlockKind, SAMPLE_RATE_HZ, Sink};
 use crate::vad::{self, BoxedDetector, DetectorKind, GateSettings, SpeechEvent, SpeechGate};
 
 use super::event::{Event, EventQueue};
@@ -17,6 +17,9 @@ const MAX_CONCEALED_RANGES: usize = 100;
 /// Turns blocks into events.
 pub(super) struct AudioOutput {
     sink: Sink,
+    decoder_rate_hz: u32,
+    /// What was decoded, where that was not at 48 kHz.
+    decoded: Vec<i16>,
     resampler: MediaResampler,
     speech: Option<Speech>,
     /// The unwrapped RTP timestamp at which media time is 0.
@@ -40,7 +43,9 @@ impl AudioOutput {
             .transpose()?;
         Ok(Self {
             sink: settings.sink,
-            resampler: MediaResampler::new(rate_hz, trims)?,
+            decoder_rate_hz: settings.decoder_rate_hz(),
+            decoded: Vec::with_capacity(rate_hz as usize / 8),
+            resampler: MediaResampler::new(settings.decoder_rate_hz(), rate_hz, trims)?,
             speech,
             origin_48k: None,
             pcm: Vec::with_capacity(rate_hz as usize / 8),
@@ -56,7 +61,19 @@ impl AudioOutput {
             self.origin_48k = Some(block.media_time);
         }
         let media_48k = self.origin_48k.map(|origin| block.media_time - origin);
-        let at_48k = media_48k.unwrap_or(0);
+        let mut at_48k = media_48k.unwrap_or(0);
+        let mut thinned = std::mem::take(&mut self.decoded);
+        let mut decoded = block.pcm;
+        if self.decoder_rate_hz < SAMPLE_RATE_HZ {
+            let (first, samples) = block.decimated(
+                self.decoder_rate_hz,
+                self.origin_48k.unwrap_or(block.media_time),
+            );
+            thinned.clear();
+            thinned.extend(samples);
+            at_48k += first as i64;
+            decoded = &thinned;
+        }
         if self.sink == Sink::Eager && !self.resampler.goes_on_at(at_48k) {
             self.flush(block.at_ns, events);
         }
@@ -69,15 +86,16 @@ impl AudioOutput {
             self.concealed.push_back(heard..end);
         }
         self.pcm.clear();
-        let first = self.resampler.process(block.pcm, at_48k, &mut self.pcm);
+        let first = self.resampler.process(decoded, at_48k, &mut self.pcm);
         let lag = self.resampler.to_output(at_48k) - first;
         self.emit(first, heard - lag, block.at_ns, events);
         if media_48k.is_some()
             && let Some(speech) = &mut self.speech
         {
             let mostly_concealed = 2 * block.concealed_samples > block.pcm.len();
-            speech.hear(block.pcm, at_48k, mostly_concealed, events);
+            speech.hear(decoded, at_48k, mostly_concealed, events);
         }
+        self.decoded = thinned;
     }
 
     /// Ends the stream: gives out what the filter holds back and ends speech. The next block
@@ -143,7 +161,7 @@ impl Speech {
     fn new(kind: DetectorKind, settings: &Settings, trims: bool) -> Result<Self, EngineError> {
         Ok(Self {
             gate: SpeechGate::new(kind.detector(), GateSettings::default())?,
-            resampler: MediaResampler::new(vad::SAMPLE_RATE_HZ, trims)?,
+            resampler: MediaResampler::new(settings.decoder_rate_hz(), vad::SAMPLE_RATE_HZ, trims)?,
             output_rate_hz: settings.output_rate_hz,
             heard_samples: (settings.sink == Sink::Playout).then_some(0),
             media_offset: 0,

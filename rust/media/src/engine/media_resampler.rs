@@ -1,4 +1,4 @@
-//! From the jitter buffer's 48 kHz to another rate, with media time kept to the sample.
+//! From the decoder's rate to another, with media time kept to the sample.
 
 use crate::resample::{Quality, Resampler, UnsupportedRate};
 
@@ -22,8 +22,12 @@ pub(super) struct MediaResampler {
 }
 
 impl MediaResampler {
-    pub(super) fn new(output_rate_hz: u32, trims: bool) -> Result<Self, UnsupportedRate> {
-        let resampler = Resampler::new(SAMPLE_RATE_HZ, output_rate_hz, Quality::Standard)?;
+    pub(super) fn new(
+        input_rate_hz: u32,
+        output_rate_hz: u32,
+        trims: bool,
+    ) -> Result<Self, UnsupportedRate> {
+        let resampler = Resampler::new(input_rate_hz, output_rate_hz, Quality::Standard)?;
         let delay_samples = ns_to_samples(resampler.delay_ns(), output_rate_hz);
         Ok(Self {
             resampler,
@@ -58,7 +62,8 @@ impl MediaResampler {
         } else {
             self.to_output(media_48k) - lag
         };
-        self.next_media_48k = Some(media_48k + pcm.len() as i64);
+        let step = SAMPLE_RATE_HZ / self.resampler.from_hz();
+        self.next_media_48k = Some(media_48k + pcm.len() as i64 * i64::from(step));
         self.next_output = first + (output.len() - begin) as i64;
         first
     }

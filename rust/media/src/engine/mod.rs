@@ -38,6 +38,7 @@ mod captured;
 mod codec;
 mod datagrams;
 mod event;
+mod forwarding;
 mod media_resampler;
 mod receiver;
 mod redundancy;
@@ -76,6 +77,7 @@ use adaptation::Adaptation;
 use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
+use forwarding::Forwarder;
 use receiver::Receiver;
 use reports::Reports;
 use sender::Sender;
@@ -114,6 +116,8 @@ pub struct Engine {
     events: EventQueue,
     transmit: TransmitQueue,
     protection: Protection,
+    /// What is received goes out again, and nothing else does.
+    forwarder: Option<Forwarder>,
     ticks_always: bool,
     /// Lost packets are asked for and sent again.
     nack: bool,
@@ -168,6 +172,7 @@ impl Engine {
             events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
+            forwarder: settings.forward.then(Forwarder::default),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             nack: false,
             wanted: Vec::with_capacity(MAX_WANTED),
@@ -281,8 +286,12 @@ impl Engine {
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
-        self.receiver
-            .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
+        if self.forwarder.is_some() {
+            self.forward_rtp(datagram, now_ns);
+        } else {
+            self.receiver
+                .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
+        }
         if ssrc.is_some() && self.source_ssrc() != ssrc {
             self.reports.forget_source();
         }
@@ -495,6 +504,8 @@ impl Engine {
     fn next_tick(&self) -> Option<u64> {
         if self.ticks_always {
             Some(self.next_tick_ns)
+        } else if self.forwarder.is_some() {
+            None
         } else {
             self.sender.next_frame_ns()
         }

@@ -63,6 +63,12 @@ impl Source {
         }
     }
 
+    fn count(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        self.payload_bytes += packet.payload.len() as u64;
+        self.header_bytes += packet.overhead_bytes() as u64;
+        self.last_packet_ns = now_ns;
+    }
+
     fn count_retransmission(&mut self, payload_bytes: usize) {
         self.retransmitted_packets += 1;
         self.retransmitted_bytes += payload_bytes as u64;
@@ -96,6 +102,7 @@ pub(super) struct Receiver {
     keys_clock_rate_hz: u32,
     pub(super) errors: ReceiveErrors,
     buffer_settings: playout::Settings,
+    decoder_rate_hz: u32,
     codecs: [Option<Codec>; 128],
     repair_formats: RepairFormats,
     lock: SourceLock,
@@ -116,11 +123,17 @@ impl Receiver {
         };
         Ok(Self {
             source: None,
-            buffer: new_buffer(buffer_settings, Codec::Opus, now_ns)?,
+            buffer: new_buffer(
+                buffer_settings,
+                Codec::Opus,
+                settings.decoder_rate_hz(),
+                now_ns,
+            )?,
             codec: Codec::Opus,
             keys: ReceivedEvents::default(),
             keys_clock_rate_hz: SAMPLE_RATE_HZ,
             buffer_settings,
+            decoder_rate_hz: settings.decoder_rate_hz(),
             errors: ReceiveErrors::default(),
             codecs: [None; 128],
             repair_formats: RepairFormats::default(),
@@ -207,6 +220,42 @@ impl Receiver {
         }
         self.receive(&packet, now_ns, tick_ns, events);
         self.give_out(now_ns, events);
+    }
+
+    /// Takes a datagram that is not to be heard: gives its packet if it is of the source listened
+    /// to, and counts it.
+    pub(super) fn admit<'a>(
+        &mut self,
+        datagram: &'a [u8],
+        now_ns: u64,
+        tick_ns: u64,
+        events: &mut EventQueue,
+    ) -> Option<Packet<'a>> {
+        let Ok(packet) = Packet::parse(datagram) else {
+            self.errors.malformed_rtp_packets += 1;
+            return None;
+        };
+        let header = packet.header;
+        if self.format_of(header.payload_type) != Format::Plain(Codec::Opus) {
+            self.errors.unknown_payload_type_packets += 1;
+            return None;
+        }
+        match self.lock.judge(header.ssrc, header.sequence_number) {
+            Verdict::Current => {}
+            Verdict::First | Verdict::Changed => {
+                self.begin_source(&packet, now_ns, tick_ns, events);
+            }
+            Verdict::Departed | Verdict::Hold => {
+                self.errors.other_source_packets += 1;
+                return None;
+            }
+        }
+        let source = self.source.as_mut()?;
+        source
+            .reception
+            .record(header.sequence_number, header.timestamp, now_ns);
+        source.count(&packet, now_ns);
+        Some(packet)
     }
 
     /// A packet with its timestamp in units of the audio path.
@@ -299,7 +348,13 @@ impl Receiver {
     /// Puts an empty buffer in place of the present one, its first tick one after `tick_ns`.
     fn begin_buffer(&mut self, tick_ns: u64) {
         // Without memory for a second decoder the old buffer has to do.
-        if let Ok(buffer) = new_buffer(self.buffer_settings, self.codec, tick_ns) {
+        let buffer = new_buffer(
+            self.buffer_settings,
+            self.codec,
+            self.decoder_rate_hz,
+            tick_ns,
+        );
+        if let Ok(buffer) = buffer {
             self.buffer = buffer;
         }
     }
@@ -390,9 +445,7 @@ impl Receiver {
                 .reception
                 .record(header.sequence_number, header.timestamp, now_ns);
         }
-        source.payload_bytes += packet.payload.len() as u64;
-        source.header_bytes += packet.overhead_bytes() as u64;
-        source.last_packet_ns = now_ns;
+        source.count(packet, now_ns);
         if let Some(codec) = keys {
             self.receive_key(packet, codec, now_ns, events);
         } else if format == Format::Red {
@@ -546,8 +599,9 @@ fn frames_back(timestamp_offset: u32, payload: &[u8]) -> Option<u16> {
 fn new_buffer(
     settings: playout::Settings,
     codec: Codec,
+    opus_rate_hz: u32,
     tick_ns: u64,
 ) -> Result<JitterBuffer<StreamDecoder>, EngineError> {
-    let decoder = StreamDecoder::new(codec)?;
+    let decoder = StreamDecoder::new(codec, opus_rate_hz)?;
     Ok(JitterBuffer::new(settings, decoder, tick_ns))
 }

@@ -38,8 +38,8 @@ pub struct SendFormats {
 pub(super) struct OutgoingStream {
     pub(super) ssrc: u32,
     pub(super) codec: Codec,
-    payload_type: u8,
-    next_sequence_number: u16,
+    pub(super) payload_type: u8,
+    pub(super) next_sequence_number: u16,
     first_timestamp: u32,
     begun_ns: u64,
     pub(super) next_frame_ns: u64,
@@ -67,7 +67,8 @@ impl OutgoingStream {
         }
     }
 
-    fn count_packet(&mut self, payload_bytes: usize) {
+    /// Takes note of a packet that has been sent.
+    pub(super) fn count_packet(&mut self, payload_bytes: usize) {
         self.next_sequence_number = self.next_sequence_number.wrapping_add(1);
         self.packets_sent += 1;
         self.payload_bytes_sent += payload_bytes as u64;

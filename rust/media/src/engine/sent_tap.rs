@@ -1,6 +1,6 @@
 //! What is sent, as the application can record it: tick by tick, beside what is received.
 
-use crate::playout::TICK_SAMPLES;
+use crate::playout::{SAMPLE_RATE_HZ, TICK_SAMPLES};
 use crate::resample::UnsupportedRate;
 
 use super::event::{Event, EventQueue};
@@ -30,7 +30,7 @@ impl SentTap {
         Ok(Self {
             frame_ns,
             first_ns,
-            resampler: MediaResampler::new(output_rate_hz, false)?,
+            resampler: MediaResampler::new(SAMPLE_RATE_HZ, output_rate_hz, false)?,
             pending: Vec::with_capacity(8 * TICK_SAMPLES),
             pcm: Vec::with_capacity(output_rate_hz as usize / 50),
         })

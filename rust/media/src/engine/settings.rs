@@ -1,9 +1,9 @@
 //! How an engine is set up, and why it cannot be.
 
 use crate::opus::{EncoderSettings, OpusError};
-use crate::playout::{Sink, Strategy};
+use crate::playout::{self, Sink, Strategy};
 use crate::resample::UnsupportedRate;
-use crate::vad::{DetectorKind, InvalidGateSettings};
+use crate::vad::{self, DetectorKind, InvalidGateSettings};
 
 use super::adaptation::Preset;
 use super::redundancy::MAX_RED_FRAMES;
@@ -27,6 +27,9 @@ pub enum EngineError {
     /// Reports come every 100 ms to 60 s.
     #[error("reports come every 100 to 60000 ms, not {0}")]
     ReportInterval(u32),
+    /// An ear, or a record of what is sent, needs the audio.
+    #[error("a call that is forwarded undecoded has no sink `playout` and no sent tap")]
+    Forwarding,
     /// RED repeats up to two frames.
     #[error("RED repeats at most {MAX_RED_FRAMES} earlier frames, not {0}")]
     RedFrames(u8),
@@ -57,6 +60,9 @@ pub struct Settings {
     pub vad: Option<DetectorKind>,
     /// Give what was sent as events too.
     pub tap_sent: bool,
+    /// Send what is received again, undecoded, and nothing else. Nothing is heard then: the sink
+    /// has to be [`Sink::Eager`].
+    pub forward: bool,
     /// How to encode; rate and channels are the engine's own (48 kHz mono).
     pub encoder: EncoderSettings,
     /// Earlier frames that each packet repeats beside its own (RED), 0 to 2, for peers that take it.
@@ -80,6 +86,7 @@ impl Default for Settings {
             output_rate_hz: 48_000,
             vad: None,
             tap_sent: false,
+            forward: false,
             encoder: EncoderSettings::default(),
             red_frames: 0,
             adaptation: None,
@@ -91,12 +98,25 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// A machine that wants 16 kHz or less has no use for what is above: not decoding it takes a
+    /// third of a decoder's time off, and the resampler's.
+    pub(super) fn decoder_rate_hz(&self) -> u32 {
+        if self.sink == Sink::Eager && self.output_rate_hz <= vad::SAMPLE_RATE_HZ {
+            vad::SAMPLE_RATE_HZ
+        } else {
+            playout::SAMPLE_RATE_HZ
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), EngineError> {
         if !matches!(self.frame_ms, 10 | 20 | 40 | 60) {
             return Err(EngineError::FrameDuration(self.frame_ms));
         }
         if !(100..=60_000).contains(&self.report_interval_ms) {
             return Err(EngineError::ReportInterval(self.report_interval_ms));
+        }
+        if self.forward && (self.sink == Sink::Playout || self.tap_sent) {
+            return Err(EngineError::Forwarding);
         }
         Ok(())
     }

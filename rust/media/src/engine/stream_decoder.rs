@@ -4,20 +4,20 @@ use crate::g711;
 use crate::opus::{self, Channels};
 use crate::playout::{DecodeError, FrameDecoder};
 
-use super::{Codec, EngineError, SAMPLE_RATE_HZ};
+use super::{Codec, EngineError};
 
-/// Of one stream; 48 kHz mono comes out.
+/// Of one stream. At 48 kHz mono, each sample repeated where the rate is lower.
 pub(super) enum StreamDecoder {
     Opus(opus::Decoder),
     G711(Box<g711::Decoder>),
 }
 
 impl StreamDecoder {
-    /// For Opus, or for G.711.
-    pub(super) fn new(codec: Codec) -> Result<Self, EngineError> {
+    /// For Opus, decoded at `opus_rate_hz`, or for G.711.
+    pub(super) fn new(codec: Codec, opus_rate_hz: u32) -> Result<Self, EngineError> {
         Ok(match codec.law() {
             Some(law) => Self::G711(Box::new(g711::Decoder::new(law)?)),
-            None => Self::Opus(opus::Decoder::new(SAMPLE_RATE_HZ, Channels::Mono)?),
+            None => Self::Opus(opus::Decoder::new(opus_rate_hz, Channels::Mono)?),
         })
     }
 }

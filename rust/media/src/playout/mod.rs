@@ -155,6 +155,17 @@ pub struct Block<'a> {
     pub concealed_samples: usize,
 }
 
+impl Block<'_> {
+    /// What was decoded at the lower `rate_hz`, without the repetition that brings it to 48 kHz,
+    /// for a stream that began at `origin`; and how many samples at 48 kHz after the block's
+    /// beginning the first one lies.
+    pub fn decimated(&self, rate_hz: u32, origin: i64) -> (usize, impl Iterator<Item = i16>) {
+        let step = (SAMPLE_RATE_HZ / rate_hz) as usize;
+        let first = (origin - self.media_time).rem_euclid(step as i64) as usize;
+        (first, self.pcm.iter().skip(first).step_by(step).copied())
+    }
+}
+
 /// The duration of samples at 48 kHz.
 const fn samples_to_ns(samples: i64) -> i64 {
     samples * 62_500 / 3

@@ -2,7 +2,8 @@ use crate::opus::{Decoder, Packet, has_dred, has_lbrr};
 
 use super::{DecodeError, FrameDecoder, SAMPLE_RATE_HZ};
 
-/// For a decoder of 48 kHz mono.
+/// For a mono decoder of any rate. Below 48 kHz each sample stands for several, so that media time
+/// counts alike; [`Block::decimated`](super::Block::decimated) gives the samples themselves.
 impl FrameDecoder for Decoder {
     fn duration_samples(&self, payload: &[u8]) -> Option<u32> {
         Packet::parse(payload)
@@ -15,11 +16,20 @@ impl FrameDecoder for Decoder {
     }
 
     fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError> {
-        Self::decode(self, payload, pcm).map_err(|_| DecodeError)
+        let hold = self.hold();
+        let decoded = pcm.len() / hold;
+        let samples = Self::decode(self, payload, &mut pcm[..decoded]).map_err(|_| DecodeError)?;
+        spread(pcm, samples, hold);
+        Ok(samples * hold)
     }
 
     fn decode_lbrr(&mut self, next_payload: &[u8], pcm: &mut [i16]) -> Result<usize, DecodeError> {
-        Self::decode_lbrr(self, next_payload, pcm).map_err(|_| DecodeError)
+        let hold = self.hold();
+        let gap = pcm.len() / hold;
+        let samples =
+            Self::decode_lbrr(self, next_payload, &mut pcm[..gap]).map_err(|_| DecodeError)?;
+        spread(pcm, samples, hold);
+        Ok(samples * hold)
     }
 
     fn has_dred(&self, payload: &[u8]) -> bool {
@@ -27,7 +37,7 @@ impl FrameDecoder for Decoder {
     }
 
     fn read_dred(&mut self, payload: &[u8]) -> usize {
-        Self::read_dred(self, payload).unwrap_or(0)
+        Self::read_dred(self, payload).unwrap_or(0) * self.hold()
     }
 
     fn decode_dred(
@@ -35,16 +45,42 @@ impl FrameDecoder for Decoder {
         before_samples: usize,
         pcm: &mut [i16],
     ) -> Result<usize, DecodeError> {
-        Self::decode_dred(self, before_samples, pcm).map_err(|_| DecodeError)
+        let hold = self.hold();
+        let gap = pcm.len() / hold;
+        let samples = Self::decode_dred(self, before_samples / hold, &mut pcm[..gap])
+            .map_err(|_| DecodeError)?;
+        spread(pcm, samples, hold);
+        Ok(samples * hold)
     }
 
     fn conceal(&mut self, pcm: &mut [i16]) {
-        if Self::conceal(self, pcm).is_err() {
-            pcm.fill(0);
+        let hold = self.hold();
+        let gap = pcm.len() / hold;
+        if Self::conceal(self, &mut pcm[..gap]).is_err() {
+            pcm[..gap].fill(0);
         }
+        spread(pcm, gap, hold);
     }
 
     fn reset(&mut self) {
         Self::reset(self);
+    }
+}
+
+impl Decoder {
+    /// How many samples at 48 kHz one of the decoder's stands for.
+    const fn hold(&self) -> usize {
+        (SAMPLE_RATE_HZ / Self::sample_rate_hz(self)) as usize
+    }
+}
+
+/// Repeats each of the first `samples` of `pcm` `hold` times.
+fn spread(pcm: &mut [i16], samples: usize, hold: usize) {
+    if hold == 1 {
+        return;
+    }
+    for n in (0..samples).rev() {
+        let sample = pcm[n];
+        pcm[n * hold..][..hold].fill(sample);
     }
 }

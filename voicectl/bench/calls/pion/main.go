@@ -1,15 +1,15 @@
-// A Pion endpoint that does the work of benches/calls.py's targets, with the libopus that voicectl
-// links. Each line of standard input is an offer, {"offer": SDP}; each line of standard output
+// A Pion endpoint that does the work of voicectl.bench.calls.endpoint, with the same
+// libopus. Each line of standard input is an offer, {"offer": SDP}; each line of standard output
 // its answer, {"answer": SDP}.
 //
-//	pion agent|echo|forward
+//	pion agent|echo|forward VOICE
 package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"log"
-	"math"
 	"os"
 	"time"
 
@@ -28,6 +28,9 @@ const (
 	maxPayload = 1275
 )
 
+// What the agent says.
+var voice []int16
+
 type message struct {
 	Offer  string `json:"offer,omitempty"`
 	Answer string `json:"answer,omitempty"`
@@ -35,9 +38,10 @@ type message struct {
 
 func main() {
 	handlers := map[string]handler{"agent": agent, "echo": echo, "forward": forward}
-	if len(os.Args) != 2 || handlers[os.Args[1]] == nil {
-		log.Fatal("usage: pion agent|echo|forward")
+	if len(os.Args) != 3 || handlers[os.Args[1]] == nil {
+		log.Fatal("usage: pion agent|echo|forward VOICE")
 	}
+	voice = readVoice(os.Args[2])
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
 	answers := json.NewEncoder(os.Stdout)
@@ -161,7 +165,7 @@ func agent(remote *webrtc.TrackRemote, local localTracks, done <-chan struct{}) 
 func speak(track *webrtc.TrackLocalStaticSample, done <-chan struct{}) {
 	encoder := newEncoder()
 	defer encoder.close()
-	voice, payload := voice(), make([]byte, maxPayload)
+	payload := make([]byte, maxPayload)
 	ticks := time.NewTicker(20 * time.Millisecond)
 	defer ticks.Stop()
 	for frame := 0; ; frame = (frame + 1) % cycleFrames {
@@ -182,19 +186,13 @@ func speak(track *webrtc.TrackLocalStaticSample, done <-chan struct{}) {
 	}
 }
 
-// voice is the buzz of benches/calls.py: two seconds.
-func voice() []int16 {
+// readVoice takes raw 16-bit PCM of spokenFrames frames.
+func readVoice(path string) []int16 {
+	data, err := os.ReadFile(path)
+	check(err)
 	pcm := make([]int16, spokenFrames*frameSamples)
-	phase := 0.0
-	for n := range pcm {
-		t := float64(n) / rateHz
-		phase += 2 * math.Pi * (120 + 30*math.Sin(2*math.Pi*0.7*t)) / rateHz
-		sum := 0.0
-		for harmonic := 1.0; harmonic < 25; harmonic++ {
-			sum += math.Sin(harmonic*phase) / harmonic
-		}
-		pcm[n] = int16(4000 * sum)
-	}
+	_, err = binary.Decode(data, binary.LittleEndian, pcm)
+	check(err)
 	return pcm
 }
 

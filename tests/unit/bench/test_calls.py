@@ -1,0 +1,94 @@
+"""The suite `calls`: what its callers measure, on endpoints of its own."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voicectl.bench.calls import calls_suite
+from voicectl.bench.calls.caller import Arrival, lateness_ms, voice
+from voicectl.bench.calls.endpoint_process import python_endpoint
+from voicectl.bench.calls.load import Run, hold
+from voicectl.bench.calls.ramp import Ramp, climb
+
+MS = 1_000_000
+FRAME_SAMPLES = 960
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+
+
+@pytest.fixture(scope="module")
+def voice_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("voice") / "voice.s16"
+    voice().tofile(path)
+    return str(path)
+
+
+def arrivals(late_ms: list[int], *, first_timestamp: int = 0, start_ms: int = 0) -> list[Arrival]:
+    return [
+        Arrival((start_ms + 20 * n + late) * MS, (first_timestamp + FRAME_SAMPLES * n) % (1 << 32))
+        for n, late in enumerate(late_ms)
+    ]
+
+
+def test_lateness_is_that_beyond_the_most_punctual_packet() -> None:
+    assert lateness_ms(arrivals([5, 3, 10, 3])).tolist() == [2, 0, 7, 0]
+    assert lateness_ms([]).size == 0
+
+
+def test_lateness_goes_through_a_wrap_of_the_timestamp() -> None:
+    near_the_end = (1 << 32) - FRAME_SAMPLES
+    late = lateness_ms(arrivals([1, 0, 4], first_timestamp=near_the_end))
+    assert np.allclose(late, [1, 0, 4], atol=0.01)
+
+
+def test_timestamps_that_stood_still_in_silence_make_nothing_late() -> None:
+    first = arrivals([0, 1, 0])
+    # Three seconds later the next talkspurt's timestamps go on where the last one's ended.
+    second = arrivals([0, 2, 0], first_timestamp=3 * FRAME_SAMPLES, start_ms=3060)
+    assert lateness_ms(first + second).tolist() == [0, 1, 0, 0, 2, 0]
+
+
+def test_capacity_is_the_most_calls_that_were_not_late() -> None:
+    levels = tuple(Run(calls, 8.0, late, 50.0, 0) for calls, late in ((8, 2.0), (16, 9.0)))
+    assert Ramp((*levels, Run(24, 8.0, 60.0, 50.0, 0)), "late").capacity == 16
+    assert Ramp((), "a call did not connect").capacity == 0
+
+
+@on_linux
+@pytest.mark.parametrize(("stack", "work"), [("voicectl", "forward"), ("aiortc", "echo")])
+def test_endpoint_sends_as_many_packets_as_its_caller(
+    stack: str, work: str, voice_file: str
+) -> None:
+    run = asyncio.run(hold(python_endpoint(stack, work, voice_file), calls=1, seconds=1.0))
+    assert run.packets_per_s == pytest.approx(50, abs=15)
+    assert run.cpu_ms > 0
+    assert run.resident_bytes > 10_000_000
+
+
+@on_linux
+def test_ramp_ends_where_the_endpoint_refuses(voice_file: str) -> None:
+    never = ("--max-thread-load", "0.000001")
+    command = [*python_endpoint("voicectl", "agent", voice_file), *never]
+    as_late_as_it_likes = float("inf")
+    ramp = asyncio.run(
+        climb(command, step=1, limit=4, seconds=0.5, max_lateness_ms=as_late_as_it_likes)
+    )
+    assert ramp.refused == "no capacity for another call"
+    assert ramp.stopped == "refused"
+    assert ramp.levels[-1].calls < 4
+    assert ramp.levels[-1].packets_per_s > 0
+
+
+def test_figures_have_ids_of_their_own() -> None:
+    ids = [spec.id for spec in calls_suite().specs]
+    assert len(set(ids)) == len(ids)
+    assert {"calls.agent-vs-pion", "calls.capacity", "calls.memory-per-call"} <= set(ids)
+
+
+def test_pion_sources_are_in_the_package() -> None:
+    import voicectl.bench.calls
+
+    sources = Path(voicectl.bench.calls.__file__).with_name("pion")
+    assert {"main.go", "opus.go", "go.mod", "go.sum"} <= {path.name for path in sources.iterdir()}

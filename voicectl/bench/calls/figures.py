@@ -1,0 +1,149 @@
+"""The figures of the suite, from what a session measures."""
+
+import os
+from collections.abc import Callable
+from statistics import median
+
+from voicectl.bench.calls.load import Run
+from voicectl.bench.calls.ramp import MAX_LATENESS_MS, Ramp
+from voicectl.bench.calls.session import CallsSession
+from voicectl.bench.estimate import estimate_median
+from voicectl.bench.report import FigureSpec, Measurement, RivalValue
+from voicectl.bench.suite import Stopwatch
+from voicectl.errors import SetupError
+
+__all__ = ["FIGURES"]
+
+_Figure = Callable[[CallsSession, Stopwatch], Measurement]
+_MB = 1e6
+
+
+def _cost(work: str, rival: str) -> _Figure:
+    """CPU-ms for a second of a call, beside a rival's in the same rounds."""
+
+    def measure(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+        runs = session.rounds(work, stopwatch.on_step)
+        if rival not in runs:
+            session.require(rival)
+        ours, theirs = ([run.cpu_ms for run in runs[name]] for name in ("voicectl", rival))
+        ratios = tuple((our / their,) for our, their in zip(ours, theirs, strict=True))
+        rivals = (RivalValue(rival, median(theirs)),)
+        return Measurement(median(ours), rivals, ratios, estimate_median(ratios))
+
+    return measure
+
+
+def _blocked(how: str) -> _Figure:
+    def measure(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+        runs = session.stalled(how, stopwatch.on_step)
+        rivals = tuple(RivalValue(name, run.p99_ms) for name, run in runs.items())
+        return Measurement(runs["voicectl"].p99_ms, rivals[1:], doubt=_doubt())
+
+    return measure
+
+
+def _connected(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    connected = session.connections(stopwatch.on_step)
+    values = {name: median(c.ice_dtls_ms for c in ends) for name, ends in connected.items()}
+    return _beside(values, _doubt())
+
+
+def _first_audio(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    connected = session.connections(stopwatch.on_step)
+    values = {name: median(c.first_audio_ms for c in ends) for name, ends in connected.items()}
+    return _beside(values, _doubt())
+
+
+def _capacity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    values = {"voicectl": float(session.ramp("voicectl", stopwatch.on_step).capacity)}
+    for stack in ("aiortc", "pion"):
+        try:
+            values[stack] = float(session.ramp(stack, stopwatch.on_step).capacity)
+        except SetupError:
+            continue
+    return _beside(values, _doubt())
+
+
+def _linearity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    """What a call costs among the most that were not late, over what it costs among the fewest."""
+    levels = _several(_punctual(session.ramp("voicectl", stopwatch.on_step)))
+    return Measurement(levels[-1].cpu_ms / levels[0].cpu_ms, (), doubt=_doubt())
+
+
+def _memory(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    levels = _several(list(session.ramp("voicectl", stopwatch.on_step).levels))
+    grown = levels[-1].resident_bytes - levels[0].resident_bytes
+    return Measurement(grown / _MB / (levels[-1].calls - levels[0].calls), ())
+
+
+def _refusals(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    ramp = session.admission(stopwatch.on_step)
+    return Measurement(float(ramp.refused is not None), (), doubt=ramp.stopped)
+
+
+def _lateness_past_the_limit(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    ramp = session.admission(stopwatch.on_step)
+    return Measurement(ramp.levels[-1].p99_ms, (), doubt=_doubt())
+
+
+def _punctual(ramp: Ramp) -> list[Run]:
+    return [run for run in ramp.levels if run.p99_ms <= MAX_LATENESS_MS]
+
+
+def _several(levels: list[Run]) -> list[Run]:
+    if len(levels) < 2:
+        raise SetupError("this machine is too busy for calls that can be compared with more calls")
+    return levels
+
+
+def _beside(values: dict[str, float], doubt: str | None) -> Measurement:
+    rivals = tuple(RivalValue(name, value) for name, value in values.items() if name != "voicectl")
+    return Measurement(values["voicectl"], rivals, doubt=doubt)
+
+
+def _doubt() -> str | None:
+    """A time says little where others use the cores too; the bench itself keeps two busy."""
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    return f"the load average is {load:.1f} on {cores} cores" if load > cores else None
+
+
+def _spec(name: str, title: str, unit: str, limit: float | None, tolerance: float) -> FigureSpec:
+    return FigureSpec("calls", name, title, unit, limit, "quality", tolerance=tolerance)
+
+
+FIGURES: tuple[tuple[FigureSpec, _Figure], ...] = (
+    (FigureSpec("calls", "agent-vs-aiortc", "agent", "ms", 0.1), _cost("agent", "aiortc")),
+    (FigureSpec("calls", "agent-vs-pion", "agent", "ms", 1 / 1.2), _cost("agent", "pion")),
+    (FigureSpec("calls", "echo-vs-aiortc", "echo", "ms", None), _cost("echo", "aiortc")),
+    (FigureSpec("calls", "echo-vs-pion", "echo", "ms", 1 / 1.3), _cost("echo", "pion")),
+    (FigureSpec("calls", "forward-vs-pion", "forward", "ms", 1.0), _cost("forward", "pion")),
+    (
+        _spec("lateness-blocked", "p99 lateness, loop blocked", "ms", 5.0, 2.0),
+        _blocked("released"),
+    ),
+    (_spec("lateness-gil-held", "  with the GIL held", "ms", 5.0, 2.0), _blocked("held")),
+    (_spec("ice-dtls", "connected, ICE + DTLS", "ms", 10.0, 3.0), _connected),
+    (_spec("first-audio", "  first audio", "ms", 40.0, 10.0), _first_audio),
+    (
+        FigureSpec(
+            *("calls", "capacity", "agents with p99 <= 20 ms", "", None, "quality"),
+            higher_is_better=True,
+            tolerance=8.0,
+        ),
+        _capacity,
+    ),
+    (_spec("linearity", "  a call's cost at most over at least", "x", 1.15, 0.1), _linearity),
+    (_spec("memory-per-call", "  memory of a call", "MB", 1.0, 0.1), _memory),
+    (
+        FigureSpec(
+            *("calls", "admission", "one call too many is refused", "", 1.0, "quality"),
+            higher_is_better=True,
+        ),
+        _refusals,
+    ),
+    (
+        _spec("admission-lateness", "  p99 lateness of the others", "ms", 20.0, 5.0),
+        _lateness_past_the_limit,
+    ),
+)

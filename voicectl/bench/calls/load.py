@@ -1,0 +1,108 @@
+"""Calls held with an endpoint, and what they come to."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from voicectl.bench.calls.caller import CallerEngine, encoded_voice, lateness_ms
+from voicectl.bench.calls.endpoint_process import EndpointProcess, running
+from voicectl.clock import SystemClock
+from voicectl.rtc import EngineLike, Peer, PeerSettings
+from voicectl.units import NS_PER_S
+
+__all__ = ["HeldCalls", "Run", "hold"]
+
+SETTLE_S = 1.5
+CONNECT_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an endpoint did for a while."""
+
+    calls: int
+    cpu_ms: float
+    """Of the endpoint, for a second of one call."""
+    p99_ms: float
+    """Lateness of the packets that came back."""
+    packets_per_s: float
+    """That a caller received."""
+    resident_bytes: int
+    """Of the endpoint."""
+
+
+class HeldCalls:
+    """Callers of one endpoint; leaving it hangs up.
+
+    Args:
+        endpoint: Answers the calls.
+    """
+
+    def __init__(self, endpoint: EndpointProcess) -> None:
+        self._endpoint = endpoint
+        self._payloads = encoded_voice()
+        self._callers: list[CallerEngine] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    async def call(self) -> None:
+        """Hold one call more.
+
+        Raises:
+            AdmissionError: The endpoint refused it.
+            ConnectError: It did not come about.
+        """
+        engine = CallerEngine(self._payloads, SystemClock().now_ns(), len(self._callers))
+        needed: EngineLike = engine
+        peer = Peer(needed, PeerSettings(data_channel=None))  # type: ignore[arg-type]
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(peer)
+            await peer.accept_answer(await self._endpoint.answer(await peer.create_offer()))
+            await peer.connected(CONNECT_TIMEOUT_S)
+            self._stack.push_async_exit(stack.pop_all())
+        self._callers.append(engine)
+
+    async def measure(self, seconds: float) -> Run:
+        """What the calls come to in so many seconds, once they have settled."""
+        await asyncio.sleep(SETTLE_S)
+        for caller in self._callers:
+            caller.arrivals.clear()
+        cpu_ns, began_ns = self._endpoint.cpu_ns(), SystemClock().now_ns()
+        await asyncio.sleep(seconds)
+        held_s = (SystemClock().now_ns() - began_ns) / NS_PER_S
+        cpu_ns = self._endpoint.cpu_ns() - cpu_ns
+        late = np.concatenate([lateness_ms(caller.arrivals) for caller in self._callers])
+        calls = len(self._callers)
+        return Run(
+            calls=calls,
+            cpu_ms=cpu_ns / 1e6 / held_s / calls,
+            p99_ms=float(np.percentile(late, 99)) if late.size else float("inf"),
+            packets_per_s=late.size / held_s / calls,
+            resident_bytes=self._endpoint.resident_bytes(),
+        )
+
+
+async def hold(command: Sequence[str], calls: int, seconds: float) -> Run:
+    """Measure a fresh endpoint under so many calls."""
+    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+        for _ in range(calls):
+            await held.call()
+        return await held.measure(seconds)

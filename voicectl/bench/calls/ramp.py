@@ -1,0 +1,69 @@
+"""More and more calls on one endpoint, until they are heard in each other or one is refused."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from voicectl.bench.calls.endpoint_process import running
+from voicectl.bench.calls.load import HeldCalls, Run
+from voicectl.clock import ProcessCpuClock, SystemClock
+from voicectl.errors import AdmissionError, ConnectError
+
+__all__ = ["MAX_LATENESS_MS", "Ramp", "climb"]
+
+MAX_LATENESS_MS = 20.0
+"""A frame's length: what comes later than the next one is due is heard."""
+MAX_CALLERS_LOAD = 0.85
+"""Above it the callers' own lateness is measured."""
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """What each number of calls came to."""
+
+    levels: tuple[Run, ...]
+    stopped: str
+    """Why there was no more."""
+    refused: str | None = None
+    """The error that a call too many met."""
+
+    @property
+    def capacity(self) -> int:
+        """The largest number of calls that were not late."""
+        return max((run.calls for run in self.levels if run.p99_ms <= MAX_LATENESS_MS), default=0)
+
+
+async def climb(
+    command: Sequence[str],
+    *,
+    step: int,
+    limit: int,
+    seconds: float,
+    max_lateness_ms: float = MAX_LATENESS_MS,
+    on_level: Callable[[int], None] = lambda calls: None,
+) -> Ramp:
+    """Hold `step` calls, twice, three times as many … until `limit`, lateness or a refusal."""
+    levels: list[Run] = []
+    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+        while len(held) < limit:
+            on_level(len(held) + step)
+            try:
+                for _ in range(step):
+                    await held.call()
+            except AdmissionError as refusal:
+                # The calls that there are go on beside others that try.
+                for _ in range(step):
+                    with suppress(ConnectError):
+                        await held.call()
+                levels.append(await held.measure(seconds))
+                return Ramp(tuple(levels), "refused", refusal.message)
+            except ConnectError as error:
+                return Ramp(tuple(levels), f"a call did not connect: {error.message}")
+            cpu_ns, began_ns = ProcessCpuClock().now_ns(), SystemClock().now_ns()
+            levels.append(await held.measure(seconds))
+            cpu_ns = ProcessCpuClock().now_ns() - cpu_ns
+            if levels[-1].p99_ms > max_lateness_ms:
+                return Ramp(tuple(levels), "late")
+            if cpu_ns / (SystemClock().now_ns() - began_ns) > MAX_CALLERS_LOAD:
+                return Ramp(tuple(levels), "the callers had no more time")
+    return Ramp(tuple(levels), f"{limit} calls were enough")
