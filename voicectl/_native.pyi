@@ -734,7 +734,7 @@ class Engine:
             UsageError: Another codec, or a payload type that cannot be.
         """
 
-    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
+    def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = ...) -> int:
         """Press keys of a telephone (DTMF, RFC 4733) one after the other; queued audio waits.
 
         Between two lie three frames, in which the end is told three times.
@@ -742,7 +742,7 @@ class Engine:
         Args:
             digits: Of `0123456789*#ABCD`.
             duration_ms: Of each: 40 to 1000.
-            volume_dbm0: Of their tone: -63 to 0.
+            volume_dbm0: Of their tone: -63 to 0, by default -10.
 
         Returns:
             How many were taken: 64 wait at most; 0 when the peer takes none.

@@ -52,8 +52,9 @@ def test_presets_start_where_they_say() -> None:
 @pytest.mark.parametrize("rate_kbps", [40, 30])
 def test_narrow_link_is_not_overrun(preset: str, rate_kbps: int) -> None:
     call = NetworkedCall(preset, f"delay=20ms,rate={rate_kbps}kbit,queue=300ms", repairs=RED)
-    seconds = call.run_s(90)
-    settled = seconds[15:]
+    seconds = call.run_s(100)
+    # Until then a queue that was full from the first packet may have to be found by trial.
+    settled = seconds[25:]
     over = [second for second in settled if second.offered_bps > rate_kbps * 1000]
     assert len(over) <= 6, [round(second.offered_bps) for second in settled]
     # Its queue stays short but for the moments in which it is tried.

@@ -49,11 +49,16 @@ Networks:
     blackout-every=60s blackout=1s flap-every=30s flap=150ms, commas between
 
 \b
-Strategies, from the shortest delay to the fewest gaps:
+Strategies, from the shortest delay to the fewest gaps. Measured on the traces wifi-spikes and
+lte of `voicectl bench playout`: mean delay in the buffer, concealed audio.
   eager         for machines (STT, VAD): frames as they arrive, no playout clock
+                (0 ms, 0.0 %; 0 ms, 0.0 %)
   conservative  for ears: small buffers, the lowest delay, the least resilience
+                (72 ms, 1.4 %; 27 ms, 1.3 %)
   balanced      for ears: between the two
+                (131 ms, 0.06 %; 56 ms, 1.3 %)
   aggressive    for ears: large buffers, stability first
+                (150 ms, 0.03 %; 250 ms, 0.8 %)
 """
 
 
@@ -80,7 +85,10 @@ def replay(
         ),
     ] = None,
     strategy: Annotated[
-        StrategyName | None, typer.Option("--strategy", "-s", help="Of the jitter buffer.")
+        StrategyName | None,
+        typer.Option(
+            "--strategy", "-s", help="Of the jitter buffer: short delays first, or few gaps."
+        ),
     ] = None,
     compare: Annotated[
         str | None,
@@ -162,14 +170,18 @@ def _replay_all(printer: Printer, files: list[Path], plan: "ReplayPlan") -> None
     from voicectl.cli.replay_table import render_report
     from voicectl.replay.replay import replay_file
 
+    told: set[str] = set()
     for path in files:
         with _progress(printer) as progress:
             report = replay_file(path, plan, _on_progress(progress))
         printer.record(report.fields())
         for renderable in render_report(report):
             printer.answer(renderable)
-        for note in report.material.notes:
-            printer.note(f"note: {note}")
+        for note in dict.fromkeys(report.material.notes):
+            # What holds for every file is said once.
+            if note not in told:
+                printer.note(f"note: {note}")
+            told.add(note)
 
 
 def _show_netem(printer: Printer, network: "Network | None", seed: int) -> None:

@@ -168,9 +168,9 @@ def _score(
     )
     meter = QualityMeter(material.speech, undisturbed=undisturbed)
     if meter.missing:
-        packages = " and ".join(meter.missing)
         material.notes.append(
-            f"without {packages} there are no such scores: pip install {packages}"
+            f"without {' and '.join(meter.missing)} there are no such scores: "
+            f"pip install {' '.join(meter.missing)}"
         )
     figures = []
     for index, run in enumerate(runs, start=1):

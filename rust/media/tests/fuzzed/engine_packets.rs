@@ -147,7 +147,8 @@ impl Call {
             }
             150..=159 => self.header.ssrc = u32::from(bytes.u8() % 3),
             160..=164 => {
-                self.header.payload_type = [OPUS, 96, 0, 127, RED, RTX][usize::from(bytes.u8() % 6)]
+                self.header.payload_type =
+                    [OPUS, 96, 0, 127, RED, RTX][usize::from(bytes.u8() % 6)];
             }
             165..=169 => self.header.marker = !self.header.marker,
             170..=189 => self.wait(bytes.wait_ns()),

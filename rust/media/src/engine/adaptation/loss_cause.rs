@@ -6,16 +6,20 @@ use std::collections::VecDeque;
 /// A mean over this many reports, each of a few dozen packets; over fewer where loss is plain.
 const REPORTS: usize = 8;
 const PLAIN_REPORTS: usize = 3;
-/// So many times the limit is plain.
-const PLAIN: f32 = 4.0;
+/// No call is held with so much loss, whatever its cause: less is sent until it goes away.
+const PLAIN_PERCENT: f32 = 30.0;
 /// After so many steps down ...
 const STEPS: u8 = 2;
 /// ... loss that is still more than this share of what it was has another cause.
-const UNCHANGED: f32 = 0.7;
+const UNCHANGED: f32 = 0.5;
 /// Loss of that kind is put up with up to this many times what it was,
 const TOLERANCE: f32 = 1.5;
 /// and forgotten at this rate a report.
 const FORGOTTEN: f32 = 0.998;
+/// Reports until it is tried again: losses come and go by themselves too. Twice as many each time,
+/// up to the most.
+const FIRST_REST: u32 = 60;
+const LONGEST_REST: u32 = 480;
 
 /// What a report's loss means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +39,9 @@ pub(super) struct LossCause {
     begun: Option<(f32, f32)>,
     steps: u8,
     tolerated_percent: f32,
+    /// Reports until the next trial, and how many after that.
+    rest: u32,
+    next_rest: u32,
 }
 
 impl LossCause {
@@ -45,35 +52,36 @@ impl LossCause {
             self.recent.pop_front();
         }
         self.recent.push_back(percent);
-        let limit_percent = limit_percent.max(TOLERANCE * self.tolerated_percent);
         let mean = self.recent.iter().sum::<f32>() / self.recent.len() as f32;
-        let needed = if mean > PLAIN * limit_percent {
-            PLAIN_REPORTS
-        } else {
-            REPORTS
-        };
-        if self.recent.len() < needed {
+        if mean > PLAIN_PERCENT && self.recent.len() >= PLAIN_REPORTS {
+            self.recent.clear();
+            return Verdict::Congested;
+        }
+        self.rest = self.rest.saturating_sub(1);
+        if self.recent.len() < REPORTS {
             return Verdict::Fine;
         }
+        let limit_percent = limit_percent.max(TOLERANCE * self.tolerated_percent);
         match self.begun {
-            None if mean <= limit_percent => Verdict::Fine,
+            None if mean <= limit_percent || self.rest > 0 => Verdict::Fine,
             None => self.step_down(mean, bps),
-            // Less helped: what is left of the loss is judged anew.
             Some((first, _)) if mean < UNCHANGED * first => {
-                self.begun = None;
-                if mean <= limit_percent {
-                    Verdict::Fine
-                } else {
-                    self.step_down(mean, bps)
-                }
+                self.end_trial();
+                Verdict::Fine
             }
             Some((first, _)) if self.steps < STEPS => self.step_down(first, bps),
             Some((_, begun_bps)) => {
                 self.tolerated_percent = mean;
-                self.begun = None;
+                self.end_trial();
                 Verdict::NotCongested(begun_bps)
             }
         }
+    }
+
+    fn end_trial(&mut self) {
+        self.begun = None;
+        self.next_rest = (2 * self.next_rest).clamp(FIRST_REST, LONGEST_REST);
+        self.rest = self.next_rest;
     }
 
     /// Tries whether less loses less than `percent`.
@@ -92,10 +100,10 @@ impl LossCause {
 mod tests {
     use super::*;
 
-    /// What two minutes of a path comes to that loses `loss(bps)` percent.
+    /// What three minutes of a path comes to that loses `loss(bps)` percent.
     fn after(loss: impl Fn(f32) -> f32) -> (f32, usize) {
         let (mut cause, mut bps, mut decreases) = (LossCause::default(), 60_000.0, 0);
-        for _ in 0..120 {
+        for _ in 0..200 {
             match cause.note(loss(bps), 10.0, bps) {
                 Verdict::Fine => {}
                 Verdict::Congested => {
