@@ -116,6 +116,15 @@ def test_audio_of_a_call_waits_as_long_as_the_call_wants_and_nothing_else_does(
     patient.close()
 
 
+def test_media_that_comes_before_the_first_route_is_not_lost(call: Call) -> None:
+    """A call's first packet was dropped when it came between the sockets and their route."""
+    call.send(call.media(1))
+    call.send(b"\x80" * 40)
+    call.until_ready()
+    assert call.engine.stats().inbound.packets_received == 1
+    assert call.call.stats().unknown_source == 0
+
+
 def test_the_engine_is_heard_at_its_own_times(call: Call) -> None:
     call.call.set_route([call.peer], call.peer)
     call.engine.start_sending(ssrc=9, payload_type=96, cname="c")

@@ -27,7 +27,8 @@ pub(crate) enum Tell {
 pub(crate) struct Call {
     pub(crate) link: Arc<Link>,
     pub(crate) sockets: Vec<OwnedFd>,
-    pub(crate) route: Route,
+    /// None until the owner has said which: what comes before is not the less authentic.
+    pub(crate) route: Option<Route>,
     /// Audio waits this long for more of it before the owner is told.
     delivery_interval_ns: u64,
     told_ns: u64,
@@ -40,7 +41,7 @@ impl Call {
         Self {
             link,
             sockets,
-            route: Route::default(),
+            route: None,
             delivery_interval_ns,
             told_ns: 0,
             engine_due_ns: None,
@@ -76,7 +77,11 @@ impl Call {
             self.link.hand_back(HandedBack::Received { from, datagram });
             return Tell::Now;
         }
-        if !self.route.accepts(from) {
+        if self
+            .route
+            .as_ref()
+            .is_some_and(|route| !route.accepts(from))
+        {
             self.link.unknown_source.fetch_add(1, Ordering::Relaxed);
             return Tell::Later;
         }
@@ -138,7 +143,7 @@ impl Call {
 
     /// Sends a datagram; true if it was handed back instead.
     fn send(&self, datagram: &[u8], now_ns: u64) -> bool {
-        let Some(to) = self.route.destination else {
+        let Some(to) = self.route.as_ref().and_then(|route| route.destination) else {
             let datagram = datagram.to_vec();
             self.link.hand_back(HandedBack::ToSend { datagram });
             return true;

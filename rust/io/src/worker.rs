@@ -154,7 +154,7 @@ impl Worker {
             match command {
                 Command::Add(link, sockets, interval_ns) => self.add(link, sockets, interval_ns),
                 Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
-                    call.route = route;
+                    call.route = Some(route);
                     call.look(now_ns)
                 }),
                 Command::Look(id) => self.run_call(id, Call::look),

@@ -21,6 +21,10 @@ use crate::vad::{kind_name, kind_of};
 const SAMPLES_PER_MS: f64 = 48.0;
 
 #[pyclass(module = "voicectl._native", frozen, get_all)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that have nothing to do with each other"
+)]
 pub(crate) struct EngineSettings {
     sink: String,
     output_rate_hz: u32,
@@ -51,7 +55,11 @@ impl EngineSettings {
         report_interval_ms=1000,
         wall_clock_offset_ns=0,
     ))]
-    #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "keywords of one constructor"
+    )]
     fn new(
         sink: &str,
         output_rate_hz: u32,
