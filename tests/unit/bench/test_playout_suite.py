@@ -30,7 +30,7 @@ def test_ten_traces_ship_with_what_neteq_and_a_fixed_buffer_made_of_them() -> No
     assert len({case.trace for case in CASES}) == 10
     for case in CASES:
         assert trace(case.trace).frames >= 2990
-        assert neteq(case).longest_delay_ms >= neteq(case).delay_ms > 0
+        assert neteq(case).delay_ms > 0
         assert fixed_elsewhere(case).concealed_percent >= 0
 
 

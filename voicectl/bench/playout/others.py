@@ -56,8 +56,6 @@ class NetEq:
     """Means over its runs; `traces/README.md` has the definitions."""
 
     delay_ms: float
-    longest_delay_ms: float
-    """Of one run."""
     p95_ms: float
     concealed_percent: float
     most_concealed_percent: float
@@ -89,7 +87,6 @@ def neteq(case: TraceCase) -> NetEq:
     row = _rows("neteq-chromium-156.tsv")[case.measured_elsewhere]
     return NetEq(
         delay_ms=float(row["delay_ms"]),
-        longest_delay_ms=float(row["delay_high_ms"]),
         p95_ms=float(row["p95_ms"]),
         concealed_percent=float(row["concealed"]),
         most_concealed_percent=float(row["concealed_high"]),
