@@ -11,7 +11,9 @@ import soundfile
 from support.captures import START_NS, ethernet, opus_payloads, pcap, rtp, rtpdump, udp4
 from support.command import Finished, voicectl
 
-TRACES = Path(__file__).parents[2] / "benches" / "traces"
+from voicectl import bench
+
+TRACES = Path(bench.__file__).parent / "playout" / "traces"
 STUN = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
 DTLS = b"\x16\xfe\xfd" + bytes(20)
 
@@ -240,4 +242,3 @@ def test_speech_is_scored_beside_what_was_said(tone: Path) -> None:
     clean = answer(tone, "--strategy", "eager")["runs"][0]["quality"]
     lossy = answer(tone, "--strategy", "eager", "--network", "loss=40%,burst=8")
     assert lossy["runs"][0]["quality"]["stoi"] < clean["stoi"] - 0.05
-    assert clean["words"] is None

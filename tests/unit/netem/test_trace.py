@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from voicectl import bench
 from voicectl.errors import UsageError
 from voicectl.netem.trace import format_trace, is_trace, parse_trace
 
 TEXT = "# name: x\nseq,send_ms,arrival_ms\n0,0.000,19.357\n2,40.000,59.5\n1,20.000,\n"
-SHIPPED = sorted((Path(__file__).parents[3] / "benches" / "traces").glob("*.csv"))
+SHIPPED = sorted((Path(bench.__file__).parent / "playout" / "traces").glob("*.csv"))
 
 
 def test_comments_losses_and_order_are_read() -> None:

@@ -1,6 +1,7 @@
 """A process that answers offers, and what it costs."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ MAX_LINE_BYTES = 1 << 20
 
 def python_endpoint(*arguments: str) -> list[str]:
     """The command of voicectl's own endpoint, or stock aiortc's: see `endpoint`."""
-    return [sys.executable, "-m", "voicectl.bench.calls.endpoint", *arguments]
+    return [sys.executable, "-P", "-m", "voicectl.bench.calls.endpoint", *arguments]
 
 
 class EndpointProcess:
@@ -76,5 +77,7 @@ async def running(command: Sequence[str]) -> AsyncIterator[EndpointProcess]:
         yield EndpointProcess(process)
     finally:
         os.sched_setaffinity(0, cores)
-        process.kill()
+        # One that has ended by itself has said so on its pipes.
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()

@@ -65,7 +65,7 @@ def until(true: Callable[[], bool], timeout_s: float) -> bool:
 
 def program(name: str, *arguments: str) -> tuple[str, ...]:
     """The command line of one of the lab's own programs."""
-    return sys.executable, "-m", f"voicectl.bench.lab.{name}", *arguments
+    return sys.executable, "-P", "-m", f"voicectl.bench.lab.{name}", *arguments
 
 
 @dataclass(frozen=True)

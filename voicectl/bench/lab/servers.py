@@ -159,7 +159,7 @@ table ip inspect {{
             extra = ["--username", credentials[0], "--password-file", str(self.folder / "password")]
         command = [
             *("ip", "netns", "exec", self.network.ns("cli")),
-            *(sys.executable, "-m", "voicectl", "probe", "--json"),
+            *(sys.executable, "-P", "-m", "voicectl", "probe", "--json"),
         ]
         ours = ("proxy", "voicectl_")
         clean = {k: v for k, v in os.environ.items() if not any(w in k.lower() for w in ours)}
