@@ -59,6 +59,8 @@ pub(super) struct PlayoutSink {
     made_up: usize,
     /// The tape's end is made up and has to be faded into what is decoded.
     seam: bool,
+    /// Of the last frame.
+    frame_samples: u32,
     /// The last frame was stretched because the next was late.
     stretched: bool,
     activity: Activity,
@@ -84,6 +86,7 @@ impl PlayoutSink {
             borrowed: 0,
             made_up: 0,
             seam: false,
+            frame_samples: 0,
             stretched: false,
             activity: Activity::Pause,
             ticks_since_edit: 0,
@@ -212,6 +215,7 @@ impl PlayoutSink {
         }
         self.borrowed = 0;
         self.stretched = false;
+        self.frame_samples = packet.duration_samples;
         let crop = usize::try_from(cursor.media - media).unwrap_or(0);
         self.cursor = Some(Cursor {
             media: packet.media_end().max(cursor.media),

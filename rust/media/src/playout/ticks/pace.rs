@@ -1,7 +1,7 @@
 //! Playing faster or slower, towards the delay aimed at.
 
 use super::super::inlet::Inlet;
-use super::super::playout_delay::Pace;
+use super::super::playout_delay::{Pace, TICK_MS};
 use super::super::time_scale::LONGEST_LAG;
 use super::super::{FrameDecoder, TICK_SAMPLES};
 use super::{Activity, PlayoutSink};
@@ -60,7 +60,16 @@ impl PlayoutSink {
             return false;
         }
         let late_ms = inlet.arrivals.relative_ns(cursor.media, at_ns) as f32 / 1e6;
-        late_ms > inlet.arrivals.recent_slowest_ms(1) + OVERDUE_MS
+        let slowest_ms = inlet.arrivals.recent_slowest_ms(1);
+        late_ms > slowest_ms + OVERDUE_MS && !self.lasts_until_repair(late_ms - slowest_ms)
+    }
+
+    /// Whether the tape lasts until the frame after the missing one, which repeats it or ends the
+    /// hole. It is not waited for once it is overdue too: then packets are late, not lost.
+    fn lasts_until_repair(&self, overdue_ms: f32) -> bool {
+        let due_in_ms = self.frame_samples as f32 / 48.0 - overdue_ms;
+        let left_ms = self.tape.len() as f32 / 48.0 - TICK_MS;
+        due_in_ms > 0.0 && left_ms >= due_in_ms
     }
 
     /// A frame of one tick alone has no two periods to compare: those after it, which are there
