@@ -15,6 +15,8 @@ from voicectl.cli.output import Printer
 from voicectl.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from voicectl.bench.report import Report
     from voicectl.bench.suite import Effort, Suite
 
@@ -143,73 +145,54 @@ def _all(
         )
 
 
-@app.command("dsp", epilog=_EXAMPLES)
-def _dsp(
-    quick: QuickOption = False,
-    gate: GateOption = None,
-    baseline: BaselineOption = None,
-    save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = 0,
-) -> None:
+def _suite_command(name: str, build: "Callable[[bool], Suite]", epilog: str = _EXAMPLES) -> None:
+    """Add the command of a suite that has no options but those of all; `build` describes it."""
+
+    @app.command(name, epilog=epilog, help=build.__doc__)
+    def _suite(
+        quick: QuickOption = False,
+        gate: GateOption = None,
+        baseline: BaselineOption = None,
+        save: SaveOption = None,
+        output_format: FormatOption = OutputFormat.TABLE,
+        json_output: JsonOption = False,
+        quiet: QuietOption = False,
+        verbose: VerboseOption = 0,
+    ) -> None:
+        options = _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose)
+        _run_suite(build(quick), options)
+
+
+def _dsp(quick: bool) -> "Suite":
     """Codec, resampler, detectors and border, beside PyAV, aiortc and others."""
     from voicectl.bench.dsp import DSP
 
-    _run(
-        [DSP],
-        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
-    )
+    return DSP
 
 
-@app.command("playout", epilog=_EXAMPLES)
-def _playout(
-    quick: QuickOption = False,
-    gate: GateOption = None,
-    baseline: BaselineOption = None,
-    save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = 0,
-) -> None:
+def _playout(quick: bool) -> "Suite":
     """Jitter buffers on recorded traces, beside NetEq and a fixed one.
 
     --quick leaves the speech scores out.
     """
     from voicectl.bench.playout import playout_suite
 
-    _run(
-        [playout_suite(quick=quick)],
-        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
-    )
+    return playout_suite(quick=quick)
 
 
-@app.command("calls", epilog=_CALLS_EXAMPLES)
-def _calls(
-    quick: QuickOption = False,
-    gate: GateOption = None,
-    baseline: BaselineOption = None,
-    save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = 0,
-) -> None:
+def _calls(quick: bool) -> "Suite":
     """What calls cost, how late they are and how many there can be, beside aiortc and Pion.
 
     Takes some fifteen minutes on two cores, some three with --quick. Pion is built where Go is.
     """
     from voicectl.bench.calls import calls_suite
 
-    suite = calls_suite(quick=quick)
-    if (reason := suite.missing()) is not None:
-        raise reason
-    _run(
-        [suite],
-        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
-    )
+    return calls_suite(quick=quick)
+
+
+_suite_command("dsp", _dsp)
+_suite_command("playout", _playout)
+_suite_command("calls", _calls, _CALLS_EXAMPLES)
 
 
 @app.command("probe", epilog=_PROBE_EXAMPLES)
@@ -236,13 +219,8 @@ def _probe(
     """
     from voicectl.bench.probe import probe_suite
 
-    suite = probe_suite(seed=seed, quick=quick)
-    if (reason := suite.missing()) is not None:
-        raise reason
-    _run(
-        [suite],
-        _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose),
-    )
+    options = _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose)
+    _run_suite(probe_suite(seed=seed, quick=quick), options)
 
 
 @app.command("self-test")
@@ -280,6 +258,13 @@ def _effort(options: _Options) -> "Effort":
     from voicectl.bench.suite import Effort
 
     return Effort.quick() if options.quick else Effort.thorough()
+
+
+def _run_suite(suite: "Suite", options: _Options) -> None:
+    """One that was asked for by name, so it is not left out where this machine cannot run it."""
+    if (reason := suite.missing()) is not None:
+        raise reason
+    _run([suite], options)
 
 
 def _run(suites: "list[Suite]", options: _Options) -> None:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,40 +43,34 @@ class Protection(StrEnum):
 
     def settings(self, frame_ms: int) -> _native.EngineSettings:
         """Of a sender with it."""
-        match self:
-            case Protection.LBRR:
-                return _native.EngineSettings(sink="eager", frame_ms=frame_ms)
-            case Protection.NONE:
-                return _native.EngineSettings(
-                    sink="eager", frame_ms=frame_ms, inband_fec=False, expected_loss_percent=0
-                )
-            case Protection.RED:
-                return _native.EngineSettings(
-                    sink="eager",
-                    frame_ms=frame_ms,
-                    bitrate_bps=10_600,
-                    inband_fec=False,
-                    expected_loss_percent=0,
-                    red_frames=2,
-                )
-            case Protection.DRED:
-                return _native.EngineSettings(
-                    sink="eager",
-                    frame_ms=frame_ms,
-                    bitrate_bps=28_300,
-                    inband_fec=False,
-                    expected_loss_percent=25,
-                    dred_duration_ms=1000,
-                )
-            case Protection.DRED_NEAR:
-                return _native.EngineSettings(
-                    sink="eager",
-                    frame_ms=frame_ms,
-                    bitrate_bps=28_300,
-                    inband_fec=False,
-                    expected_loss_percent=20,
-                    dred_duration_ms=280,
-                )
+        rates = _RATES[self]
+        return _native.EngineSettings(
+            sink="eager",
+            frame_ms=frame_ms,
+            bitrate_bps=rates.bitrate_bps,
+            inband_fec=self is Protection.LBRR,
+            expected_loss_percent=rates.expected_loss_percent,
+            red_frames=rates.red_frames,
+            dred_duration_ms=rates.dred_duration_ms,
+        )
+
+
+class _Rates(NamedTuple):
+    """What a protection asks of the encoder and of RED."""
+
+    bitrate_bps: int
+    expected_loss_percent: int
+    red_frames: int = 0
+    dred_duration_ms: int = 0
+
+
+_RATES = {
+    Protection.NONE: _Rates(32_000, 0),
+    Protection.LBRR: _Rates(32_000, 10),
+    Protection.RED: _Rates(10_600, 0, red_frames=2),
+    Protection.DRED: _Rates(28_300, 25, dred_duration_ms=1000),
+    Protection.DRED_NEAR: _Rates(28_300, 20, dred_duration_ms=280),
+}
 
 
 def encode(

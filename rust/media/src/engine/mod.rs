@@ -53,6 +53,7 @@ mod stats;
 mod stream_decoder;
 mod stream_encoder;
 mod telephone_events;
+mod ticks;
 mod transmit;
 
 pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
@@ -88,8 +89,6 @@ const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 /// D (RFC 4733 §3.2).
 const MAX_KEY: u8 = 15;
-/// A backlog up to this is caught up tick by tick.
-const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
 /// The buffer does not remember more lost packets.
 const MAX_WANTED: usize = 128;
 
@@ -498,104 +497,6 @@ impl Engine {
     fn nack_due_ns(&self) -> Option<u64> {
         let is_on = self.nack && self.sender.stream.is_some();
         is_on.then(|| self.receiver.nack_due_ns()).flatten()
-    }
-
-    /// Every tick counts while a grid is heard or recorded, otherwise only those with a frame.
-    fn next_tick(&self) -> Option<u64> {
-        if self.ticks_always {
-            Some(self.next_tick_ns)
-        } else if self.forwarder.is_some() {
-            None
-        } else {
-            self.sender.next_frame_ns()
-        }
-    }
-
-    /// Moves time on to `now_ns` and runs what was due before it. Gives the time it is now.
-    fn advance(&mut self, now_ns: u64) -> u64 {
-        self.now_ns = self.now_ns.max(now_ns);
-        self.skip_backlog();
-        while let Some(due_ns) = self.next_due().filter(|due_ns| *due_ns < self.now_ns) {
-            self.run_due(due_ns);
-        }
-        self.keep_grid(self.now_ns);
-        if let Some(start) = self.start.take() {
-            self.sender
-                .start(start.ssrc, start.payload_type, self.next_tick_ns);
-            let seed = self.random.next_u64();
-            let codec = self.sender.codec();
-            self.reports.start(start.cname, codec, self.now_ns, seed);
-            if let Some(adaptation) = &mut self.adaptation {
-                adaptation.begin(self.now_ns);
-            }
-        }
-        self.now_ns
-    }
-
-    /// Passes over ticks when the driver is too late for all of them.
-    fn skip_backlog(&mut self) {
-        let now_ns = self.now_ns;
-        let is_late = |due_ns: u64| now_ns.saturating_sub(due_ns) > MAX_CATCH_UP_NS;
-        let Some(due_ns) = self.next_tick().filter(|due_ns| is_late(*due_ns)) else {
-            return;
-        };
-        self.skipped_ticks += (now_ns - due_ns).div_ceil(TICK_NS);
-        self.keep_grid(now_ns);
-        self.sender.skip_to(now_ns);
-        if let Some(tap) = &mut self.tap {
-            tap.skip();
-        }
-        self.receiver
-            .skip_to(now_ns, self.next_tick_ns - TICK_NS, &mut self.events);
-    }
-
-    /// Keeps the next tick on the grid and no earlier than `now_ns`.
-    fn keep_grid(&mut self, now_ns: u64) {
-        let behind_ns = now_ns.saturating_sub(self.next_tick_ns);
-        self.next_tick_ns += behind_ns.div_ceil(TICK_NS) * TICK_NS;
-    }
-
-    /// Runs what is due at `now_ns`: what is received first, so that it is on time for the tick.
-    fn run_due(&mut self, now_ns: u64) {
-        self.receiver.give_out(now_ns, &mut self.events);
-        if self.nack_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
-            self.ask_again(now_ns);
-        }
-        if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
-            self.run_tick(tick_ns);
-        }
-        if self.reports.next_timeout().is_some_and(|due| due <= now_ns)
-            && let Some(stream) = &self.sender.stream
-        {
-            let source = self.receiver.source.as_mut();
-            self.reports
-                .send(self.now_ns, stream, source, &mut self.transmit);
-            self.look_for_reports();
-        }
-    }
-
-    fn run_tick(&mut self, tick_ns: u64) {
-        self.next_tick_ns = tick_ns + TICK_NS;
-        if self.sender.next_frame_ns() == Some(tick_ns) {
-            let (pcm, filled) = self.sender.send_frame(&mut self.transmit);
-            if let Some(tap) = &mut self.tap {
-                tap.push_frame(pcm);
-            }
-            if filled.drained {
-                let sent_ns = filled.samples as u64 * NS_PER_S / u64::from(SAMPLE_RATE_HZ);
-                self.drained_ns = Some(tick_ns + sent_ns);
-            }
-        }
-        if let Some(tap) = &mut self.tap {
-            tap.run_tick(tick_ns, &mut self.events);
-        }
-        // Told once the tick with the last sample has run: after that sample, if it is tapped.
-        if let Some(at_ns) = self.drained_ns
-            && (at_ns <= self.next_tick_ns || !self.ticks_always)
-        {
-            self.drained_ns = None;
-            self.events.push(&Event::AudioDrained { at_ns });
-        }
     }
 }
 
