@@ -25,7 +25,9 @@
 //! network did. Events give it in samples at the output rate. With the sink `eager` sample `i` of
 //! an [`Event::AudioReceived`] has media time `media_time_samples + i` exactly: the resampler's
 //! delay is taken out, and a gap (silence that was not sent) begins a new event. `at_ns` is then
-//! only when the audio came out. With the sink `playout` sample `i` is due at
+//! only when the audio came out. A sender that stops without announcing silence ends its speech
+//! 300 ms after its next packet was due; no audio is made up for that, so that media time stays
+//! exact if it was only late. With the sink `playout` sample `i` is due at
 //! `at_ns + i / output_rate`, without gaps or overlaps between events; `media_time_samples` says
 //! which part of the stream is heard at the event's first sample. It stands at 0, less the
 //! resampler's delay, until the first frame.

@@ -297,10 +297,19 @@ impl Receiver {
                 self.end_stream(&counted, at_ns, events);
             }
         }
+        if self.stops_ns().is_some_and(|stops_ns| stops_ns <= now_ns) {
+            self.output.pause(events);
+        }
         if self.departing.is_some() && self.buffer.next_timeout().is_none() {
             let counted = *self.buffer.stats();
             self.end_stream(&counted, now_ns, events);
         }
+    }
+
+    /// When speech ends because nothing more of it came.
+    fn stops_ns(&self) -> Option<u64> {
+        let is_in_speech = self.output.is_in_speech();
+        is_in_speech.then(|| self.buffer.stops_ns()).flatten()
     }
 
     /// Whether a block of `kind` comes after all that a departing source has sent.
@@ -327,10 +336,14 @@ impl Receiver {
 
     /// When the buffer has something to give out, if nothing is received before.
     pub(super) fn next_timeout(&self) -> Option<u64> {
-        [self.buffer.next_timeout(), self.keys.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.buffer.next_timeout(),
+            self.keys.next_timeout(),
+            self.stops_ns(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Passes over what an ear would have heard up to the tick `tick_ns`: nobody listened. The

@@ -1,0 +1,148 @@
+//! What was reported as wrong with an engine, as it was reported.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::ops::Range;
+
+use voicectl_media::engine::{Codec, Engine, Event, Settings};
+use voicectl_media::opus::{Encoder, EncoderSettings};
+use voicectl_media::playout::Sink;
+use voicectl_media::rtp::{Header, Packet};
+use voicectl_media::vad::DetectorKind;
+
+const MS: u64 = 1_000_000;
+const OPUS: u8 = 111;
+const PEER: u32 = 5;
+
+fn settings() -> Settings {
+    Settings {
+        sink: Sink::Eager,
+        output_rate_hz: 16_000,
+        vad: Some(DetectorKind::default()),
+        encoder: EncoderSettings {
+            complexity: 0,
+            ..EncoderSettings::default()
+        },
+        ..Settings::default()
+    }
+}
+
+fn engine(settings: &Settings) -> Engine {
+    let mut engine = Engine::new(settings, 0, 7).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
+    engine
+}
+
+fn packet(payload_type: u8, sequence_number: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let header = Header {
+        marker: false,
+        payload_type,
+        sequence_number,
+        timestamp,
+        ssrc: PEER,
+    };
+    let mut datagram = Vec::new();
+    Packet::new(header, payload).write(&mut datagram);
+    datagram
+}
+
+/// Speech in frames of 20 ms.
+fn spoken(frames: usize) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(&settings().encoder).unwrap();
+    let pcm = support::speech(frames * 960, 48_000);
+    let encode = |frame: &[i16]| {
+        let mut payload = [0; 1275];
+        let bytes = encoder.encode(frame, &mut payload).unwrap();
+        payload[..bytes].to_vec()
+    };
+    pcm.chunks(960).map(encode).collect()
+}
+
+/// What an engine has told: where speech began and ended, and audio by its media time.
+#[derive(Debug, Default)]
+struct Told {
+    started: Vec<i64>,
+    ended: Vec<i64>,
+    audio: Vec<Range<i64>>,
+}
+
+impl Told {
+    fn listen(&mut self, engine: &mut Engine) {
+        while let Some(event) = engine.poll_event() {
+            match event {
+                Event::SpeechStarted { at_samples } => self.started.push(at_samples),
+                Event::SpeechEnded { at_samples } => self.ended.push(at_samples),
+                Event::AudioReceived {
+                    pcm,
+                    media_time_samples,
+                    ..
+                } => {
+                    let end = media_time_samples + pcm.len() as i64;
+                    match self.audio.last_mut() {
+                        Some(last) if last.end == media_time_samples => last.end = end,
+                        _ => self.audio.push(media_time_samples..end),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn run(&mut self, engine: &mut Engine, span_ms: Range<u64>) {
+        for ms in span_ms.step_by(10) {
+            engine.handle_timeout(ms * MS);
+            self.listen(engine);
+        }
+    }
+}
+
+/// A second and a half of speech, a pause in which nothing is sent and the sender's clock goes on by
+/// `clock_ms`, and as much speech again.
+fn speech_with_a_pause(pause_ms: u64, clock_ms: u64) -> (Told, Told, Engine) {
+    let mut engine = engine(&settings());
+    let frames = spoken(150);
+    let (mut before, mut after) = (Told::default(), Told::default());
+    for (n, frame) in frames.iter().enumerate() {
+        let is_before = n < 75;
+        let ms = n as u64 * 20 + if is_before { 0 } else { pause_ms };
+        if n == 75 {
+            before.run(&mut engine, 1500..ms);
+        }
+        let timestamp = n as u32 * 960 + if is_before { 0 } else { clock_ms as u32 * 48 };
+        engine.handle_rtp(&packet(OPUS, n as u16, timestamp, frame), ms * MS);
+        let told = if is_before { &mut before } else { &mut after };
+        told.listen(&mut engine);
+    }
+    (before, after, engine)
+}
+
+#[test]
+fn a_speaker_who_stops_sending_ends_the_utterance() {
+    let (before, _, _) = speech_with_a_pause(700, 700);
+    assert_eq!(before.started.len(), 1);
+    assert_eq!(before.ended.len(), 1, "{before:?}");
+    assert!((16_000..=24_000).contains(&before.ended[0]), "{before:?}");
+}
+
+#[test]
+fn nobody_ends_an_utterance_when_packets_are_late_by_less_than_300_ms() {
+    let (before, _, _) = speech_with_a_pause(250, 250);
+    assert_eq!((before.started.len(), before.ended.len()), (1, 0));
+}
+
+#[test]
+fn media_time_is_exact_after_a_speaker_has_stopped() {
+    for (pause_ms, clock_ms) in [(60_000, 60_000), (60_000, 0), (700, 700), (700, 0)] {
+        let (before, after, engine) = speech_with_a_pause(pause_ms, clock_ms);
+        let again = 24_000 + clock_ms as i64 * 16;
+        let (first, last) = (before.audio.first().unwrap(), after.audio.last().unwrap());
+        assert_eq!(first.start, 0);
+        assert!((again + 23_900..=again + 24_000).contains(&last.end), "{after:?}");
+        assert!(after.audio.iter().all(|run| run.start >= again || clock_ms == 0));
+        assert_eq!((before.started.len(), before.ended.len()), (1, 1));
+        assert!(after.started[0] >= before.ended[0]);
+        let playout = engine.stats().playout;
+        assert_eq!((playout.silence_samples, playout.concealed_samples), (0, 0));
+    }
+}
