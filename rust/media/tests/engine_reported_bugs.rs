@@ -8,12 +8,17 @@ use std::ops::Range;
 use voicectl_media::engine::{Codec, Engine, Event, Settings};
 use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
-use voicectl_media::rtp::{Header, Packet};
+use voicectl_media::rtp::rtcp::{ReportBlock, write_goodbye};
+use voicectl_media::rtp::{Header, Packet, is_rtcp};
+use voicectl_media::srtp::Profile;
 use voicectl_media::vad::DetectorKind;
 
 const MS: u64 = 1_000_000;
 const OPUS: u8 = 111;
 const PEER: u32 = 5;
+const OWN: u32 = 9;
+/// A frame of silence.
+const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
 
 fn settings() -> Settings {
     Settings {
@@ -138,11 +143,88 @@ fn media_time_is_exact_after_a_speaker_has_stopped() {
         let again = 24_000 + clock_ms as i64 * 16;
         let (first, last) = (before.audio.first().unwrap(), after.audio.last().unwrap());
         assert_eq!(first.start, 0);
-        assert!((again + 23_900..=again + 24_000).contains(&last.end), "{after:?}");
-        assert!(after.audio.iter().all(|run| run.start >= again || clock_ms == 0));
+        assert!(
+            (again + 23_900..=again + 24_000).contains(&last.end),
+            "{after:?}"
+        );
+        assert!(
+            after
+                .audio
+                .iter()
+                .all(|run| run.start >= again || clock_ms == 0)
+        );
         assert_eq!((before.started.len(), before.ended.len()), (1, 1));
         assert!(after.started[0] >= before.ended[0]);
         let playout = engine.stats().playout;
         assert_eq!((playout.silence_samples, playout.concealed_samples), (0, 0));
     }
+}
+
+/// Runs an engine that sends and gives the headers of the RTP packets that leave, protected.
+fn protected(engine: &mut Engine, span_ms: Range<u64>) -> Vec<Header> {
+    let mut headers = Vec::new();
+    for ms in span_ms.step_by(10) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_datagram() {
+            if !is_rtcp(datagram) {
+                headers.push(Packet::parse(datagram).unwrap().header);
+            }
+        }
+        while engine.poll_event().is_some() {}
+    }
+    headers
+}
+
+#[test]
+fn a_stream_started_again_under_its_ssrc_goes_on_where_it_was() {
+    for seed in 1..6 {
+        let mut engine = Engine::new(&settings(), 0, seed).unwrap();
+        let (local, remote) = ([1; 30], [2; 30]);
+        engine
+            .set_srtp_keys(Profile::Aes128CmSha1, &local, &remote)
+            .unwrap();
+        engine.start_sending(OWN, OPUS, "again").unwrap();
+        let before = protected(&mut engine, 0..1000);
+        engine.stop_sending(1000 * MS);
+        engine.start_sending(OWN, OPUS, "again").unwrap();
+        let after = protected(&mut engine, 2000..3000);
+        assert_eq!((before.len(), after.len()), (50, 50));
+        let (last, first) = (before[49], after[0]);
+        assert_eq!(first.sequence_number, last.sequence_number.wrapping_add(1));
+        let clock_ms = first.timestamp.wrapping_sub(last.timestamp) / 48;
+        assert!((1000..=1060).contains(&clock_ms), "{clock_ms} ms");
+        let stats = engine.stats();
+        assert_eq!(stats.drops.unprotected_packets, 0);
+        assert_eq!(stats.outbound.unwrap().packets_sent, 100);
+    }
+}
+
+#[test]
+fn a_source_that_goes_on_after_its_goodbye_is_heard_again() {
+    let mut engine = engine(&settings());
+    let mut hear = |engine: &mut Engine, numbers: Range<u16>, begin_ms: u64| {
+        let mut told = Told::default();
+        for n in numbers {
+            let timestamp = u32::from(n) * 960;
+            let now_ns = (begin_ms + u64::from(n) * 20) * MS;
+            engine.handle_rtp(&packet(OPUS, n, timestamp, &SILENCE), now_ns);
+            told.listen(engine);
+        }
+        told.audio
+            .iter()
+            .map(|run| run.end - run.start)
+            .sum::<i64>()
+    };
+    hear(&mut engine, 0..50, 0);
+    let mut goodbye = Vec::new();
+    ReportBlock::write_receiver_report(&mut goodbye, PEER, &[]);
+    write_goodbye(&mut goodbye, PEER);
+    engine.handle_rtcp(&goodbye, 1005 * MS);
+    assert_eq!(hear(&mut engine, 50..60, 0), 0, "overtaken by the goodbye");
+    let heard = hear(&mut engine, 60..160, 4000);
+    assert!(
+        (31_000..=32_000).contains(&heard),
+        "{heard} samples of two seconds"
+    );
+    assert_eq!(engine.stats().inbound.unwrap().packets_received, 150);
 }

@@ -430,7 +430,8 @@ impl Engine {
 
     /// Begins to send at the next call that has a time, which [`Engine::next_timeout`] then asks
     /// for at once: a frame each frame length, silence while nothing is queued, and reports under
-    /// `cname`. A stream that was on before ends without a BYE.
+    /// `cname`. A stream that was on before ends without a BYE; one that was on under this `ssrc`
+    /// goes on: its sequence numbers, its clock and what was counted.
     ///
     /// # Errors
     /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have.
@@ -455,7 +456,7 @@ impl Engine {
         self.record(|recorder| recorder.stop_sending(now_ns));
         let now_ns = self.advance(now_ns);
         self.drained_ns = None;
-        if let Some(stream) = self.sender.stream.take() {
+        if let Some(stream) = self.sender.end() {
             let source = self.receiver.source.as_mut();
             self.reports
                 .stop(now_ns, &stream, source, &mut self.transmit);

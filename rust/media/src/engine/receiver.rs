@@ -205,7 +205,7 @@ impl Receiver {
                 return;
             }
         }
-        match self.lock.judge(header.ssrc, header.sequence_number) {
+        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
             Verdict::First => self.begin_source(&packet, now_ns, tick_ns, events),
             Verdict::Departed => {
@@ -241,7 +241,7 @@ impl Receiver {
             self.errors.unknown_payload_type_packets += 1;
             return None;
         }
-        match self.lock.judge(header.ssrc, header.sequence_number) {
+        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
             Verdict::First | Verdict::Changed => {
                 self.begin_source(&packet, now_ns, tick_ns, events);
@@ -275,7 +275,7 @@ impl Receiver {
     /// Says goodbye to the source listened to, if it is the one that leaves. Its stream ends when
     /// what is buffered has come out.
     pub(super) fn handle_goodbye(&mut self, ssrc: u32, now_ns: u64, events: &mut EventQueue) {
-        if self.lock.depart(ssrc) {
+        if self.lock.depart(ssrc, now_ns) {
             self.departing = Some(ssrc);
             self.give_out(now_ns, events);
         }
@@ -388,6 +388,12 @@ impl Receiver {
         self.departing = None;
         self.ended = None;
         self.keys = ReceivedEvents::default();
+        events.push(&Event::StreamStarted { ssrc });
+        if let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) {
+            // It goes on after its goodbye, and so do its counts.
+            source.last_packet_ns = now_ns;
+            return;
+        }
         self.source = Some(Source {
             ssrc,
             samples_per_unit: self.codec.samples_per_unit(),
@@ -399,7 +405,6 @@ impl Receiver {
             retransmitted_packets: 0,
             retransmitted_bytes: 0,
         });
-        events.push(&Event::StreamStarted { ssrc });
     }
 
     /// Begins with the packet that was held, before `packet`, which follows it.

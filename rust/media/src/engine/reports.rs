@@ -92,11 +92,19 @@ impl Reports {
         }
     }
 
-    pub(super) fn start(&mut self, cname: String, codec: Codec, now_ns: u64, seed: u64) {
+    /// Begins to report. `packets_sent`: what the stream has sent before.
+    pub(super) fn start(
+        &mut self,
+        cname: String,
+        codec: Codec,
+        packets_sent: u64,
+        now_ns: u64,
+        seed: u64,
+    ) {
         self.cname = cname;
         self.samples_per_unit = codec.samples_per_unit();
         self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
-        self.packets_at_last_report = 0;
+        self.packets_at_last_report = packets_sent;
         self.remote_inbound = None;
     }
 

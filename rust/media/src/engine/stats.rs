@@ -34,7 +34,7 @@ pub struct InboundStats {
     pub retransmitted_bytes_received: u64,
 }
 
-/// The stream sent (W3C `outbound-rtp`). Counters begin anew with each start.
+/// The stream sent (W3C `outbound-rtp`), or the one sent last. Counters begin anew with each source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboundStats {
     /// Our own source.

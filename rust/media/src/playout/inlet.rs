@@ -100,7 +100,8 @@ impl Inlet {
         }
         *seen = place.sequence;
         self.is_passing_over = false;
-        self.next_due_ns = Some(now_ns.saturating_add(samples_to_ns(i64::from(duration_samples)) as u64));
+        self.next_due_ns =
+            Some(now_ns.saturating_add(samples_to_ns(i64::from(duration_samples)) as u64));
         let store = &self.store;
         let was_requested = self
             .missing
