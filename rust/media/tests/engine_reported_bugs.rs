@@ -228,3 +228,34 @@ fn a_source_that_goes_on_after_its_goodbye_is_heard_again() {
     );
     assert_eq!(engine.stats().inbound.unwrap().packets_received, 150);
 }
+
+fn say(engine: &mut Engine) {
+    engine.queue_audio(&[5000; 2880], 48_000).unwrap();
+    engine.finish_audio();
+}
+
+/// How many utterances have gone out since events were polled last.
+fn drained(engine: &mut Engine) -> usize {
+    let events = std::iter::from_fn(|| {
+        let event = engine.poll_event()?;
+        Some(matches!(event, Event::AudioDrained { .. }))
+    });
+    events.filter(|is_drained| *is_drained).count()
+}
+
+#[test]
+fn an_utterance_that_was_over_when_audio_was_cleared_does_not_end_the_next_one() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "next").unwrap();
+    say(&mut engine);
+    for ms in (10..200).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    engine.clear_audio(200 * MS);
+    say(&mut engine);
+    assert_eq!(drained(&mut engine), 0);
+    for ms in (200..400).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    assert_eq!(drained(&mut engine), 1);
+}

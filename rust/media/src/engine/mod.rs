@@ -421,10 +421,14 @@ impl Engine {
         self.sender.queue.finish();
     }
 
-    /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms.
+    /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms. An
+    /// [`Event::AudioDrained`] that has not been polled is dropped too: one that comes after this is
+    /// of audio queued after it.
     pub fn clear_audio(&mut self, now_ns: u64) -> ClearedAudio {
         self.record(|recorder| recorder.clear_audio(now_ns));
         self.advance(now_ns);
+        self.drained_ns = None;
+        self.events.forget_drained();
         self.sender.queue.clear()
     }
 
