@@ -509,7 +509,7 @@ impl Receiver {
         self.keys_clock_rate_hz = rate_hz;
         let tell = |key| tell_key(key, rate_hz, now_ns, events);
         self.keys
-            .handle(event, header.timestamp, header.marker, now_ns, tell);
+            .handle(event, (header.timestamp, rate_hz), header.marker, now_ns, tell);
     }
 
     /// What became of a frame is in the buffer's own counters.
