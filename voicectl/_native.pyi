@@ -1264,7 +1264,7 @@ class EngineStats:
 
     @property
     def outbound(self) -> OutboundRtpStats | None:
-        """The stream sent, while there is one."""
+        """The stream sent, or the last one that was, once there is one."""
 
     @property
     def redundancy(self) -> Redundancy:
@@ -1442,7 +1442,7 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`. Counters begin anew with each `Engine.start_sending`."""
+    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with each SSRC."""
 
     @property
     def ssrc(self) -> int: ...

@@ -202,7 +202,7 @@ fn a_stream_started_again_under_its_ssrc_goes_on_where_it_was() {
 #[test]
 fn a_source_that_goes_on_after_its_goodbye_is_heard_again() {
     let mut engine = engine(&settings());
-    let mut hear = |engine: &mut Engine, numbers: Range<u16>, begin_ms: u64| {
+    let hear = |engine: &mut Engine, numbers: Range<u16>, begin_ms: u64| {
         let mut told = Told::default();
         for n in numbers {
             let timestamp = u32::from(n) * 960;
@@ -258,4 +258,20 @@ fn an_utterance_that_was_over_when_audio_was_cleared_does_not_end_the_next_one()
         engine.handle_timeout(ms * MS);
     }
     assert_eq!(drained(&mut engine), 1);
+}
+
+#[test]
+fn what_was_sent_is_told_after_the_call() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "over").unwrap();
+    for ms in (10..=1000).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    let during = engine.stats().outbound.unwrap();
+    engine.stop_sending(1000 * MS);
+    assert_eq!(engine.stats().outbound, Some(during));
+    assert_eq!((during.ssrc, during.packets_sent), (OWN, 50));
+    engine.start_sending(OWN + 1, OPUS, "next").unwrap();
+    engine.handle_timeout(1010 * MS);
+    assert_eq!(engine.stats().outbound.unwrap().ssrc, OWN + 1);
 }

@@ -473,7 +473,7 @@ impl Engine {
         Stats {
             inbound: self.receiver.source.as_ref().map(receiver::Source::stats),
             playout: self.receiver.playout_stats(),
-            outbound: self.sender.stream.map(|stream| OutboundStats {
+            outbound: self.sender.last_stream().map(|stream| OutboundStats {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()
             }),

@@ -508,8 +508,13 @@ impl Receiver {
         let rate_hz = codec.clock_rate_hz();
         self.keys_clock_rate_hz = rate_hz;
         let tell = |key| tell_key(key, rate_hz, now_ns, events);
-        self.keys
-            .handle(event, (header.timestamp, rate_hz), header.marker, now_ns, tell);
+        self.keys.handle(
+            event,
+            (header.timestamp, rate_hz),
+            header.marker,
+            now_ns,
+            tell,
+        );
     }
 
     /// What became of a frame is in the buffer's own counters.

@@ -284,6 +284,11 @@ impl Sender {
         Some(stream)
     }
 
+    /// The stream that is on, or the one that was on last.
+    pub(super) fn last_stream(&self) -> Option<&OutgoingStream> {
+        self.stream.as_ref().or(self.ended.last())
+    }
+
     /// When the next frame is due, while a stream is on.
     pub(super) fn next_frame_ns(&self) -> Option<u64> {
         self.stream.map(|stream| stream.next_frame_ns)

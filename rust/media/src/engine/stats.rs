@@ -77,7 +77,7 @@ pub struct Stats {
     pub inbound: Option<InboundStats>,
     /// The jitter buffer; begins anew with each source.
     pub playout: playout::Stats,
-    /// The stream sent, while there is one.
+    /// The stream sent, or the last one that was, once there is one.
     pub outbound: Option<OutboundStats>,
     /// How it is protected against loss: what was set, without what the peer cannot use.
     pub redundancy: Redundancy,

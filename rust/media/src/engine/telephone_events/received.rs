@@ -173,7 +173,9 @@ mod tests {
         at_ms: u64,
     ) -> Vec<PressedKey> {
         let mut told = Vec::new();
-        events.handle(event, (timestamp, 48_000), false, at_ms * MS, |key| told.push(key));
+        events.handle(event, (timestamp, 48_000), false, at_ms * MS, |key| {
+            told.push(key)
+        });
         told
     }
 
