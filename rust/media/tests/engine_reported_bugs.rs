@@ -5,7 +5,7 @@ mod support;
 
 use std::ops::Range;
 
-use voicectl_media::engine::{Codec, Engine, Event, Settings};
+use voicectl_media::engine::{Codec, Engine, Event, SendFormats, Settings};
 use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::rtcp::{ReportBlock, write_goodbye};
@@ -274,4 +274,45 @@ fn what_was_sent_is_told_after_the_call() {
     engine.start_sending(OWN + 1, OPUS, "next").unwrap();
     engine.handle_timeout(1010 * MS);
     assert_eq!(engine.stats().outbound.unwrap().ssrc, OWN + 1);
+}
+
+/// The RTP packets that an engine sends: payload type and octets.
+fn sent(engine: &mut Engine, span_ms: Range<u64>) -> Vec<(u8, usize)> {
+    let mut packets = Vec::new();
+    for ms in span_ms.step_by(10) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_transmit() {
+            if !is_rtcp(datagram) {
+                let packet = Packet::parse(datagram).unwrap();
+                packets.push((packet.header.payload_type, packet.payload.len()));
+            }
+        }
+    }
+    packets
+}
+
+#[test]
+fn a_codec_configured_in_mid_stream_waits_for_the_next_stream() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "codec").unwrap();
+    let pcm = support::speech(96_000, 48_000);
+    engine.queue_audio(&pcm, 48_000).unwrap();
+    sent(&mut engine, 0..500);
+    let formats = SendFormats {
+        codec: Codec::Pcmu,
+        ..SendFormats::default()
+    };
+    engine.configure_send(formats).unwrap();
+    let before = sent(&mut engine, 500..1000);
+    assert!(
+        before
+            .iter()
+            .all(|(payload_type, bytes)| *payload_type == OPUS && *bytes != 160)
+    );
+    engine.start_sending(OWN, 0, "codec").unwrap();
+    let after = sent(&mut engine, 1000..1500);
+    assert!(
+        after[1..].iter().all(|packet| *packet == (0, 160)),
+        "{after:?}"
+    );
 }

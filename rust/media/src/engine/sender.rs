@@ -243,7 +243,7 @@ impl Sender {
     /// on.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {
         let random = self.random.next_u64();
-        self.encoder.reset();
+        self.encoder.begin();
         self.keys.begin();
         self.sent.clear();
         self.silent_ns = ENCODED_SILENCE_NS;
