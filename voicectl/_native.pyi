@@ -727,8 +727,8 @@ class Engine:
                 `pcma`.
             telephone_event: The payload type of keys, at the codec's clock rate; None: the peer
                 takes none.
-            max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`), which a sender
-                that fits the network heeds.
+            max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`): a bound for Opus
+                from now on, whatever was set.
 
         Raises:
             UsageError: Another codec, or a payload type that cannot be.

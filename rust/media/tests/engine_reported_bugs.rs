@@ -316,3 +316,24 @@ fn a_codec_configured_in_mid_stream_waits_for_the_next_stream() {
         "{after:?}"
     );
 }
+
+#[test]
+fn a_sender_that_does_not_adapt_heeds_maxaveragebitrate_too() {
+    let octets = |max_bitrate_bps| {
+        let mut engine = engine(&settings());
+        let formats = SendFormats {
+            max_bitrate_bps,
+            ..SendFormats::default()
+        };
+        engine.configure_send(formats).unwrap();
+        engine.start_sending(OWN, OPUS, "bitrate").unwrap();
+        let pcm = support::speech(240_000, 48_000);
+        engine.queue_audio(&pcm, 48_000).unwrap();
+        let packets = sent(&mut engine, 0..5000);
+        packets.iter().map(|(_, bytes)| bytes).sum::<usize>()
+    };
+    let (free, bound) = (octets(None), octets(Some(12_000)));
+    assert!(bound * 2 < free, "{bound} of {free} octets");
+    assert!(bound <= 5 * 12_000 / 8 * 11 / 10, "{bound} octets");
+    assert_eq!(octets(Some(64_000)), free);
+}

@@ -21,6 +21,9 @@ const MAX_DTX_BYTES: usize = 2;
 const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 /// With DTX a resting stream sends one frame in this time, as libopus does.
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
+/// No peer may ask for less (RFC 7587 §6.1).
+const LEAST_MAX_BPS: u32 = 6_000;
+
 /// Streams whose numbers are remembered: more than any call has.
 const MAX_ENDED_STREAMS: usize = 64;
 
@@ -31,8 +34,7 @@ pub struct SendFormats {
     pub codec: Codec,
     /// The payload type of keys (RFC 4733), at the codec's clock rate.
     pub telephone_event: Option<u8>,
-    /// Bits per second that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1): a
-    /// bound for a sender that fits the network.
+    /// Bits per second of Opus that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1).
     pub max_bitrate_bps: Option<u32>,
 }
 
@@ -106,6 +108,8 @@ pub(super) struct Sender {
     pub(super) stream: Option<OutgoingStream>,
     encoder: StreamEncoder,
     formats: SendFormats,
+    /// Of Opus, if the peer takes as much.
+    bitrate_bps: i32,
     keys: SentEvents,
     random: SplitMix64,
     frame: Vec<i16>,
@@ -153,6 +157,7 @@ impl Sender {
             stream: None,
             encoder: StreamEncoder::new(&settings)?,
             formats: SendFormats::default(),
+            bitrate_bps: settings.bitrate_bps,
             keys: SentEvents::default(),
             random: SplitMix64::new(seed),
             frame: vec![0; (SAMPLE_RATE_HZ / 1000 * frame_ms) as usize],
@@ -189,9 +194,9 @@ impl Sender {
 
     /// Sends the frames from the next one on like this. Cheap when nothing changes.
     pub(super) fn apply(&mut self, plan: &Plan) -> Result<(), EngineError> {
-        let encoder = &mut self.encoder.opus;
-        encoder.set_bitrate_bps(plan.bitrate_bps as i32)?;
-        encoder.set_complexity(plan.complexity)?;
+        self.bitrate_bps = plan.bitrate_bps as i32;
+        self.apply_bitrate()?;
+        self.encoder.opus.set_complexity(plan.complexity)?;
         self.frame_ns = u64::from(plan.frame_ms) * NS_PER_MS;
         self.frame
             .resize((SAMPLE_RATE_HZ / 1000 * plan.frame_ms) as usize, 0);
@@ -226,7 +231,14 @@ impl Sender {
     pub(super) fn set_formats(&mut self, formats: SendFormats) -> Result<(), EngineError> {
         self.encoder.set_codec(formats.codec)?;
         self.formats = formats;
-        Ok(())
+        self.apply_bitrate()
+    }
+
+    fn apply_bitrate(&mut self) -> Result<(), EngineError> {
+        let max_bps = self.formats.max_bitrate_bps.unwrap_or(u32::MAX);
+        let max_bps = max_bps.clamp(LEAST_MAX_BPS, i32::MAX as u32) as i32;
+        let bitrate_bps = self.bitrate_bps.min(max_bps);
+        Ok(self.encoder.opus.set_bitrate_bps(bitrate_bps)?)
     }
 
     /// Of the audio.
