@@ -337,3 +337,21 @@ fn a_sender_that_does_not_adapt_heeds_maxaveragebitrate_too() {
     assert!(bound <= 5 * 12_000 / 8 * 11 / 10, "{bound} octets");
     assert_eq!(octets(Some(64_000)), free);
 }
+
+#[test]
+fn another_codec_is_no_jitter() {
+    let mut engine = engine(&settings());
+    let codecs = [(OPUS, Codec::Opus), (0, Codec::Pcmu)];
+    engine.configure_receive(&codecs).unwrap();
+    for n in 0..100u16 {
+        let now_ns = u64::from(n) * 20 * MS;
+        let datagram = if n < 50 {
+            packet(OPUS, n, u32::from(n) * 960, &SILENCE)
+        } else {
+            // Within the five seconds that could be jitter.
+            packet(0, n, 8000 + u32::from(n) * 160, &[0xff; 160])
+        };
+        engine.handle_rtp(&datagram, now_ns);
+    }
+    assert_eq!(engine.stats().inbound.unwrap().jitter_samples, 0);
+}

@@ -392,6 +392,7 @@ impl Receiver {
         if let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) {
             // It goes on after its goodbye, and so do its counts.
             source.last_packet_ns = now_ns;
+            source.reception.forget_transit();
             return;
         }
         self.source = Some(Source {
@@ -455,6 +456,7 @@ impl Receiver {
         if keys.is_some() {
             // A key's packets all have the timestamp of its beginning: they say nothing of jitter.
             source.reception.record_repeated(header.sequence_number);
+            source.reception.forget_transit();
         } else if self.buffer.is_requested(header.sequence_number) {
             // How late it comes says nothing about the network's jitter.
             source.reception.record_repeated(header.sequence_number);
@@ -484,6 +486,7 @@ impl Receiver {
             return;
         };
         source.samples_per_unit = codec.samples_per_unit();
+        source.reception.forget_transit();
         let has_begun = source.reception.packets_received() > 0;
         self.output.end_stream(now_ns, events);
         if has_begun {

@@ -6,6 +6,9 @@ use super::rtcp::ReportBlock;
 const MAX_DROPOUT: u16 = 3000;
 /// Appendix A.1: a step back by fewer packets than this is reordering.
 const MAX_MISORDER: u16 = 100;
+/// A transit that differs by more seconds than this from the packet's before is a jump of the
+/// sender's clock (libwebrtc skips those of 5 s at 90 kHz too).
+const MAX_TRANSIT_STEP_S: u32 = 5;
 /// Cumulative loss is a signed 24-bit field.
 const LOST_MAX: i64 = 0x7f_ffff;
 const LOST_MIN: i64 = -0x80_0000;
@@ -76,6 +79,12 @@ impl Reception {
         }
     }
 
+    /// Begins to measure jitter anew with the next packet: its timestamp may not go on where that of
+    /// the last one was, as after another codec.
+    pub fn forget_transit(&mut self) {
+        self.transit = None;
+    }
+
     fn place(&mut self, sequence_number: u16) -> Arrival {
         let ahead = sequence_number.wrapping_sub(self.highest_sequence);
         if ahead < MAX_DROPOUT {
@@ -103,6 +112,9 @@ impl Reception {
         let transit = (arrival as u32).wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             let difference = (transit.wrapping_sub(last) as i32).unsigned_abs();
+            if difference >= MAX_TRANSIT_STEP_S.saturating_mul(self.clock_rate_hz) {
+                return;
+            }
             let jitter_q4 = u64::from(self.jitter_q4);
             let jitter_q4 = jitter_q4 - ((jitter_q4 + 8) >> 4) + u64::from(difference);
             self.jitter_q4 = u32::try_from(jitter_q4).unwrap_or(u32::MAX);
@@ -235,6 +247,20 @@ mod tests {
             "{}",
             reception.jitter()
         );
+    }
+
+    #[test]
+    fn jump_of_the_timestamps_is_no_jitter() {
+        // A clock that stood still for a minute, and one that began anew.
+        for (jump, pause_ms) in [(0, 60_000), (1_000_000_000, 0)] {
+            let mut reception = Reception::new(48_000, 0);
+            for n in 0..200u16 {
+                let (jump, pause_ms) = if n < 100 { (0, 0) } else { (jump, pause_ms) };
+                let timestamp = jump + u32::from(n) * 960;
+                reception.record(n, timestamp, (pause_ms + u64::from(n) * 20) * MS);
+            }
+            assert_eq!(reception.jitter(), 0);
+        }
     }
 
     #[test]
