@@ -8,8 +8,8 @@ use std::ops::Range;
 use voicectl_media::engine::{Codec, Engine, Event, SendFormats, Settings};
 use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
-use voicectl_media::rtp::rtcp::{ReportBlock, write_goodbye};
-use voicectl_media::rtp::{Header, Packet, is_rtcp};
+use voicectl_media::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_goodbye};
+use voicectl_media::rtp::{Header, NtpTime, Packet, is_rtcp};
 use voicectl_media::srtp::Profile;
 use voicectl_media::vad::DetectorKind;
 
@@ -354,4 +354,74 @@ fn another_codec_is_no_jitter() {
         engine.handle_rtp(&datagram, now_ns);
     }
     assert_eq!(engine.stats().inbound.unwrap().jitter_samples, 0);
+}
+
+/// The reports of an engine: how many, and their blocks.
+fn reports(engine: &mut Engine, span_ms: Range<u64>) -> (usize, Vec<ReportBlock>) {
+    let (mut reports, mut blocks) = (0, Vec::new());
+    for ms in span_ms.step_by(20) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_transmit() {
+            if !is_rtcp(datagram) {
+                continue;
+            }
+            for packet in Compound::parse(datagram).unwrap().packets() {
+                if let RtcpPacket::SenderReport(report) = packet {
+                    reports += 1;
+                    blocks.extend(report.blocks());
+                }
+            }
+        }
+        while engine.poll_event().is_some() {}
+    }
+    (reports, blocks)
+}
+
+/// Ten packets from `begin_ms` on.
+fn receive_ten(engine: &mut Engine, first: u16, begin_ms: u64) {
+    for n in 0..10 {
+        let number = first + n;
+        let now_ns = (begin_ms + u64::from(n) * 20) * MS;
+        let datagram = packet(OPUS, number, u32::from(number) * 960, &SILENCE);
+        engine.handle_rtp(&datagram, now_ns);
+    }
+}
+
+#[test]
+fn a_source_that_is_silent_or_has_left_is_not_reported_on() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "report").unwrap();
+    receive_ten(&mut engine, 0, 0);
+    let (told, blocks) = reports(&mut engine, 200..60_000);
+    assert!(
+        told > 5 && blocks.len() == 1,
+        "{} blocks in {told}",
+        blocks.len()
+    );
+    receive_ten(&mut engine, 10, 60_000);
+    let mut goodbye = Vec::new();
+    ReportBlock::write_receiver_report(&mut goodbye, PEER, &[]);
+    write_goodbye(&mut goodbye, PEER);
+    engine.handle_rtcp(&goodbye, 60_190 * MS);
+    let (told, blocks) = reports(&mut engine, 60_200..90_000);
+    assert!(told > 2 && blocks.is_empty(), "{blocks:?}");
+}
+
+#[test]
+fn a_sender_report_that_overtakes_the_first_packet_is_not_lost() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "overtaken").unwrap();
+    let info = SenderInfo {
+        ntp_time: NtpTime(0x1234_5678_9abc_def0),
+        rtp_timestamp: 0,
+        packet_count: 1,
+        octet_count: 3,
+    };
+    let mut report = Vec::new();
+    info.write(&mut report, PEER, &[]);
+    engine.handle_rtcp(&report, 10 * MS);
+    receive_ten(&mut engine, 0, 20);
+    let (_, blocks) = reports(&mut engine, 220..20_000);
+    assert_eq!(blocks[0].last_sender_report, 0x5678_9abc);
+    assert_eq!(engine.stats().remote_outbound.unwrap().reports_sent, 1);
 }

@@ -293,8 +293,10 @@ impl Engine {
             self.receiver
                 .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
         }
-        if ssrc.is_some() && self.source_ssrc() != ssrc {
-            self.reports.forget_source();
+        if let Some(source_ssrc) = self.source_ssrc()
+            && ssrc != Some(source_ssrc)
+        {
+            self.reports.follow_source(source_ssrc);
         }
         self.ask_again(now_ns);
     }

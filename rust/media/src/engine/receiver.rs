@@ -46,9 +46,21 @@ pub(super) struct Source {
     pub(super) nacks_sent: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
+    /// Packets received that the peer knows of.
+    told_packets: u64,
 }
 
 impl Source {
+    /// Whether there is anything to report: packets since the last report (RFC 3550 §6.4).
+    pub(super) fn has_news(&self) -> bool {
+        self.reception.packets_received() > self.told_packets
+    }
+
+    /// Takes note of a report on what was received until now, or that none is wanted.
+    pub(super) fn tell_news(&mut self) {
+        self.told_packets = self.reception.packets_received();
+    }
+
     pub(super) fn stats(&self) -> InboundStats {
         InboundStats {
             ssrc: self.ssrc,
@@ -277,6 +289,9 @@ impl Receiver {
     pub(super) fn handle_goodbye(&mut self, ssrc: u32, now_ns: u64, events: &mut EventQueue) {
         if self.lock.depart(ssrc, now_ns) {
             self.departing = Some(ssrc);
+            if let Some(source) = &mut self.source {
+                source.tell_news();
+            }
             self.give_out(now_ns, events);
         }
     }
@@ -405,6 +420,7 @@ impl Receiver {
             nacks_sent: 0,
             retransmitted_packets: 0,
             retransmitted_bytes: 0,
+            told_packets: 0,
         });
     }
 
