@@ -171,7 +171,7 @@ def play(
     packets: list[OfferedPacket],
     strategy: Strategy,
     *,
-    payload_type: int,
+    payload_types: dict[int, str],
     frame_samples: int,
     phase_ns: int = 0,
     red_payload_type: int | None = None,
@@ -184,7 +184,7 @@ def play(
     Args:
         packets: In the order of their arrival, RTP and RTCP.
         strategy: Of the receiver.
-        payload_type: Which of them is Opus.
+        payload_types: What they are, by the names of `Engine.configure_receive`.
         frame_samples: Of a packet at 48 kHz, to know where the stream ends.
         phase_ns: How long before the first packet the receiver began, which is where packets fall
             between its ticks of 10 ms. At most the first packet's time.
@@ -193,7 +193,7 @@ def play(
     """
     if not packets:
         return None
-    run = _Run(strategy, payload_type, packets[0].at_ns, phase_ns)
+    run = _Run(strategy, payload_types, packets[0].at_ns, phase_ns)
     if red_payload_type is not None:
         run.take_red(red_payload_type)
     last_ns = packets[-1].at_ns
@@ -208,10 +208,12 @@ def play(
 
 
 class _Run:
-    def __init__(self, strategy: Strategy, payload_type: int, start_ns: int, phase_ns: int) -> None:
+    def __init__(
+        self, strategy: Strategy, payload_types: dict[int, str], start_ns: int, phase_ns: int
+    ) -> None:
         self._strategy = strategy
         self._engine = _native.Engine(strategy.settings, now_ns=start_ns - phase_ns, seed=0)
-        self._engine.configure_receive({payload_type: "opus"})
+        self._engine.configure_receive(payload_types)
         self._next_window_ns = start_ns + _WINDOW_NS
         self._windows = WindowCounter(start_ns)
         self._blocks: list[Block] = []
@@ -245,6 +247,8 @@ class _Run:
             self._engine.handle_rtcp(packet.data, packet.at_ns)
             return
         self._engine.handle_rtp(packet.data, packet.at_ns)
+        if not packet.is_speech:
+            return
         if self._first_timestamp is None:
             self._waiting.append(packet.timestamp)
             self._note_first_frame()

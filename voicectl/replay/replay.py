@@ -137,8 +137,9 @@ def _play(
     played = play(
         packets,
         strategy,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
         on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
     )
     if played is None:
@@ -163,8 +164,9 @@ def _score(
     undisturbed = play(
         material.packets,
         Strategy.EAGER,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
     )
     meter = QualityMeter(material.speech, undisturbed=undisturbed)
     if meter.missing:

@@ -31,7 +31,7 @@ def packets(speech: NDArray[np.int16]) -> list[OfferedPacket]:
 
 def run(packets: list[OfferedPacket], network: str, strategy: Strategy, *, seed: int = 1) -> Played:
     arrived = across(packets, parse_spec(network).link(seed=seed))
-    played = play(arrived, strategy, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    played = play(arrived, strategy, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
     assert played is not None
     return played
 
@@ -110,7 +110,7 @@ def test_pause_of_minutes_is_played_through_in_virtual_time(packets: list[Offere
         for index, packet in enumerate(packets)
         if packet.timestamp is not None
     ]
-    played = play(split, Strategy.BALANCED, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    played = play(split, Strategy.BALANCED, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
     assert played is not None
     assert played.drops.skipped_ticks == 0
     assert len(played.heard()) / RATE == pytest.approx(306, abs=1)
@@ -132,5 +132,5 @@ def test_concealed_ranges_cover_what_was_concealed(packets: list[OfferedPacket])
 
 
 def test_no_packets_play_nothing(packets: list[OfferedPacket]) -> None:
-    assert play([], Strategy.EAGER, payload_type=111, frame_samples=960) is None
-    assert play(packets, Strategy.EAGER, payload_type=96, frame_samples=960) is None
+    assert play([], Strategy.EAGER, payload_types={111: "opus"}, frame_samples=960) is None
+    assert play(packets, Strategy.EAGER, payload_types={96: "opus"}, frame_samples=960) is None
