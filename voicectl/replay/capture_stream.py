@@ -74,7 +74,7 @@ def captured_material(stream: RtpStream, form: str) -> Material:
         reception=figures,
         sent=figures.packets + figures.lost - _left_out(stream, taken),
         description=_description(stream),
-        notes=_format_notes(stream, taken),
+        notes=_stream_notes(stream, taken),
     )
 
 
@@ -98,7 +98,7 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
     left_out = _left_out(stream, taken)
     material.sent = material.reception.packets + material.reception.lost - left_out
     material.description = _description(stream)
-    material.notes += _format_notes(stream, taken)
+    material.notes += _stream_notes(stream, taken)
     return material
 
 
@@ -176,9 +176,14 @@ def _left_out(stream: RtpStream, taken: set[int]) -> int:
     return sum(n for payload_type, n in stream.packets_by_type.items() if payload_type not in taken)
 
 
-def _format_notes(stream: RtpStream, taken: set[int]) -> list[str]:
-    """What the payload types were taken for, where there are several, and what is left out."""
+def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
+    """What was taken for what, where that is not plain, and what is left out."""
     notes = []
+    if stream.copies:
+        notes.append(
+            f"the capture saw the packets more than once: {_count(stream.copies, 'copy', 'copies')}"
+            " left out"
+        )
     is_plain = [stream.formats[pt] for pt in taken] == [PayloadFormat.OPUS]
     if stream.codec is Codec.OPUS and not is_plain:
         listed = ", ".join(f"{pt} {stream.formats[pt]}" for pt in sorted(taken))
@@ -255,8 +260,8 @@ def _contents(found: Found) -> str:
     return ", ".join(f"{count} {name}" for name, count in found.contents.most_common(6))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, nouns: str | None = None) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 def _signed(difference: int, bits: int) -> int:

@@ -50,6 +50,8 @@ class ArrivedPacket(NamedTuple):
     """Since the Unix epoch."""
     rtp: RtpPacket
     datagram: bytes
+    is_cut: bool = False
+    """By the capture's snapshot length."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class RtpStream:
     packets: list[ArrivedPacket] = field(default_factory=list)
     rtcp: list[tuple[int, bytes]] = field(default_factory=list)
     """Plain RTCP of the same sender, with its times."""
-    cut_packets: int = 0
+    copies: int = 0
+    """Left out, because the capture saw most packets more than once."""
 
     @property
     def label(self) -> str:
@@ -145,7 +148,7 @@ class RtpStream:
             return Codec.OTHER
         if self._is_video():
             return Codec.VIDEO
-        if 2 * self.cut_packets > len(self.packets):
+        if 2 * sum(packet.is_cut for packet in self.packets) > len(self.packets):
             return Codec.CUT
         return Codec.OPUS if self.formats[self.payload_type].is_opus else Codec.ENCRYPTED
 
