@@ -225,6 +225,13 @@ def test_several_files_stream_one_record_each(call: Path, tone: Path, tmp_path: 
     ]
 
 
+def test_file_that_is_replayed_is_not_overwritten(tone: Path) -> None:
+    before = tone.read_bytes()
+    finished = voicectl("replay", tone, "-o", tone.name, cwd=tone.parent)
+    assert_refused(finished, 2, "--output tone.wav would overwrite")
+    assert tone.read_bytes() == before
+
+
 def test_picture_is_drawn(call: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     path = tmp_path / "call.png"

@@ -21,6 +21,8 @@ class Network:
     impairment: Impairment | None = None
     trace: Trace | None = None
     cite: str | None = None
+    path: Path | None = None
+    """Of the trace's file."""
 
     def link(self, seed: int) -> NetworkLink:
         """A fresh one: each run begins with the first packet."""
@@ -53,6 +55,6 @@ def find_network(text: str) -> Network:
     if "=" in text:
         return Network(text, impairment=parse_spec(text))
     if text.lower() not in PROFILES and Path(text).is_file():
-        return Network(Path(text).stem, trace=read_trace(Path(text)))
+        return Network(Path(text).stem, trace=read_trace(Path(text)), path=Path(text))
     profile = find_profile(text)
     return Network(profile.name, impairment=profile.impairment, cite=profile.cite)
