@@ -1,12 +1,13 @@
 """Files that a command reads and files that it writes."""
 
+import os
 import stat
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from voicectl.errors import UsageError
 
-__all__ = ["is_regular_file", "refuse_overwriting"]
+__all__ = ["is_directory", "is_regular_file", "refuse_overwriting", "unreadable"]
 
 
 def is_regular_file(path: Path) -> bool:
@@ -14,10 +15,32 @@ def is_regular_file(path: Path) -> bool:
 
     A name may be too long, or stand in a directory that may not be entered.
     """
+    return stat.S_ISREG(_mode(path))
+
+
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory that can be seen; never an error."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return path.stat().st_mode
     except (OSError, ValueError):
-        return False
+        return 0
+
+
+def unreadable(path: Path) -> str | None:
+    """What keeps a file from being read, to be said after its name; None: it is there."""
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        is_file = False
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not is_file:
+        return "is not a file"
+    return None if os.access(path, os.R_OK) else "cannot be read: Permission denied"
 
 
 def refuse_overwriting(read: Iterable[Path], written: Iterable[tuple[str, Path]]) -> None:

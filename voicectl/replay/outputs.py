@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicectl.paths import refuse_overwriting
+from voicectl.errors import UsageError
+from voicectl.paths import is_directory, refuse_overwriting
 
 __all__ = ["Outputs", "plan_outputs", "with_parts"]
 
@@ -37,6 +38,9 @@ def plan_outputs(
     Raises:
         UsageError: Something would be overwritten that is read, or that was just written.
     """
+    for flag, path in (("--output", output), ("--plot", plot)):
+        if path is not None and (is_directory(path)):
+            raise UsageError(f"{flag} {path} is a directory", hint="name a file in it")
     planned = []
     written: list[tuple[str, Path]] = []
     for label in _labels(files):
