@@ -425,3 +425,49 @@ fn a_sender_report_that_overtakes_the_first_packet_is_not_lost() {
     assert_eq!(blocks[0].last_sender_report, 0x5678_9abc);
     assert_eq!(engine.stats().remote_outbound.unwrap().reports_sent, 1);
 }
+
+#[test]
+fn a_sender_that_rests_says_so() {
+    for frame_ms in [10, 20, 60] {
+        let mut resting = settings();
+        resting.frame_ms = frame_ms;
+        resting.encoder.dtx = true;
+        let mut speaker = Engine::new(&resting, 0, 1).unwrap();
+        let mut listener = engine(&settings());
+        speaker.start_sending(PEER, OPUS, "rest").unwrap();
+        let pcm = support::speech(96_000, 48_000);
+        speaker.queue_audio(&pcm, 48_000).unwrap();
+        speaker.finish_audio();
+        let (mut drained_ms, mut ended_ms, mut sizes) = (0, Vec::new(), Vec::new());
+        for ms in 0..8000 {
+            speaker.handle_timeout(ms * MS);
+            while let Some(datagram) = speaker.poll_transmit() {
+                if !is_rtcp(datagram) {
+                    sizes.push(Packet::parse(datagram).unwrap().payload.len());
+                    listener.handle_rtp(datagram, ms * MS);
+                }
+            }
+            if drained(&mut speaker) > 0 {
+                drained_ms = ms;
+            }
+            listener.handle_timeout(ms * MS);
+            while let Some(event) = listener.poll_event() {
+                if matches!(event, Event::SpeechEnded { .. }) {
+                    ended_ms.push(ms);
+                }
+            }
+        }
+        let told = sizes.windows(2).map(|pair| (pair[0] <= 2, pair[1] <= 2));
+        assert!(told.clone().all(|pair| pair != (true, true)), "{sizes:?}");
+        assert!(
+            told.filter(|pair| *pair == (false, true)).count() > 8,
+            "{sizes:?}"
+        );
+        let last_ms = *ended_ms.last().unwrap();
+        assert!(
+            last_ms < drained_ms + 300,
+            "{ended_ms:?} after {drained_ms}"
+        );
+        assert_eq!(listener.stats().playout.concealed_samples, 0);
+    }
+}
