@@ -10,7 +10,7 @@ use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_goodbye};
 use voicectl_media::rtp::{Header, NtpTime, Packet, is_rtcp};
-use voicectl_media::srtp::Profile;
+use voicectl_media::srtp::{Keying, MAX_SOURCES, Profile, Session};
 use voicectl_media::vad::DetectorKind;
 
 const MS: u64 = 1_000_000;
@@ -40,12 +40,22 @@ fn engine(settings: &Settings) -> Engine {
 }
 
 fn packet(payload_type: u8, sequence_number: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    packet_of(PEER, payload_type, sequence_number, timestamp, payload)
+}
+
+fn packet_of(
+    ssrc: u32,
+    payload_type: u8,
+    sequence_number: u16,
+    timestamp: u32,
+    payload: &[u8],
+) -> Vec<u8> {
     let header = Header {
         marker: false,
         payload_type,
         sequence_number,
         timestamp,
-        ssrc: PEER,
+        ssrc,
     };
     let mut datagram = Vec::new();
     Packet::new(header, payload).write(&mut datagram);
@@ -470,4 +480,41 @@ fn a_sender_that_rests_says_so() {
         );
         assert_eq!(listener.stats().playout.concealed_samples, 0);
     }
+}
+
+#[test]
+fn a_call_with_more_than_64_sources_is_not_deaf() {
+    const PROFILE: Profile = Profile::Aes128CmSha1;
+    let (theirs, ours) = ([1; 30], [2; 30]);
+    let keying = |bytes| Keying::new(PROFILE, bytes).unwrap();
+    let mut peer = Session::new(PROFILE, keying(&theirs), keying(&ours)).unwrap();
+    let mut engine = engine(&settings());
+    engine.set_srtp_keys(PROFILE, &ours, &theirs).unwrap();
+    let mut datagram = Vec::new();
+    let mut now_ns = 0;
+    for source in 0..200 {
+        for n in 0..3 {
+            now_ns += 20 * MS;
+            let plain = packet_of(1000 + source, OPUS, n, u32::from(n) * 960, &SILENCE);
+            peer.protect(&plain, &mut datagram).unwrap();
+            assert!(engine.handle_datagram(&datagram, now_ns), "{source}");
+        }
+        assert_eq!(engine.stats().inbound.unwrap().ssrc, 1000 + source);
+        while engine.poll_event().is_some() {}
+    }
+    // Those that there is no room for have a name of their own.
+    let mut another = Session::new(PROFILE, keying(&theirs), keying(&ours)).unwrap();
+    for source in 0..MAX_SOURCES as u32 - 190 {
+        let plain = packet_of(9000 + source, OPUS, 0, 0, &SILENCE);
+        another.protect(&plain, &mut datagram).unwrap();
+        engine.handle_datagram(&datagram, now_ns);
+    }
+    let errors = engine.stats().errors;
+    assert_eq!(
+        (
+            errors.surplus_source_packets,
+            errors.unauthenticated_packets
+        ),
+        (10, 0)
+    );
 }

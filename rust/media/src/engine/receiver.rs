@@ -24,6 +24,8 @@ pub struct ReceiveErrors {
     pub unauthenticated_packets: u64,
     /// Datagrams that were received before (RFC 3711 §3.3.2).
     pub replayed_packets: u64,
+    /// Datagrams of more sources than are told apart ([`crate::srtp::MAX_SOURCES`]).
+    pub surplus_source_packets: u64,
     /// Datagrams that are not RTP, or whose payload is not the RED or RTX that it should be.
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
