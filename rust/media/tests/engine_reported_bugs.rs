@@ -5,7 +5,7 @@ mod support;
 
 use std::ops::Range;
 
-use voicectl_media::engine::{Codec, Engine, Event, SendFormats, Settings};
+use voicectl_media::engine::{Codec, Engine, Event, RepairFormats, Repairs, SendFormats, Settings};
 use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_goodbye};
@@ -517,4 +517,36 @@ fn a_call_with_more_than_64_sources_is_not_deaf() {
         ),
         (10, 0)
     );
+}
+
+#[test]
+fn red_of_another_codec_does_not_switch_to_opus() {
+    const RED: u8 = 63;
+    let mut engine = engine(&settings());
+    let codecs = [(OPUS, Codec::Opus), (0, Codec::Pcmu)];
+    engine.configure_receive(&codecs).unwrap();
+    let receive = RepairFormats {
+        red: Some(RED),
+        rtx: None,
+    };
+    let repairs = Repairs {
+        receive,
+        ..Repairs::default()
+    };
+    engine.configure_repairs(&repairs).unwrap();
+    let mut streams = 0;
+    for n in 0..50u16 {
+        let datagram = if n == 25 {
+            // The primary's payload type, and no block before it.
+            packet(RED, n, u32::from(n) * 160, &[0, 0xff, 0xff])
+        } else {
+            packet(0, n, u32::from(n) * 160, &[0xff; 160])
+        };
+        engine.handle_rtp(&datagram, u64::from(n) * 20 * MS);
+        while let Some(event) = engine.poll_event() {
+            streams += usize::from(matches!(event, Event::StreamStarted { .. }));
+        }
+    }
+    assert_eq!(streams, 1);
+    assert_eq!(engine.stats().errors.unknown_payload_type_packets, 1);
 }
