@@ -9,12 +9,12 @@ import contextlib
 import math
 import struct
 from asyncio import selector_events
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aioice import Connection, TransportPolicy, stun
+from aioice import Candidate, Connection, TransportPolicy, stun
 from aioice.ice import (
     ICE_COMPLETED,
     ICE_FAILED,
@@ -24,8 +24,8 @@ from aioice.ice import (
 )
 from aioice.turn import TurnTransport
 from aiortc import RTCIceServer
-from aiortc.rtcicetransport import connection_kwargs
 
+from voicectl.rtc.gathering import IceQuestions, ServerFailure
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.stats import DatagramCounters, NominatedPair
 
@@ -38,12 +38,10 @@ LOOPBACK_ADDRESSES = ["127.0.0.1"]
 STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
-CANDIDATE_WAIT_S = 0.02
-"""How soon a candidate that the peer trickles is noticed."""
+PAIRS_ADDED = 0
+"""In the queue of check list states, beside ICE_COMPLETED and ICE_FAILED: go on checking."""
 PERMISSION_REFRESH_S = 120
 """A relay's permissions live 300 s (RFC 8656 §9): a refresh that fails leaves time for another."""
-STUN_GATHER_TIMEOUT_S = 1
-TURN_GATHER_TIMEOUT_S = 3
 MAX_DATAGRAM_BYTES = 1500
 """No WebRTC endpoint sends more than an Ethernet frame holds."""
 MAX_QUEUED_DATAGRAMS = 256
@@ -90,15 +88,24 @@ class EngineConnection(Connection):
         transport_policy: TransportPolicy,
         servers: list[RTCIceServer],
     ) -> None:
-        super().__init__(
-            ice_controlling=False,
-            transport_policy=transport_policy,
-            **connection_kwargs(servers),
-        )
+        super().__init__(ice_controlling=False, transport_policy=transport_policy)
         self.counters = DatagramCounters()
         self.on_pairs_changed: Callable[[], None] | None = None
         """Called when a pair may have come to life or been nominated."""
         self.consent_expired = False
+        self.gathering_wait_s = 0.0
+        """How long `gather_candidates` waits for the servers."""
+        self.server_failures: list[ServerFailure] = []
+        self.on_first_candidate: Callable[[], None] | None = None
+        """Called when a server gave the first candidate, no host having given one."""
+        self.on_gathered: Callable[[], None] | None = None
+        """Called when no more candidates are to come."""
+        self._questions = IceQuestions(
+            servers, relay_only=transport_policy is TransportPolicy.RELAY
+        )
+        self._asking: asyncio.Task[None] | None = None
+        self._gathering_news = asyncio.Event()
+        self._is_resting = False
         self._on_media: Callable[[bytes], None] | None = None
         self._early_media: list[bytes] = []
         self._host_addresses = host_addresses
@@ -107,23 +114,101 @@ class EngineConnection(Connection):
         self._permission_tasks: list[asyncio.Task[None]] = []
 
     async def gather_candidates(self) -> None:
-        """Gather, bounded by what can still succeed, then put the gate before every socket."""
+        """Gather the hosts' candidates, and wait for the servers' as long as was asked.
+
+        With no candidate there is nothing to wait less for: then the first one ends the wait.
+        The servers' candidates go on coming in after it.
+        """
         if self._local_candidates_start:
             return
         self._local_candidates_start = True
-        timeout = TURN_GATHER_TIMEOUT_S if self.turn_server else STUN_GATHER_TIMEOUT_S
-        self._local_candidates += await self.get_component_candidates(
-            COMPONENT, self._addresses(), timeout
-        )
-        self._local_candidates_end = True
+        self._local_candidates += await self.get_component_candidates(COMPONENT, self._addresses())
         for protocol in self._protocols:
-            gate = partial(self._admit_datagram, protocol)
-            protocol.datagram_received = gate  # type: ignore[method-assign]
-            if isinstance(protocol.transport, TurnTransport):
-                keeping = asyncio.create_task(_keep_permissions(protocol.transport))
-                self._permission_tasks.append(keeping)
+            self._guard(protocol)
         if self._closing:
             self.abort()  # close() has come and gone, and did not see these sockets
+        elif not self._questions:
+            self._end_gathering()
+        else:
+            self._asking = asyncio.create_task(self._ask_servers(list(self._protocols)))
+            if self.gathering_wait_s > 0:
+                await asyncio.wait({self._asking}, timeout=self.gathering_wait_s)
+                while not (self._local_candidates or self._asking.done() or self._closing):
+                    await self._gathering_news.wait()
+
+    async def _ask_servers(self, hosts: list[StunProtocol]) -> None:
+        self.server_failures = await self._questions.ask(
+            COMPONENT, hosts, lambda: StunProtocol(self), self._add_local_candidate
+        )
+        self._end_gathering()
+
+    def _add_local_candidate(self, candidate: Candidate, protocol: StunProtocol | None) -> None:
+        """Take what a server gave; a relayed candidate has a socket of its own, and pairs.
+
+        A server-reflexive one is for the peer to know: its pairs are those of its host.
+        """
+        if protocol is None and self._is_known(candidate):
+            return
+        is_first = not self._local_candidates
+        self._local_candidates.append(candidate)
+        if protocol is not None:
+            self._protocols.append(protocol)
+            self._guard(protocol)
+            if not self._check_list_done:  # else it would bring back the pairs that were pruned
+                for remote in self._remote_candidates:
+                    self._pair_remote_candidate(remote)
+                self.sort_check_list()
+        self._tell_gathering()
+        if is_first and self.on_first_candidate is not None:
+            self.on_first_candidate()
+
+    def _is_known(self, candidate: Candidate) -> bool:
+        """Whether the peer learns nothing from it (RFC 8445 §5.1.3)."""
+        address = (candidate.host, candidate.port)
+        return candidate.port == 0 or any(
+            address == (known.host, known.port) for known in self._local_candidates
+        )
+
+    def _guard(self, protocol: StunProtocol) -> None:
+        """Put the gate before a socket, and keep a relay's permissions."""
+        gate = partial(self._admit_datagram, protocol)
+        protocol.datagram_received = gate  # type: ignore[method-assign]
+        if isinstance(protocol.transport, TurnTransport):
+            keeping = asyncio.create_task(_keep_permissions(protocol.transport))
+            self._permission_tasks.append(keeping)
+
+    def _end_gathering(self) -> None:
+        self._local_candidates_end = True
+        self._tell_gathering()
+        if self.on_gathered is not None:
+            self.on_gathered()
+        if self._early_checks_done and not self._check_list_maybe_complete():
+            self._check_list_maybe_fail()
+
+    def _tell_gathering(self) -> None:
+        self._gathering_news.set()
+        self._gathering_news = asyncio.Event()
+
+    @property
+    def has_gathered(self) -> bool:
+        """Whether no more local candidates are to come."""
+        return self._local_candidates_end
+
+    async def candidates_after(self, count: int) -> AsyncIterator[Candidate | None]:
+        """The local candidates after the first `count`, as they come; None when it was the last.
+
+        It stops without a None when the agent is closed.
+        """
+        while not self._closing:
+            news = self._gathering_news
+            if count < len(self._local_candidates):
+                count += 1
+                yield self._local_candidates[count - 1]
+            elif self._local_candidates_end:
+                yield None
+                return
+            else:
+                await news.wait()
 
     def _addresses(self) -> list[str]:
         if self._transport_policy is TransportPolicy.RELAY:
@@ -189,7 +274,7 @@ class EngineConnection(Connection):
 
     async def connect(self) -> None:
         """As aioice's, but over the moment the check list is done, not at the next 20 ms."""
-        if not self._local_candidates_end:
+        if not self._local_candidates_start:
             raise ConnectionError("Candidates were not gathered")
         for candidate in self._remote_candidates:
             self._pair_remote_candidate(candidate)
@@ -213,14 +298,29 @@ class EngineConnection(Connection):
 
     async def _run_checks(self) -> int:
         unchecked = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
-        while self._check_periodic():
-            more = any(pair.state in unchecked for pair in self._check_list)
+        while self._check_periodic() or self._check_list:
+            self._is_resting = all(pair.state not in unchecked for pair in self._check_list)
             try:
-                async with asyncio.timeout(CHECK_PACING_S if more else CANDIDATE_WAIT_S):
-                    return await self._check_list_state.get()
+                async with asyncio.timeout(None if self._is_resting else CHECK_PACING_S):
+                    if (result := await self._check_list_state.get()) != PAIRS_ADDED:
+                        return result
             except TimeoutError:
                 continue
-        return await self._check_list_state.get() if self._check_list else ICE_FAILED
+        return ICE_FAILED
+
+    def _pair_remote_candidate(self, remote_candidate: Candidate) -> None:
+        """As aioice's, and check the pairs at once when there was nothing to check."""
+        super()._pair_remote_candidate(remote_candidate)
+        if self._is_resting:
+            self._is_resting = False
+            self._check_list_state.put_nowait(PAIRS_ADDED)
+
+    def _remote_candidates_expected(self) -> bool:
+        """As aioice's, which asks it before it gives up: candidates of ours may follow as well."""
+        return not self._local_candidates_end or super()._remote_candidates_expected()
+
+    def _prune_components(self) -> None:
+        """Leave the one component there is, for a peer-reflexive candidate that may be learned."""
 
     def check_incoming(
         self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
@@ -328,18 +428,24 @@ class EngineConnection(Connection):
         return True
 
     async def close(self) -> None:
-        """As aioice's, and keep no permissions any longer."""
-        self._stop_permission_tasks()
+        """As aioice's, and ask no server and keep no permissions any longer."""
+        self._closing = True
+        self._stop_tasks()
+        if self._asking is not None:
+            await asyncio.wait({self._asking})  # or it would leave a relay behind
         await super().close()
 
-    def _stop_permission_tasks(self) -> None:
+    def _stop_tasks(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         for task in self._permission_tasks:
             task.cancel()
         self._permission_tasks.clear()
+        self._tell_gathering()
 
     def abort(self) -> None:
         """Close the sockets at once, for a close that did not end in time."""
-        self._stop_permission_tasks()
+        self._stop_tasks()
         for protocol in self._protocols:
             protocol.transport.close()
 

@@ -9,8 +9,9 @@ connections use, so another user of aiortc in the same process keeps the stock b
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
 """
 
+import asyncio
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from aiortc import (
@@ -55,7 +56,18 @@ class EngineGatherer(RTCIceGatherer):
         super().__init__(iceServers=servers, iceTransportPolicy=configuration.iceTransportPolicy)
         policy = ICE_TRANSPORT_POLICIES[configuration.iceTransportPolicy]
         self.connection = EngineConnection(host_addresses, policy, servers)
+        self.connection.on_gathered = partial(self._become, "completed")
         self._connection = self.connection
+
+    async def gather(self) -> None:
+        """Gather what a description is to wait for; the rest completes it later."""
+        if self.state == "new":
+            self._become("gathering")
+            await self.connection.gather_candidates()
+
+    def _become(self, state: str) -> None:
+        stock: Any = self
+        stock._RTCIceGatherer__setState(state)
 
 
 class EngineDtlsTransport(RTCDtlsTransport):
@@ -134,15 +146,22 @@ class EnginePeerConnection(RTCPeerConnection):
         self._driver = driver
         self._host_addresses = host_addresses
         self.dtls_transport: EngineDtlsTransport | None = None
+        self._late_start: asyncio.Future[None] | None = None
 
     def _RTCPeerConnection__createDtlsTransport(self) -> EngineDtlsTransport:
         """Every section shares the one transport, so this runs once."""
         gatherer = EngineGatherer(self._configuration, self._host_addresses)
+        gatherer.connection.on_first_candidate = self._connect_late
         ice = RTCIceTransport(gatherer)
         dtls = EngineDtlsTransport(ice, gatherer.connection, self._driver)
         _register_transport(self, ice, dtls)
         self.dtls_transport = dtls
         return dtls
+
+    def _connect_late(self) -> None:
+        """Start ICE and DTLS, which aiortc leaves out for want of a local candidate."""
+        stock: Any = self
+        self._late_start = asyncio.ensure_future(stock._RTCPeerConnection__connect())
 
     def _RTCPeerConnection__createTransceiver(
         self, direction: str, kind: str, sender_track: MediaStreamTrack | None = None

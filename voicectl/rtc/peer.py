@@ -1,8 +1,9 @@
 """One end of a call: an asyncio shell around aiortc's connection and a sans-IO engine."""
 
 import asyncio
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, WireError
+from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.candidates import END_OF_CANDIDATES, IceCandidate, RemoteCandidates
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
     SDP_FAILURES,
@@ -24,6 +27,7 @@ from voicectl.rtc.description import (
     own_formats,
     payload_types,
     read_remote,
+    that_trickles,
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
@@ -100,6 +104,12 @@ class Peer:
         self._connection.on("connectionstatechange", self._connection_state_changed)
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
         self._connection.on("datachannel", self._channel_offered)
+        self._connection.on("icegatheringstatechange", self._gathering_state_changed)
+        self._remote_candidates = RemoteCandidates(
+            allow_loopback=self._settings.host_addresses != "interfaces"
+        )
+        self._described_candidates: int | None = None
+        self._remote_trickles = False
         self._carried: CarriedCall | None = None
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
@@ -117,8 +127,16 @@ class Peer:
 
     # Signaling
 
-    async def create_offer(self) -> str:
-        """The SDP offer of a call with audio both ways, its candidates gathered.
+    async def create_offer(self, *, trickle: bool = False) -> str:
+        """The SDP offer of a call with audio both ways.
+
+        It waits up to `gathering_wait_ms` for the ICE servers, and says whether more candidates
+        follow. What they give later still makes pairs: the peer learns those addresses from our
+        checks.
+
+        Args:
+            trickle: Give the offer at once, for a signaling that takes `local_candidates` to the
+                peer, and the peer is known to take them.
 
         Raises:
             ConnectError: There is no candidate to offer, or the peer is closed.
@@ -127,10 +145,15 @@ class Peer:
         self._connection.addTransceiver("audio")
         if (label := self._settings.data_channel) is not None:
             self._messages.adopt(self._connection.createDataChannel(label, ordered=True))
-        return await self._apply_local(await self._connection.createOffer())
+        return await self._apply_local(await self._connection.createOffer(), trickle=trickle)
 
-    async def accept_offer(self, sdp: str) -> str:
-        """The SDP answer to an offer, its candidates gathered.
+    async def accept_offer(self, sdp: str, *, trickle: bool = False) -> str:
+        """The SDP answer to an offer.
+
+        Args:
+            sdp: The offer.
+            trickle: As in `create_offer`; a peer whose offer does not say that it takes candidates
+                on their own gets the answer as if it were False.
 
         Raises:
             WireError: The offer is malformed.
@@ -141,7 +164,9 @@ class Peer:
         self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
-        answer = await self._apply_local(await self._connection.createAnswer())
+        answer = await self._apply_local(
+            await self._connection.createAnswer(), trickle=trickle and self._remote_trickles
+        )
         self._timings.signaling_done_ns = self._clock.now_ns()
         return answer
 
@@ -155,6 +180,38 @@ class Peer:
         self._require_open()
         await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
+
+    async def local_candidates(self) -> AsyncIterator[IceCandidate]:
+        """What is gathered after our description, as it comes, and then end-of-candidates.
+
+        Nothing when the description has said that no more follows. It stops when the peer closes.
+
+        Raises:
+            ConnectError: There is no description yet.
+        """
+        if self._described_candidates is None or (agent := self._agent) is None:
+            raise ConnectError("candidates follow a description, and there is none yet")
+        sdp = self._connection.localDescription.sdp
+        if "a=end-of-candidates" in sdp:
+            return
+        mid = re.search(r"^a=mid:(\S+)", sdp, re.MULTILINE)
+        async for candidate in agent.candidates_after(self._described_candidates):
+            yield IceCandidate(
+                END_OF_CANDIDATES if candidate is None else f"candidate:{candidate.to_sdp()}",
+                mid[1] if mid else None,
+                agent.local_username,
+            )
+
+    async def add_remote_candidate(self, candidate: IceCandidate) -> None:
+        """Take a candidate of the peer's, or its end-of-candidates, apart from its description.
+
+        It may come before the description. One that must not be tried, or comes after the end or
+        after `close`, is counted in `TransportStats.refused_candidates`.
+
+        Raises:
+            WireError: It does not parse.
+        """
+        await self._remote_candidates.take(candidate)
 
     async def connected(self, timeout_s: float) -> None:
         """Wait until ICE and DTLS are connected; audio flows from then on.
@@ -233,6 +290,7 @@ class Peer:
         return TransportStats(
             nominated_pair=dtls.connection.nominated_pair if dtls else None,
             dropped=dropped,
+            refused_candidates=self._remote_candidates.refused,
             on_media_thread=self._carried is not None,
             messages_dropped=self._messages.dropped,
             max_lateness_ns=self._driver.max_lateness_ns,
@@ -272,6 +330,7 @@ class Peer:
         self._engine.stop(self._clock.now_ns())
         self._driver.stop()
         self._messages.close()
+        self._remote_candidates.close()
         self._settled.set()
         self._close_task = asyncio.create_task(self._close_connection(reason))
         self._close_begun.set()
@@ -310,20 +369,34 @@ class Peer:
         if self.close_reason is not None:
             raise self._connect_error(self.close_reason.value)
 
-    async def _apply_local(self, description: RTCSessionDescription) -> str:
-        sdp = self._describe(description.sdp)
+    @property
+    def _agent(self) -> EngineConnection | None:
+        """The ICE agent, once there is a description."""
+        dtls = self._connection.dtls_transport
+        return dtls.connection if dtls is not None else None
+
+    async def _apply_local(self, description: RTCSessionDescription, *, trickle: bool) -> str:
+        sdp = that_trickles(self._describe(description.sdp))
+        if (agent := self._agent) is not None and not trickle:
+            agent.gathering_wait_s = self._settings.gathering_wait_ms / 1000
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
         local: str = self._connection.localDescription.sdp
-        if "a=candidate:" not in local:
-            raise ConnectError(
-                "no candidate could be gathered",
-                detail=f"host addresses: {self._settings.host_addresses}"
-                + (", relayed candidates only" if self._settings.relay_only else ""),
-                hint="check the network interfaces, and the TURN server when only relayed "
-                "candidates are wanted (voicectl probe)",
-            )
+        if agent is None or (agent.has_gathered and not agent.local_candidates):
+            raise self._no_candidate()
+        self._described_candidates = len(agent.local_candidates)
         return local
+
+    def _no_candidate(self) -> ConnectError:
+        failures = self._agent.server_failures if self._agent is not None else []
+        return ConnectError(
+            "no candidate could be gathered",
+            detail=f"host addresses: {self._settings.host_addresses}"
+            + (", relayed candidates only" if self._settings.relay_only else "")
+            + "".join(f"\n{failure.uri}: {failure.reason}" for failure in failures),
+            hint="check the network interfaces, and the TURN server when only relayed "
+            "candidates are wanted (voicectl probe)",
+        )
 
     def _describe(self, sdp: str) -> str:
         """Our description with what aiortc has no words for."""
@@ -373,8 +446,7 @@ class Peer:
             self._driver.repairs_negotiated(repairs)
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
-        allow_loopback = self._settings.host_addresses != "interfaces"
-        remote = read_remote(sdp, kind, allow_loopback=allow_loopback)
+        remote = read_remote(sdp, kind)
         self.remote_opus = remote.opus
         self._remote_repairs = remote.repairs
         self._remote_formats = remote.formats
@@ -384,6 +456,9 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError) as error:
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
+        self._remote_trickles = remote.transport.trickles
+        if (agent := self._agent) is not None:
+            await self._remote_candidates.describe(remote.transport, agent.add_remote_candidate)
 
     def _send_packet(self, packet: bytes) -> bool:
         dtls = self._connection.dtls_transport
@@ -394,6 +469,13 @@ class Peer:
             self._messages.adopt(channel)
         else:
             channel.close()
+
+    def _gathering_state_changed(self) -> None:
+        """A call whose servers gave nothing after its description has no way to connect."""
+        gathered = self._connection.iceGatheringState == "complete"
+        described = self._described_candidates is not None
+        if gathered and described and (agent := self._agent) and not agent.local_candidates:
+            self._begin_close(CloseReason.ICE_FAILED)
 
     def _ice_state_changed(self) -> None:
         if self._connection.iceConnectionState == "completed":

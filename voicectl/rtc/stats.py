@@ -60,6 +60,9 @@ class TransportStats:
 
     nominated_pair: NominatedPair | None
     dropped: DatagramCounters
+    refused_candidates: int
+    """The peer's candidates that were not tried: addresses that no peer can have, no UDP, too
+    many, of another ICE generation, or too late."""
     messages_dropped: int
     """Messages of the data channel that were binary or met a full or closed channel."""
     on_media_thread: bool
