@@ -1,13 +1,12 @@
-"""aioice's ICE agent, with what it leaves out. Only this file touches what aioice keeps to itself.
+"""aioice's ICE agent, with what it leaves out.
+
+Only this file and `_aioice_turn_private` touch what aioice keeps to itself.
 
 Nothing is replaced in that package: what changes, changes in a subclass that only our own
 connections use, so another user of it in the same process keeps the stock behaviour.
 """
 
 import asyncio
-import contextlib
-import math
-import struct
 from asyncio import selector_events
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,12 @@ from aioice.ice import (
 from aioice.turn import TurnTransport
 from aiortc import RTCIceServer
 
+from voicectl.rtc._aioice_turn_private import (
+    MALFORMED_STUN,
+    guard_client,
+    keep_permissions,
+    pending_relay_sends,
+)
 from voicectl.rtc.gathering import IceQuestions, ServerFailure
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.stats import DatagramCounters, NominatedPair
@@ -40,8 +45,6 @@ CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
 PAIRS_ADDED = 0
 """In the queue of check list states, beside ICE_COMPLETED and ICE_FAILED: go on checking."""
-PERMISSION_REFRESH_S = 120
-"""A relay's permissions live 300 s (RFC 8656 §9): a refresh that fails leaves time for another."""
 MAX_DATAGRAM_BYTES = 1500
 """No WebRTC endpoint sends more than an Ethernet frame holds."""
 MAX_QUEUED_DATAGRAMS = 256
@@ -53,8 +56,6 @@ MAX_QUEUED_SOCKET_BYTES = 65536
 
 # Typeshed leaves it out. Nothing is an instance of () on a Python that has it no more.
 _SELECTOR_TRANSPORT: Any = getattr(selector_events, "_SelectorDatagramTransport", ())
-
-_MALFORMED_STUN = (ValueError, KeyError, IndexError, AssertionError, struct.error)
 
 Address = tuple[int, str, int]
 """Index of a socket, host and port."""
@@ -174,7 +175,8 @@ class EngineConnection(Connection):
         gate = partial(self._admit_datagram, protocol)
         protocol.datagram_received = gate  # type: ignore[method-assign]
         if isinstance(protocol.transport, TurnTransport):
-            keeping = asyncio.create_task(_keep_permissions(protocol.transport))
+            guard_client(protocol.transport, self.counters)
+            keeping = asyncio.create_task(keep_permissions(protocol.transport))
             self._permission_tasks.append(keeping)
 
     def _end_gathering(self) -> None:
@@ -229,7 +231,7 @@ class EngineConnection(Connection):
                 return
             try:
                 StunProtocol.datagram_received(protocol, data, source)
-            except _MALFORMED_STUN:
+            except MALFORMED_STUN:
                 self.counters.malformed += 1
         elif not self._is_pair(protocol, source):
             self.counters.unknown_source += 1
@@ -420,7 +422,7 @@ class EngineConnection(Connection):
             return False
         transport: Any = pair.protocol.transport
         if isinstance(transport, TurnTransport):
-            if _pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
+            if pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
                 return False
         elif transport.is_closing() or transport.get_write_buffer_size() > MAX_QUEUED_SOCKET_BYTES:
             return False
@@ -448,29 +450,6 @@ class EngineConnection(Connection):
         self._stop_tasks()
         for protocol in self._protocols:
             protocol.transport.close()
-
-
-def _pending_relay_sends(transport: TurnTransport) -> int:
-    """Sends of a relay that wait for a channel binding or their turn."""
-    stock: Any = transport
-    return len(stock._TurnTransport__send_tasks)
-
-
-async def _keep_permissions(transport: TurnTransport) -> None:
-    """Bind a relay's channels again and again, which refreshes its permissions (RFC 8656 §12).
-
-    aioice does so only with a packet sent after 500 s, when the permission has been gone for
-    200 s; and packets sent before the answer bind once more each. Here none waits for it.
-    """
-    stock: Any = transport
-    client: Any = stock._TurnTransport__inner_protocol
-    client.channel_refresh_time = math.inf
-    while True:
-        await asyncio.sleep(PERMISSION_REFRESH_S)
-        for number, peer in list(client.channel_to_peer.items()):
-            # Should it stay so, the peer's consent expires.
-            with contextlib.suppress(ConnectionError, stun.TransactionError):
-                await client.channel_bind(number, peer)
 
 
 def _retransmit_checks(pair: CandidatePair) -> None:

@@ -27,7 +27,7 @@ CLASS_NAMES = MappingProxyType(
         ),
         "aioice:ice": "relayed_candidate server_reflexive_candidate",
         "aioice.ice:StunProtocol": "datagram_received send_stun",
-        "aioice.turn:TurnClientMixin": "channel_bind",
+        "aioice.turn:TurnClientMixin": "channel_bind datagram_received",
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",

@@ -107,7 +107,7 @@ class RemoteCandidates:
         elif len(self._early) < MAX_CANDIDATES:
             self._early.append((item, parsed))
         else:
-            self.refused += 1
+            self.refused += parsed is not None
 
     def close(self) -> None:
         """Take no more, and resolve no more names."""

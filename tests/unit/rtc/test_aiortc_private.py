@@ -26,6 +26,7 @@ from voicectl.rtc import (
     HostAddresses,
     PeerSettings,
     _aioice_private,
+    _aioice_turn_private,
     _aiortc_private,
     _requirements,
 )
@@ -88,7 +89,7 @@ def test_every_private_name_that_is_touched_is_checked_at_import() -> None:
         for names in table.values()
         for name in names.split()
     }
-    files = (_aioice_private.__file__, _aiortc_private.__file__)
+    files = [m.__file__ for m in (_aioice_private, _aioice_turn_private, _aiortc_private)]
     tree = ast.parse("\n".join(Path(file).read_text() for file in files))
     ours = {"_context", "_fingerprints", "_host_addresses", "_proven", "_triggered_by", "_driver"}
     ours |= {"_configuration", "_early_media", "_on_media", "_permission_tasks", "_asking"}
@@ -396,7 +397,7 @@ def test_channels_are_bound_again_before_their_permissions_end() -> None:
             refreshed_s.append(loop.time())
 
     async def scenario() -> None:
-        keeping = _aioice_private._keep_permissions(TurnTransport(Client()))
+        keeping = _aioice_turn_private.keep_permissions(TurnTransport(Client()))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(keeping, 720)
 
