@@ -96,19 +96,6 @@ def test_an_answer_goes_before_any_server_has_answered() -> None:
     run(scenario)
 
 
-def test_a_peer_that_takes_no_trickled_candidates_gets_them_in_the_answer() -> None:
-    async def scenario() -> None:
-        async with released() as turn:
-            caller, agent = fake_end(), fake_end(served_by(turn, relay_only=True))
-            async with caller.peer, agent.peer:
-                offer = await caller.peer.create_offer()
-                offer = offer.replace("a=ice-options:trickle\r\n", "")
-                answer = await agent.peer.accept_offer(offer, trickle=True)
-                assert "relay" in kinds(answer)
-
-    run(scenario)
-
-
 def test_nothing_follows_a_description_that_was_complete() -> None:
     async def scenario() -> None:
         end = fake_end()

@@ -53,14 +53,12 @@ class RemoteTransport:
         username_fragment: Its ICE generation.
         candidates: Those that the section names.
         ended: No further candidates follow.
-        trickles: The peer takes candidates apart from descriptions.
     """
 
     mid: str
     username_fragment: str
     candidates: Sequence[RTCIceCandidate]
     ended: bool
-    trickles: bool
 
 
 class RemoteCandidates:

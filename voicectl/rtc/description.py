@@ -232,7 +232,6 @@ def _transport_of(
         media.ice.usernameFragment or "" if media.ice else "",
         media.ice_candidates,
         ended=media.ice_candidates_complete or "\na=end-of-candidates" in of_session,
-        trickles="trickle" in (media.ice_options or "").split(),
     )
 
 

@@ -109,7 +109,6 @@ class Peer:
             allow_loopback=self._settings.host_addresses != "interfaces"
         )
         self._described_candidates: int | None = None
-        self._remote_trickles = False
         self._carried: CarriedCall | None = None
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
@@ -152,8 +151,8 @@ class Peer:
 
         Args:
             sdp: The offer.
-            trickle: As in `create_offer`; a peer whose offer does not say that it takes candidates
-                on their own gets the answer as if it were False.
+            trickle: As in `create_offer`. Offers need not say `a=ice-options:trickle` (RFC 8838
+                §3) for it: of those that take candidates on their own, Pion's do not.
 
         Raises:
             WireError: The offer is malformed.
@@ -164,9 +163,7 @@ class Peer:
         self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
-        answer = await self._apply_local(
-            await self._connection.createAnswer(), trickle=trickle and self._remote_trickles
-        )
+        answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
         self._timings.signaling_done_ns = self._clock.now_ns()
         return answer
 
@@ -456,7 +453,6 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError) as error:
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
-        self._remote_trickles = remote.transport.trickles
         if (agent := self._agent) is not None:
             await self._remote_candidates.describe(remote.transport, agent.add_remote_candidate)
 

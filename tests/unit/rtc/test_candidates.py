@@ -40,7 +40,7 @@ class Agent:
 
 def transport(*attributes: str, ended: bool = False) -> RemoteTransport:
     parsed = [candidate_from_sdp(each.removeprefix("candidate:")) for each in attributes]
-    return RemoteTransport("0", "abcd", parsed, ended=ended, trickles=True)
+    return RemoteTransport("0", "abcd", parsed, ended=ended)
 
 
 async def described(

@@ -138,19 +138,10 @@ def test_candidates_are_taken_apart_from_the_description() -> None:
     assert [c.ip for c in transport.candidates] == ["192.0.2.7"]
     assert (transport.mid, transport.username_fragment) == ("0", "abcd")
     assert transport.ended
-    assert not transport.trickles
 
 
 def test_end_of_candidates_may_stand_for_the_whole_session() -> None:
     assert read(describe().replace("t=0 0", "t=0 0\r\na=end-of-candidates")).transport.ended
-
-
-@pytest.mark.parametrize("options", ["trickle", "ice2 trickle"])
-@pytest.mark.parametrize("of", ["the section", "the session"])
-def test_a_peer_that_takes_trickled_candidates_is_known(options: str, of: str) -> None:
-    line = f"a=ice-options:{options}"
-    of_session = describe().replace("t=0 0", f"t=0 0\r\n{line}")
-    assert read(describe(line) if of == "the section" else of_session).transport.trickles
 
 
 def test_candidates_of_a_bundle_are_those_of_its_first_section() -> None:
