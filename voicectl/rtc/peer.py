@@ -1,7 +1,6 @@
 """One end of a call: an asyncio shell around aiortc's connection and a sans-IO engine."""
 
 import asyncio
-import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, WireError
-from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc._aiortc_private import EnginePeerConnection
-from voicectl.rtc.candidates import END_OF_CANDIDATES, IceCandidate, RemoteCandidates
+from voicectl.rtc.candidate_exchange import CandidateExchange
+from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
     SDP_FAILURES,
@@ -105,10 +104,7 @@ class Peer:
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
         self._connection.on("datachannel", self._channel_offered)
         self._connection.on("icegatheringstatechange", self._gathering_state_changed)
-        self._remote_candidates = RemoteCandidates(
-            allow_loopback=self._settings.host_addresses != "interfaces"
-        )
-        self._described_candidates: int | None = None
+        self._candidates = CandidateExchange(self._connection, self._settings)
         self._carried: CarriedCall | None = None
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
@@ -186,18 +182,8 @@ class Peer:
         Raises:
             ConnectError: There is no description yet.
         """
-        if self._described_candidates is None or (agent := self._agent) is None:
-            raise ConnectError("candidates follow a description, and there is none yet")
-        sdp = self._connection.localDescription.sdp
-        if "a=end-of-candidates" in sdp:
-            return
-        mid = re.search(r"^a=mid:(\S+)", sdp, re.MULTILINE)
-        async for candidate in agent.candidates_after(self._described_candidates):
-            yield IceCandidate(
-                END_OF_CANDIDATES if candidate is None else f"candidate:{candidate.to_sdp()}",
-                mid[1] if mid else None,
-                agent.local_username,
-            )
+        async for candidate in self._candidates.local():
+            yield candidate
 
     async def add_remote_candidate(self, candidate: IceCandidate) -> None:
         """Take a candidate of the peer's, or its end-of-candidates, apart from its description.
@@ -208,7 +194,7 @@ class Peer:
         Raises:
             WireError: It does not parse.
         """
-        await self._remote_candidates.take(candidate)
+        await self._candidates.take(candidate)
 
     async def connected(self, timeout_s: float) -> None:
         """Wait until ICE and DTLS are connected; audio flows from then on.
@@ -287,7 +273,7 @@ class Peer:
         return TransportStats(
             nominated_pair=dtls.connection.nominated_pair if dtls else None,
             dropped=dropped,
-            refused_candidates=self._remote_candidates.refused,
+            refused_candidates=self._candidates.refused,
             on_media_thread=self._carried is not None,
             messages_dropped=self._messages.dropped,
             max_lateness_ns=self._driver.max_lateness_ns,
@@ -327,7 +313,7 @@ class Peer:
         self._engine.stop(self._clock.now_ns())
         self._driver.stop()
         self._messages.close()
-        self._remote_candidates.close()
+        self._candidates.close()
         self._settled.set()
         self._close_task = asyncio.create_task(self._close_connection(reason))
         self._close_begun.set()
@@ -366,34 +352,13 @@ class Peer:
         if self.close_reason is not None:
             raise self._connect_error(self.close_reason.value)
 
-    @property
-    def _agent(self) -> EngineConnection | None:
-        """The ICE agent, once there is a description."""
-        dtls = self._connection.dtls_transport
-        return dtls.connection if dtls is not None else None
-
     async def _apply_local(self, description: RTCSessionDescription, *, trickle: bool) -> str:
         sdp = that_trickles(self._describe(description.sdp))
-        if (agent := self._agent) is not None and not trickle:
-            agent.gathering_wait_s = self._settings.gathering_wait_ms / 1000
+        if not trickle:
+            self._candidates.wait_for_servers()
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
-        local: str = self._connection.localDescription.sdp
-        if agent is None or (agent.has_gathered and not agent.local_candidates):
-            raise self._no_candidate()
-        self._described_candidates = len(agent.local_candidates)
-        return local
-
-    def _no_candidate(self) -> ConnectError:
-        failures = self._agent.server_failures if self._agent is not None else []
-        return ConnectError(
-            "no candidate could be gathered",
-            detail=f"host addresses: {self._settings.host_addresses}"
-            + (", relayed candidates only" if self._settings.relay_only else "")
-            + "".join(f"\n{failure.uri}: {failure.reason}" for failure in failures),
-            hint="check the network interfaces, and the TURN server when only relayed "
-            "candidates are wanted (voicectl probe)",
-        )
+        return self._candidates.describe_local()
 
     def _describe(self, sdp: str) -> str:
         """Our description with what aiortc has no words for."""
@@ -453,8 +418,7 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError) as error:
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
-        if (agent := self._agent) is not None:
-            await self._remote_candidates.describe(remote.transport, agent.add_remote_candidate)
+        await self._candidates.describe_remote(remote.transport)
 
     def _send_packet(self, packet: bytes) -> bool:
         dtls = self._connection.dtls_transport
@@ -467,10 +431,8 @@ class Peer:
             channel.close()
 
     def _gathering_state_changed(self) -> None:
-        """A call whose servers gave nothing after its description has no way to connect."""
-        gathered = self._connection.iceGatheringState == "complete"
-        described = self._described_candidates is not None
-        if gathered and described and (agent := self._agent) and not agent.local_candidates:
+        """End a call without candidates: it has no way to connect."""
+        if self._candidates.has_nothing_to_offer:
             self._begin_close(CloseReason.ICE_FAILED)
 
     def _ice_state_changed(self) -> None:
