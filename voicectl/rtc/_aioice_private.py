@@ -51,6 +51,8 @@ MAX_QUEUED_DATAGRAMS = 256
 """DTLS that waits for its reader; the newest is dropped."""
 MAX_EARLY_MEDIA = 64
 """Media that waits for the keys; the newest is dropped."""
+MAX_PEER_REFLEXIVE = 32
+"""Addresses that a peer may be learned at: each is sent checks, whoever is there."""
 MAX_QUEUED_RELAY_SENDS = 64
 MAX_QUEUED_SOCKET_BYTES = 65536
 
@@ -336,11 +338,21 @@ class EngineConnection(Connection):
         if "PRIORITY" not in message.attributes:
             self.counters.malformed += 1
             return
+        if self._learned_too_many(addr):
+            self.counters.overflowed += 1
+            return
         in_progress = self._in_progress_pair(protocol, addr)
         super().check_incoming(message, addr, protocol)
         if in_progress and self._triggered_by.get(in_progress) != message.transaction_id:
             self._triggered_by[in_progress] = message.transaction_id
             _retransmit_checks(in_progress)
+
+    def _learned_too_many(self, addr: tuple[str, int]) -> bool:
+        learned = sum(candidate.type == "prflx" for candidate in self._remote_candidates)
+        return learned >= MAX_PEER_REFLEXIVE and all(
+            addr != (candidate._network_host, candidate.port)
+            for candidate in self._remote_candidates
+        )
 
     def _in_progress_pair(
         self, protocol: StunProtocol, addr: tuple[str, int]
@@ -396,6 +408,13 @@ class EngineConnection(Connection):
         for detached in sockets:
             remove_reader(detached.fileno)
         return sockets
+
+    def attach_sockets(self, sockets: Sequence[DetachedSocket]) -> None:
+        """Read detached sockets again."""
+        loop: Any = asyncio.get_running_loop()
+        for detached in sockets:
+            transport: Any = detached.protocol.transport
+            loop._add_reader(detached.fileno, transport._read_ready)
 
     def media_route(self, sockets: Sequence[DetachedSocket]) -> MediaRoute:
         """Where media may come from and goes to now, by index into `sockets`."""

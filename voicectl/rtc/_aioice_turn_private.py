@@ -43,6 +43,8 @@ async def keep_permissions(transport: TurnTransport) -> None:
     client.channel_refresh_time = math.inf
     while True:
         await asyncio.sleep(PERMISSION_REFRESH_S)
+        if client.transport.is_closing():
+            return  # the server has refused to keep the allocation
         for number, peer in list(client.channel_to_peer.items()):
             # Should it stay so, the peer's consent expires.
             with contextlib.suppress(ConnectionError, stun.TransactionError):

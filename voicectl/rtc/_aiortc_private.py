@@ -32,7 +32,7 @@ from aiortc.rtcdtlstransport import (
     SRTPProtectionProfile,
     State,
 )
-from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES
+from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES, RTCIceParameters
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -68,6 +68,15 @@ class EngineGatherer(RTCIceGatherer):
     def _become(self, state: str) -> None:
         stock: Any = self
         stock._RTCIceGatherer__setState(state)
+
+
+class EngineIceTransport(RTCIceTransport):
+    """An ICE transport whose end may overtake its beginning."""
+
+    async def start(self, remoteParameters: RTCIceParameters) -> None:
+        """As aiortc's, whose task that connects dies of a transport that was closed meanwhile."""
+        if self.state != "closed":
+            await super().start(remoteParameters)
 
 
 class EngineDtlsTransport(RTCDtlsTransport):
@@ -152,7 +161,7 @@ class EnginePeerConnection(RTCPeerConnection):
         """Every section shares the one transport, so this runs once."""
         gatherer = EngineGatherer(self._configuration, self._host_addresses)
         gatherer.connection.on_first_candidate = self._connect_late
-        ice = RTCIceTransport(gatherer)
+        ice = EngineIceTransport(gatherer)
         dtls = EngineDtlsTransport(ice, gatherer.connection, self._driver)
         _register_transport(self, ice, dtls)
         self.dtls_transport = dtls

@@ -32,6 +32,7 @@ CLASS_NAMES = MappingProxyType(
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",
         "aiortc:RTCIceGatherer": "_RTCIceGatherer__setState gather",
+        "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
         "aiortc:RTCPeerConnection": (
@@ -53,6 +54,7 @@ INSTANCE_NAMES = MappingProxyType(
             "_local_candidates_start _nominated _protocols _query_consent_task "
             "_queue _remote_candidates _transport_policy"
         ),
+        "aioice:Candidate": "_network_host",
         "aioice.ice:CandidatePair": "protocol remote_candidate state task",
         "aioice.ice:StunProtocol": "transactions",
         "aioice.stun:Transaction": "_Transaction__addr _Transaction__request",

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 from aiortc import RTCDataChannel, RTCSessionDescription
-from aiortc.exceptions import OperationError
+from aiortc.exceptions import InvalidStateError, OperationError
 from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
@@ -323,12 +323,12 @@ class Peer:
         _, pending = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
         if pending or closing.exception():
             self._connection.abort()
+        if self._on_closed is not None:
+            self._on_closed(reason)
         if pending:
             closing.cancel()
         else:
             closing.result()
-        if self._on_closed is not None:
-            self._on_closed(reason)
 
     # aiortc's side
 
@@ -416,9 +416,11 @@ class Peer:
         self._negotiate_formats()
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
-        except (*SDP_FAILURES, OperationError) as error:
+        except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
+            self._require_open()
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
         await self._candidates.describe_remote(remote.transport)
+        self._require_open()
 
     def _send_packet(self, packet: bytes) -> bool:
         dtls = self._connection.dtls_transport

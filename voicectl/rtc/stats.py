@@ -25,7 +25,8 @@ class DatagramCounters:
     unknown_source: int = 0
     """Not STUN, and not from the remote address of a live candidate pair."""
     overflowed: int = 0
-    """Beyond the queues that wait for DTLS, for its keys, or for the event loop."""
+    """Beyond the queues that wait for DTLS, for its keys, or for the event loop; and checks from
+    more addresses than a peer has."""
     unsent: int = 0
     """Our packets that met no nominated pair or a full send queue."""
 

@@ -11,7 +11,7 @@ from support.calls import run
 from support.fake_servers import LoopbackTurn
 from support.held_turn import HeldTurn
 
-from voicectl.rtc import _aioice_private, gathering
+from voicectl.rtc import _aioice_private, _aioice_turn_private, gathering
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.wire.stun import Method
 
@@ -275,5 +275,46 @@ def test_what_a_turn_server_sends_that_does_not_parse_is_counted() -> None:
             while agent.counters.malformed == 0:
                 await asyncio.sleep(0.001)
             await agent.close()
+
+    run(scenario)
+
+
+def test_a_relay_whose_allocation_is_lost_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its permissions were refreshed on a closed socket: a traceback for each retransmission."""
+    monkeypatch.setattr(_aioice_turn_private, "PERMISSION_REFRESH_S", 0.01)
+
+    async def scenario() -> None:
+        async with HeldTurn() as turn:
+            turn.release()
+            agent = agent_of(turn, RELAY)
+            agent.gathering_wait_s = 10
+            await agent.gather_candidates()
+            [protocol] = agent._protocols
+            client = protocol.transport._TurnTransport__inner_protocol
+            client.channel_to_peer[0x4000] = (turn.ip, 9)
+            client.transport.close()
+            [keeping] = agent._permission_tasks
+            await keeping
+            await agent.close()
+
+    run(scenario)
+
+
+def test_a_peer_cannot_make_us_check_every_address_it_sends_from() -> None:
+    """One request with the password, from a forged address, was seven to whoever is there."""
+
+    async def scenario() -> None:
+        agent = agent_of()
+        await agent.gather_candidates()
+        agent.remote_username, agent.remote_password = "peer", "p" * 22
+        [protocol] = agent._protocols
+        for n in range(50):
+            for _ in range(2):
+                request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+                request.attributes["PRIORITY"] = 1
+                agent.check_incoming(request, ("127.0.0.1", 20_000 + n), protocol)
+        assert len(agent._check_list) == _aioice_private.MAX_PEER_REFLEXIVE
+        assert agent.counters.overflowed == 2 * (50 - _aioice_private.MAX_PEER_REFLEXIVE)
+        await agent.close()
 
     run(scenario)
