@@ -149,10 +149,11 @@ def test_what_the_servers_answer_within_the_wait_is_in_the_offer() -> None:
     run(scenario)
 
 
-def test_an_offer_without_any_candidate_waits_for_the_first() -> None:
+@pytest.mark.parametrize("wait_ms", [0, 1])
+def test_an_offer_without_any_candidate_waits_for_the_first(wait_ms: int) -> None:
     async def scenario() -> None:
         async with HeldTurn() as turn:
-            end = fake_end(served_by(turn, relay_only=True, gathering_wait_ms=1))
+            end = fake_end(served_by(turn, relay_only=True, gathering_wait_ms=wait_ms))
             async with end.peer:
                 offering = asyncio.ensure_future(end.peer.create_offer())
                 await turn.asked.wait()

@@ -96,8 +96,8 @@ class EngineConnection(Connection):
         self.on_pairs_changed: Callable[[], None] | None = None
         """Called when a pair may have come to life or been nominated."""
         self.consent_expired = False
-        self.gathering_wait_s = 0.0
-        """How long `gather_candidates` waits for the servers."""
+        self.gathering_wait_s: float | None = None
+        """How long `gather_candidates` waits for the servers; None: not even for a candidate."""
         self.server_failures: list[ServerFailure] = []
         self.on_first_candidate: Callable[[], None] | None = None
         """Called when a server gave the first candidate, no host having given one."""
@@ -134,7 +134,7 @@ class EngineConnection(Connection):
             self._end_gathering()
         else:
             self._asking = asyncio.create_task(self._ask_servers(list(self._protocols)))
-            if self.gathering_wait_s > 0:
+            if self.gathering_wait_s is not None:
                 await asyncio.wait({self._asking}, timeout=self.gathering_wait_s)
                 while not (self._local_candidates or self._asking.done() or self._closing):
                     await self._gathering_news.wait()

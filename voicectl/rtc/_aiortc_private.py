@@ -5,11 +5,13 @@ connections use, so another user of aiortc in the same process keeps the stock b
 
 - `EngineDtlsTransport` gives the keys and the media to the `EngineDriver`, and sends what comes
   from there, without a task or an await per packet.
+- `GuardedReceiver` stands before aiortc's SCTP.
 - `EngineSender` and `EngineReceiver` report what was negotiated; they start no codec, no thread.
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
 """
 
 import asyncio
+import struct
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -24,9 +26,11 @@ from aiortc import (
     RTCRtpSender,
     RTCRtpTransceiver,
 )
+from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdtlstransport import (
     SRTP_PROFILES,
+    DataReceiver,
     RTCCertificate,
     RTCDtlsFingerprint,
     SRTPProtectionProfile,
@@ -40,11 +44,14 @@ from OpenSSL import SSL
 
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.driver import EngineDriver
+from voicectl.rtc.sctp_gate import is_sound
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.voice_formats import CODECS
 
 __all__ = ["EnginePeerConnection"]
 
+SCTP_FAILURES = (ValueError, AssertionError, LookupError, InvalidStateError, struct.error)
+"""What aiortc raises for chunks and channel messages that are not as they should be."""
 EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
 
 
@@ -117,6 +124,32 @@ class EngineDtlsTransport(RTCDtlsTransport):
         """Stop; media that still arrives goes nowhere."""
         self.connection.set_media_handler(None)
         await super().stop()
+
+    def _register_data_receiver(self, receiver: DataReceiver) -> None:
+        """Look at what the peer sends before SCTP does."""
+        super()._register_data_receiver(GuardedReceiver(receiver, self.connection))
+
+    def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
+        guarded = self._data_receiver
+        if isinstance(guarded, GuardedReceiver) and guarded.receiver is receiver:
+            super()._unregister_data_receiver(guarded)
+
+
+class GuardedReceiver:
+    """SCTP that counts what aiortc fails on, which would end the call with a traceback."""
+
+    def __init__(self, receiver: DataReceiver, connection: EngineConnection) -> None:
+        self.receiver = receiver
+        self._counters = connection.counters
+
+    async def _handle_data(self, data: bytes) -> None:
+        if not is_sound(data):
+            self._counters.malformed += 1
+            return
+        try:
+            await self.receiver._handle_data(data)
+        except SCTP_FAILURES:
+            self._counters.malformed += 1
 
 
 class EngineSender(RTCRtpSender):

@@ -30,11 +30,14 @@ CLASS_NAMES = MappingProxyType(
         "aioice.turn:TurnClientMixin": "channel_bind datagram_received",
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
-        "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",
+        "aiortc:RTCDtlsTransport": (
+            "_register_data_receiver _set_state _setup_srtp _unregister_data_receiver stop"
+        ),
         "aiortc:RTCIceGatherer": "_RTCIceGatherer__setState gather",
         "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
+        "aiortc:RTCSctpTransport": "_handle_data",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__connect "
             "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
@@ -60,7 +63,7 @@ INSTANCE_NAMES = MappingProxyType(
         "aioice.stun:Transaction": "_Transaction__addr _Transaction__request",
         "aioice.turn:TurnClientMixin": "channel_refresh_time channel_to_peer",
         "aioice.turn:TurnTransport": "_TurnTransport__inner_protocol _TurnTransport__send_tasks",
-        "aiortc:RTCDtlsTransport": "_role _srtp_profiles _ssl _state",
+        "aiortc:RTCDtlsTransport": "_data_receiver _role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "
