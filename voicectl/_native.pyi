@@ -1456,7 +1456,10 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with each SSRC."""
+    """W3C `outbound-rtp`, of the stream that is on or was last.
+
+    Counters begin anew with each SSRC.
+    """
 
     @property
     def ssrc(self) -> int: ...
