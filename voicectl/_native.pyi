@@ -863,7 +863,8 @@ class Engine:
         """Begin to send, silence while nothing is queued, and RTCP reports under `cname`.
 
         It begins at the first tick of the next call that has a time; `next_timeout` asks for that
-        at once.
+        at once. A stream that was on before under this `ssrc` goes on: its numbers, its clock and
+        what was counted.
 
         Raises:
             UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
