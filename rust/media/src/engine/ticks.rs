@@ -70,7 +70,8 @@ impl Engine {
         if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
             self.run_tick(tick_ns);
         }
-        if self.reports.next_timeout().is_some_and(|due| due <= now_ns)
+        self.tell_arrivals(now_ns);
+        if self.report_due_ns().is_some_and(|due_ns| due_ns <= now_ns)
             && let Some(stream) = &self.sender.stream
         {
             let source = self.receiver.source.as_mut();
@@ -83,7 +84,7 @@ impl Engine {
     fn run_tick(&mut self, tick_ns: u64) {
         self.next_tick_ns = tick_ns + TICK_NS;
         if self.sender.next_frame_ns() == Some(tick_ns) {
-            let (pcm, filled) = self.sender.send_frame(&mut self.transmit);
+            let (pcm, filled) = self.sender.send_frame(self.now_ns, &mut self.transmit);
             if let Some(tap) = &mut self.tap {
                 tap.push_frame(pcm);
             }
