@@ -11,7 +11,14 @@ import av
 import numpy as np
 import pytest
 from support.own_network import OwnNetwork, missing
-from support.real_calls import PATHS, Echo, call_seconds, check_counts, check_tone
+from support.real_calls import (
+    PATHS,
+    Echo,
+    call_seconds,
+    check_counts,
+    check_feedback,
+    check_tone,
+)
 
 FRAME_SAMPLES = 960
 PAGE = Path(__file__).with_name("call.html")
@@ -95,6 +102,9 @@ def test_tone_of_a_browser_comes_back_clean(
         end = echo.finish(process, browser.partition("-")[0], seconds + 60)
     assert "error" not in end.peer, end.peer
     check_counts(end, path)
+    if browser == "chromium":
+        check_feedback(end, seconds)
+        assert end.peer["available"] > 0
     check_tone(recorded(end.recording), end, path, seconds)
 
 

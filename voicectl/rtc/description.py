@@ -18,6 +18,7 @@ from voicectl.rtc.repairs import (
     describe_repairs,
     read_repairs,
 )
+from voicectl.rtc.transport_feedback import DescribedFeedback, read_feedback
 from voicectl.rtc.voice_formats import VoiceFormats, read_formats
 
 __all__ = [
@@ -99,6 +100,7 @@ class RemoteDescription:
         sdp: The description, without the candidates that must not be tried.
         opus: What the peer asks to receive; None: it has no Opus.
         repairs: What the peer says about repairing loss of Opus.
+        feedback: What the peer says about transport-wide feedback on Opus.
         formats: What voices and keys the peer takes.
         refused_candidates: How many candidates were taken out.
     """
@@ -106,6 +108,7 @@ class RemoteDescription:
     sdp: str
     opus: OpusParameters | None
     repairs: DescribedRepairs | None
+    feedback: DescribedFeedback | None
     formats: VoiceFormats
     refused_candidates: int
 
@@ -138,7 +141,7 @@ def with_opus_parameters(
 ) -> str:
     """Add the `a=fmtp` line of Opus, and the repairs, to a description that aiortc has written.
 
-    The header extensions go: the engine writes none, so none may be promised.
+    The header extensions go: the engine writes none of aiortc's, so none of them may be promised.
 
     Args:
         sdp: The description.
@@ -196,9 +199,10 @@ def read_remote(
     _check_bundle(description, kind)
     audio = _voice_of(description, kind)
     opus, repairs = _opus_of(audio, kind)
+    feedback = read_feedback(sdp, audio, repairs.opus) if repairs is not None else None
     lines, refused = _admit_lines(sdp, description, allow_loopback)
-    formats = read_formats(audio)
-    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, repairs, formats, refused)
+    admitted = "\r\n".join(lines) + "\r\n"
+    return RemoteDescription(admitted, opus, repairs, feedback, read_formats(audio), refused)
 
 
 def _admit_lines(

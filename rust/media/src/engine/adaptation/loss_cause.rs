@@ -202,7 +202,7 @@ mod tests {
     fn loss_that_stays_when_less_is_sent_is_put_up_with() {
         let (bps, decreases) = after(|_| 20.0);
         assert!((bps - 60_000.0).abs() < 1.0, "{bps}");
-        assert_eq!(decreases, 3);
+        assert_eq!(decreases, 2);
     }
 
     #[test]

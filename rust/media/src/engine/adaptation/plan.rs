@@ -18,9 +18,9 @@ const DEAR_COMPLEXITY: u8 = 10;
 const WORTHWHILE_UP: f32 = 0.15;
 const WORTHWHILE_DOWN: f32 = 0.06;
 /// What the encoder is told of loss, in percent: each change costs it a little.
-const EXPECTED_LOSSES: [u8; 5] = [5, 10, 15, 20, 30];
+const EXPECTED_LOSSES: [u8; 4] = [5, 10, 20, 30];
 /// A lower one comes when loss is below this share of the one in use.
-const LESS_LOSS: f32 = 0.4;
+const LESS_LOSS: f32 = 0.35;
 /// Covers bursts of ten packets.
 const DRED_MS: u16 = 200;
 
@@ -177,6 +177,6 @@ impl Plan {
         EXPECTED_LOSSES
             .into_iter()
             .find(covers)
-            .unwrap_or(EXPECTED_LOSSES[4])
+            .unwrap_or(EXPECTED_LOSSES[3])
     }
 }
