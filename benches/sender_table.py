@@ -2,8 +2,8 @@
 
     python benches/sender_table.py [PRESET...]
 
-Two minutes of a call each, in virtual time; medians over the seconds from 30 on. Each network twice:
-by reports alone, and by transport-wide feedback. Where they differ it is `reports / feedback`.
+Two minutes of a call each, in virtual time; medians over the seconds from 30 on. Each network
+twice: by reports alone, and by transport-wide feedback; where they differ, `reports / feedback`.
 """
 
 import sys

@@ -69,7 +69,7 @@ impl Engine {
     }
 }
 
-fn sent_so_far(stream: &OutgoingStream) -> SentSoFar {
+pub(super) fn sent_so_far(stream: &OutgoingStream) -> SentSoFar {
     let sent = stream.stats();
     SentSoFar {
         payload_bytes: sent.bytes_sent,

@@ -28,8 +28,8 @@ pub(super) struct OutgoingStream {
     header_bytes_sent: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
-    /// Of the stream that packets are sent again in.
-    pub(super) next_rtx_sequence_number: u16,
+    /// Where a stream that packets are sent again in begins.
+    pub(super) first_rtx_sequence_number: u16,
 }
 
 impl OutgoingStream {
@@ -55,7 +55,21 @@ impl OutgoingStream {
             header_bytes_sent: 0,
             retransmitted_packets: 0,
             retransmitted_bytes: 0,
-            next_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
+            first_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
+        }
+    }
+
+    /// The stream goes on under its SSRC after a pause. SRTP and the receiver remember its numbers, and
+    /// its clock has gone on.
+    pub(super) fn resumed(self, codec: Codec, payload_type: u8, first_frame_ns: u64) -> Self {
+        Self {
+            codec,
+            payload_type,
+            first_timestamp: self.rtp_timestamp(first_frame_ns),
+            begun_ns: first_frame_ns,
+            next_frame_ns: first_frame_ns,
+            after_silence: true,
+            ..self
         }
     }
 

@@ -28,6 +28,11 @@ const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
 /// Frames from this length on are there because the path is narrow.
 const LONG_FRAME_NS: u64 = 40 * NS_PER_MS;
+/// No peer may ask for less (RFC 7587 §6.1).
+const LEAST_MAX_BPS: u32 = 6_000;
+
+/// Streams whose numbers are remembered: more than any call has.
+const MAX_ENDED_STREAMS: usize = 64;
 
 /// What the peer takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,8 +41,7 @@ pub struct SendFormats {
     pub codec: Codec,
     /// The payload type of keys (RFC 4733), at the codec's clock rate.
     pub telephone_event: Option<u8>,
-    /// Bits per second that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1): a
-    /// bound for a sender that fits the network.
+    /// Bits per second of Opus that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1).
     pub max_bitrate_bps: Option<u32>,
 }
 
@@ -47,6 +51,8 @@ pub(super) struct Sender {
     pub(super) stream: Option<OutgoingStream>,
     encoder: StreamEncoder,
     formats: SendFormats,
+    /// Of Opus, if the peer takes as much.
+    bitrate_bps: i32,
     keys: SentEvents,
     random: SplitMix64,
     frame: Vec<i16>,
@@ -60,6 +66,10 @@ pub(super) struct Sender {
     sent: SentPackets,
     /// Of what goes out, whichever stream it is in.
     pub(super) numbers: SentNumbers,
+    /// Streams that were on before, the last one at the back.
+    ended: Vec<OutgoingStream>,
+    /// The next sequence number of each SSRC that packets were sent again in.
+    rtx_numbers: Vec<(u32, u16)>,
     datagram: Vec<u8>,
     packet: Box<[u8; MAX_FRAME_PACKET_BYTES]>,
     /// Frames that held less audio than an unfinished utterance needed.
@@ -92,6 +102,7 @@ impl Sender {
             stream: None,
             encoder: StreamEncoder::new(&settings)?,
             formats: SendFormats::default(),
+            bitrate_bps: settings.bitrate_bps,
             keys: SentEvents::default(),
             random: SplitMix64::new(seed),
             frame: vec![0; (SAMPLE_RATE_HZ / 1000 * frame_ms) as usize],
@@ -102,6 +113,8 @@ impl Sender {
             repairs: Repairs::default(),
             sent: SentPackets::default(),
             numbers: SentNumbers::default(),
+            ended: Vec::new(),
+            rtx_numbers: Vec::new(),
             datagram: Vec::with_capacity(packets::PACKET_CAPACITY),
             packet: Box::new([0; MAX_FRAME_PACKET_BYTES]),
             frames_starved: 0,
@@ -127,9 +140,9 @@ impl Sender {
 
     /// Sends the frames from the next one on like this. Cheap when nothing changes.
     pub(super) fn apply(&mut self, plan: &Plan) -> Result<(), EngineError> {
-        let encoder = &mut self.encoder.opus;
-        encoder.set_bitrate_bps(plan.bitrate_bps as i32)?;
-        encoder.set_complexity(plan.complexity)?;
+        self.bitrate_bps = plan.bitrate_bps as i32;
+        self.apply_bitrate()?;
+        self.encoder.opus.set_complexity(plan.complexity)?;
         self.frame_ns = u64::from(plan.frame_ms) * NS_PER_MS;
         self.frame
             .resize((SAMPLE_RATE_HZ / 1000 * plan.frame_ms) as usize, 0);
@@ -168,7 +181,14 @@ impl Sender {
     pub(super) fn set_formats(&mut self, formats: SendFormats) -> Result<(), EngineError> {
         self.encoder.set_codec(formats.codec)?;
         self.formats = formats;
-        Ok(())
+        self.apply_bitrate()
+    }
+
+    fn apply_bitrate(&mut self) -> Result<(), EngineError> {
+        let max_bps = self.formats.max_bitrate_bps.unwrap_or(u32::MAX);
+        let max_bps = max_bps.clamp(LEAST_MAX_BPS, i32::MAX as u32) as i32;
+        let bitrate_bps = self.bitrate_bps.min(max_bps);
+        Ok(self.encoder.opus.set_bitrate_bps(bitrate_bps)?)
     }
 
     pub(super) fn frame_ns(&self) -> u64 {
@@ -197,15 +217,38 @@ impl Sender {
         self.formats.telephone_event.is_some() && self.keys.press(code, duration_ms, attenuation_db)
     }
 
-    /// Begins a stream with its first frame at `first_frame_ns`.
+    /// Begins a stream with its first frame at `first_frame_ns`. One that was on under this SSRC goes
+    /// on.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {
         let random = self.random.next_u64();
-        self.encoder.reset();
+        self.encoder.begin();
         self.keys.begin();
         self.sent.clear();
         self.silent_ns = ENCODED_SILENCE_NS;
-        let described = (ssrc, self.formats.codec, payload_type);
+        self.end();
+        let codec = self.formats.codec;
+        if let Some(known) = self.ended.iter().position(|ended| ended.ssrc == ssrc) {
+            let stream = self.ended.remove(known);
+            self.stream = Some(stream.resumed(codec, payload_type, first_frame_ns));
+            return;
+        }
+        let described = (ssrc, codec, payload_type);
         self.stream = Some(OutgoingStream::new(described, first_frame_ns, random));
+    }
+
+    /// Ends the stream that is on, and gives it.
+    pub(super) fn end(&mut self) -> Option<OutgoingStream> {
+        let stream = self.stream.take()?;
+        if self.ended.len() == MAX_ENDED_STREAMS {
+            self.ended.remove(0);
+        }
+        self.ended.push(stream);
+        Some(stream)
+    }
+
+    /// The stream that is on, or the one that was on last.
+    pub(super) fn last_stream(&self) -> Option<&OutgoingStream> {
+        self.stream.as_ref().or(self.ended.last())
     }
 
     /// When the next frame is due, while a stream is on.

@@ -156,9 +156,9 @@ impl Adaptation {
     }
 
     /// A stream begins: reports are awaited from now on.
-    pub(super) fn begin(&mut self, now_ns: u64) {
+    pub(super) fn begin(&mut self, sent: SentSoFar, now_ns: u64) {
         self.last_heard_ns = now_ns;
-        self.sent_then = (SentSoFar::default(), now_ns);
+        self.sent_then = (sent, now_ns);
     }
 
     /// Takes a report on our stream; true: the plan has changed.

@@ -5,7 +5,7 @@ use crate::rtp::{Header, Packet, RedBlock, Retransmission, TwoByteElement, write
 
 use super::super::outgoing_stream::Written;
 use super::super::transmit::TransmitQueue;
-use super::{Codec, MAX_DTX_BYTES, Sender};
+use super::{Codec, MAX_DTX_BYTES, MAX_ENDED_STREAMS, Sender};
 
 /// What the longest packet of a frame needs beside it.
 pub(super) const PACKET_CAPACITY: usize =
@@ -72,13 +72,14 @@ impl Sender {
                 sequence_number,
                 payload: packet.frame(),
             };
+            let first = stream.first_rtx_sequence_number;
+            let ssrc = self.repairs.rtx_ssrc;
             let header = Header {
                 payload_type,
-                sequence_number: stream.next_rtx_sequence_number,
-                ssrc: self.repairs.rtx_ssrc,
+                sequence_number: take_rtx_number(&mut self.rtx_numbers, ssrc, first),
+                ssrc,
                 ..packet.header
             };
-            stream.next_rtx_sequence_number = header.sequence_number.wrapping_add(1);
             let element = self.numbers.next_element();
             transmit.push(|datagram| {
                 write_header(datagram, header, element);
@@ -102,6 +103,19 @@ impl Sender {
         };
         stream.count_retransmission(written);
     }
+}
+
+/// The next sequence number of the stream `ssrc` that packets are sent again in, which begins at
+/// `first`.
+fn take_rtx_number(numbers: &mut Vec<(u32, u16)>, ssrc: u32, first: u16) -> u16 {
+    if let Some((_, next)) = numbers.iter_mut().find(|(known, _)| *known == ssrc) {
+        return std::mem::replace(next, next.wrapping_add(1));
+    }
+    if numbers.len() == MAX_ENDED_STREAMS {
+        numbers.remove(0);
+    }
+    numbers.push((ssrc, first.wrapping_add(1)));
+    first
 }
 
 /// Of a packet with this extension.

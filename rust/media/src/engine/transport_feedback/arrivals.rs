@@ -91,12 +91,8 @@ impl Arrivals {
 
     /// What there is to tell: the number of the first packet, and the arrival of each from there on
     /// in units of 250 µs.
-    pub(super) fn to_tell(&mut self) -> (u16, impl Iterator<Item = Option<i64>> + Clone) {
-        let mut begin = (self.untold - self.first) as usize;
-        while self.times.get(begin).is_some_and(Option::is_none) {
-            begin += 1;
-        }
-        self.untold = self.first + begin as u64;
+    pub(super) fn to_tell(&self) -> (u16, impl Iterator<Item = Option<i64>> + Clone) {
+        let begin = (self.untold - self.first) as usize;
         (self.untold as u16, self.times.range(begin..).copied())
     }
 
@@ -135,9 +131,10 @@ mod tests {
         let told = tell(&mut arrivals, 70 * MS);
         assert_eq!(told, (65_534, vec![Some(40), Some(120), None, Some(280)]));
         assert_eq!(arrivals.due_ns(FRAME_NS), None, "nothing new");
-        arrivals.note(2, 100 * MS);
+        arrivals.note(3, 100 * MS);
         assert_eq!(arrivals.due_ns(FRAME_NS), Some(170 * MS));
         assert_eq!(arrivals.due_ns(60 * MS), Some(370 * MS));
+        assert_eq!(tell(&mut arrivals, 170 * MS), (2, vec![None, Some(400)]));
     }
 
     #[test]
@@ -176,7 +173,7 @@ mod tests {
                 prop_assert!(arrivals.times.len() <= MAX_NUMBERS);
                 if arrivals.due_ns(FRAME_NS).is_some_and(|due_ns| due_ns <= at * 10 * MS) {
                     let (_, times) = tell(&mut arrivals, at * 10 * MS);
-                    prop_assert!(times[0].is_some());
+                    prop_assert!(times.iter().any(Option::is_some));
                 }
             }
         }

@@ -182,7 +182,8 @@ impl Chunk {
 
 /// Appends a message on the packets from `base_sequence_number` on, each with its time of arrival
 /// on any scale in units of 250 µs, and tells how many of them it has: those after a gap of more
-/// than eight seconds are for another message, and those after `N`. The first one has to have come.
+/// than eight seconds are for another message, and those after `N`. Where none has come it appends
+/// nothing.
 pub fn write_transport_cc<const N: usize>(
     datagram: &mut Vec<u8>,
     (sender_ssrc, media_ssrc): (u32, u32),
@@ -190,7 +191,7 @@ pub fn write_transport_cc<const N: usize>(
     base_sequence_number: u16,
     arrivals: impl Iterator<Item = Option<i64>> + Clone,
 ) -> usize {
-    let Some(first) = arrivals.clone().next().flatten() else {
+    let Some(first) = arrivals.clone().flatten().next() else {
         return 0;
     };
     let reference = first.div_euclid(TICKS_PER_REFERENCE);
@@ -359,6 +360,7 @@ mod tests {
         fn what_was_written_is_read_back(
             base: u16,
             first in 0i64..1 << 50,
+            missing in 0usize..20,
             steps in proptest::collection::vec(
                 proptest::option::weighted(
                     0.8, prop_oneof![0i64..200, -300i64..300, -32_768i64..32_768]
@@ -371,7 +373,8 @@ mod tests {
                 ticks += step;
                 ticks
             }));
-            let times: Vec<Option<i64>> = std::iter::once(Some(first)).chain(later).collect();
+            let before = std::iter::repeat_n(None, missing);
+            let times: Vec<Option<i64>> = before.chain([Some(first)]).chain(later).collect();
             let mut datagram = Vec::new();
             let written = times.iter().copied();
             let count = write_transport_cc::<128>(&mut datagram, (1, 2), 9, base, written);
