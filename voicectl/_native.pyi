@@ -1506,7 +1506,7 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with an SSRC."""
+    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin with an SSRC."""
 
     @property
     def ssrc(self) -> int: ...
