@@ -18,6 +18,7 @@ from support.real_calls import (
     check_counts,
     check_feedback,
     check_tone,
+    check_trickled,
 )
 
 FRAME_SAMPLES = 960
@@ -106,6 +107,23 @@ def test_tone_of_a_browser_comes_back_clean(
     if browser == "chromium":  # Firefox has no such figure
         assert end.peer["available"] > 0
     check_tone(recorded(end.recording), end, path, seconds)
+
+
+@pytest.mark.parametrize("path", ["ipv4", "relay-udp"])
+@pytest.mark.parametrize(("browser", "launch", "source"), BROWSERS, ids=[b[0] for b in BROWSERS])
+def test_a_browser_and_we_connect_by_trickled_candidates(
+    browser: str, launch: Launch, source: str, path: str, tmp_path: Path
+) -> None:
+    program = shutil.which(browser)
+    if program is None:
+        pytest.skip(f"needs {browser}")
+    with Echo(path, tmp_path, PAGE).running() as echo:
+        url = f"{echo.url}/?seconds=2&source={source}&trickle"
+        process = launch(echo.network, url, program)
+        end = echo.finish(process, browser.partition("-")[0], 60)
+    assert "error" not in end.peer, end.peer
+    check_counts(end, path)
+    check_trickled(end, path)
 
 
 @pytest.mark.parametrize("repair", ["red", "nack"])

@@ -31,6 +31,7 @@ __all__ = [
     "check_counts",
     "check_feedback",
     "check_tone",
+    "check_trickled",
     "tone",
 ]
 
@@ -142,6 +143,19 @@ def check_feedback(end: CallEnd, seconds: int) -> None:
     assert told["packets_arrived"] >= 0.9 * told["packets_numbered"] > 40 * seconds
     assert told["messages_received"] > 3 * seconds
     assert told["messages_sent"] > 3 * seconds
+
+
+def check_trickled(end: CallEnd, path: str) -> None:
+    """The pair in use came of candidates that were in no description."""
+    ours = end.endpoint
+    assert ours["offered_candidates"] == 0
+    is_late = {"remote": True, "local": path.startswith("relay")}
+    assert (ours["answered_candidates"] == 0) == is_late["local"]
+    for end_of_pair in (name for name, late in is_late.items() if late):
+        kind, address = ours[end_of_pair]
+        host, _, port = address.rpartition(":")
+        line = f" {host} {port} typ {kind}"
+        assert kind == "prflx" or any(line in each for each in ours["trickled_candidates"])
 
 
 def check_tone(pcm: NDArray[np.int16], end: CallEnd, path: str, seconds: int) -> None:

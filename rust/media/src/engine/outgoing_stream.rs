@@ -23,6 +23,8 @@ pub(super) struct OutgoingStream {
     pub(super) next_frame_ns: u64,
     /// Nothing was sent just before the next packet.
     pub(super) after_silence: bool,
+    /// The last packet told that nothing follows for a while.
+    pub(super) rests: bool,
     pub(super) packets_sent: u64,
     pub(super) payload_bytes_sent: u64,
     header_bytes_sent: u64,
@@ -50,6 +52,7 @@ impl OutgoingStream {
             begun_ns,
             next_frame_ns: begun_ns,
             after_silence: true,
+            rests: false,
             packets_sent: 0,
             payload_bytes_sent: 0,
             header_bytes_sent: 0,
@@ -69,6 +72,7 @@ impl OutgoingStream {
             begun_ns: first_frame_ns,
             next_frame_ns: first_frame_ns,
             after_silence: true,
+            rests: false,
             ..self
         }
     }

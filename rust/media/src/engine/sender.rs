@@ -18,7 +18,8 @@ use super::transmit::TransmitQueue;
 use super::transport_feedback::SentNumbers;
 use super::{Codec, EngineError, NS_PER_MS, SAMPLE_RATE_HZ, ns_to_samples};
 
-/// Opus packets of up to this size are DTX and need not be sent (RFC 7587 §3.1.3).
+/// Opus packets of up to this size are DTX and need not be sent (RFC 7587 §3.1.3), but for the first
+/// of a rest: it tells the far end that nothing is lost.
 const MAX_DTX_BYTES: usize = 2;
 
 /// Silence that is encoded before the encoder rests: until then the decoder's echo of what was
@@ -352,6 +353,7 @@ impl Sender {
                 .sent(written.header_bytes + payload.len(), now_ns);
             stream.count_packet(written);
             stream.after_silence = true;
+            stream.rests = false;
             stream.next_frame_ns += self.frame_ns;
         }
         let nothing = Filled {
@@ -365,7 +367,7 @@ impl Sender {
     fn send_silence(&mut self, now_ns: u64, transmit: &mut TransmitQueue) {
         let is_due = self.silent_ns % DTX_INTERVAL_NS < self.frame_ns;
         let bytes = if self.dtx && !is_due {
-            0
+            self.encoder.write_dtx(&mut self.packet[..], self.frame_ns)
         } else {
             self.encoder
                 .write_silence(&mut self.packet[..], self.frame_ns)

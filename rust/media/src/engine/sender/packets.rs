@@ -16,10 +16,12 @@ impl Sender {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if bytes <= MAX_DTX_BYTES {
+        let is_dtx = bytes <= MAX_DTX_BYTES;
+        if bytes == 0 || (is_dtx && stream.rests) {
             stream.after_silence = true;
             return;
         }
+        stream.rests = is_dtx;
         let header = Header {
             marker: stream.after_silence,
             payload_type: stream.payload_type,
@@ -44,7 +46,7 @@ impl Sender {
         );
         transmit.push(|datagram| datagram.extend_from_slice(&self.datagram));
         self.numbers.sent(self.datagram.len(), now_ns);
-        stream.after_silence = false;
+        stream.after_silence = is_dtx;
         stream.count_packet(written);
         if self.repairs.nack || self.repairs.send.red.is_some() {
             self.sent.remember(header, bytes, &self.datagram);
