@@ -14,7 +14,7 @@ from voicectl.errors import MediaError, SetupError, UsageError
 from voicectl.replay.captured_call import CallAgain, play_again
 from voicectl.replay.files import Choice, material_of, read_file
 from voicectl.replay.gaps import shorten_gaps
-from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across, delivery
 from voicectl.replay.network import Network
 from voicectl.replay.outputs import with_parts
 from voicectl.replay.pipeline import Played, Strategy, play
@@ -85,13 +85,15 @@ def replay_file(
     packets = material.packets
     if plan.network is not None:
         packets = across(packets, plan.network.link(plan.choice.seed))
+    delivered = delivery(material, packets)
+    if plan.network is not None:
         packets = _without_long_gaps(path, material, packets)
     strategies = plan.strategies or (Strategy.BALANCED,)
     runs = [_play(packets, strategy, material, path, on_progress) for strategy in strategies]
     figures = _score(runs, material, plan, on_progress)
     outputs = _write(path, plan, runs, packets, on_progress)
     network = plan.network.fields() if plan.network is not None else None
-    return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+    return FileReport(str(path), material, network, plan.choice.seed, figures, outputs, delivered)
 
 
 def _without_long_gaps(
@@ -130,7 +132,7 @@ def _again(
     if plan.plot is not None:
         outputs.append(_draw(path, plan, [call.played], material.packets, on_progress))
     figures = [figures_of(call.played)]
-    return FileReport(str(path), material, None, plan.choice.seed, figures, outputs, call)
+    return FileReport(str(path), material, None, plan.choice.seed, figures, outputs, call=call)
 
 
 def _write_call(path: Path, call: CallAgain) -> None:
