@@ -9,12 +9,15 @@ from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended_numbers
+from voicectl.replay.sequence import packets_expected
+from voicectl.units import NS_PER_S
 
 __all__ = ["captured_material", "choose_stream", "timing_material"]
 
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
 _STAND_IN_PAYLOAD_TYPES = range(96, 128)
+_SHOWN_RESTARTS = 3
 _MAX_PAUSE_FRAMES = 3000
 """A longer one between two packets is a timestamp that jumped."""
 
@@ -57,7 +60,6 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     ]
     packets += [OfferedPacket(at_ns - start_ns, data, None) for at_ns, data in stream.rtcp]
     packets = sorted((p for p in packets if p.at_ns >= 0), key=lambda packet: packet.at_ns)
-    figures = stream.figures()
     engine_types = dict.fromkeys(stream.opus_payload_types, "opus")
     engine_types |= {
         payload_type: "telephone-event"
@@ -71,8 +73,8 @@ def captured_material(stream: RtpStream, form: str) -> Material:
         payload_types={received_as.get(pt, pt): codec for pt, codec in engine_types.items()},
         frame_samples=stream.frame_timestamps or 960,
         red_payload_type=None if red is None else received_as[red],
-        reception=figures,
-        sent=figures.packets + figures.lost - _left_out(stream, taken),
+        reception=stream.figures(),
+        sent=packets_expected(stream.places) - _left_out(stream, taken),
         description=_description(stream),
         notes=_stream_notes(stream, taken),
     )
@@ -95,8 +97,7 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
     material = made_material(arrivals, sent, form, frame_ms=frame_ms, seed=seed)
     material.reception = stream.figures()
     taken = {packet.rtp.payload_type for packet in stream.media_packets}
-    left_out = _left_out(stream, taken)
-    material.sent = material.reception.packets + material.reception.lost - left_out
+    material.sent = packets_expected(stream.places) - _left_out(stream, taken)
     material.description = _description(stream)
     material.notes += _stream_notes(stream, taken)
     return material
@@ -183,6 +184,13 @@ def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
         notes.append(
             f"the capture saw the packets more than once: {_count(stream.copies, 'copy', 'copies')}"
             " left out"
+        )
+    if restarts := [f"{at_ns / NS_PER_S:.1f} s" for at_ns in stream.restarts_ns]:
+        more = f" and {len(restarts) - _SHOWN_RESTARTS} times more"
+        after = ", ".join(restarts[:_SHOWN_RESTARTS]) + more * (len(restarts) > _SHOWN_RESTARTS)
+        notes.append(
+            f"the sender began its sequence numbers anew after {after}: no loss, though `captured`"
+            " counts the jump, as Wireshark does"
         )
     is_plain = [stream.formats[pt] for pt in taken] == [PayloadFormat.OPUS]
     if stream.codec is Codec.OPUS and not is_plain:

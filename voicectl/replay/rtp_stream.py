@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from voicectl._native import RtpPacket
 from voicectl.replay.payload_formats import PayloadFormat, formats_of, parse_red
+from voicectl.replay.sequence import Place, places_of
 from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
@@ -180,6 +181,20 @@ class RtpStream:
             if a.rtp.timestamp != b.rtp.timestamp
         ]
         return int(median(steps)) if steps else 0
+
+    @cached_property
+    def places(self) -> list[Place | None]:
+        """Where each packet belongs, with the sender's restarts."""
+        return places_of(packet.rtp.sequence_number for packet in self.packets)
+
+    @property
+    def restarts_ns(self) -> list[int]:
+        """When the sender began to count anew, from the first packet on."""
+        begun: dict[int, int] = {}
+        for packet, place in zip(self.packets, self.places, strict=True):
+            if place is not None:
+                begun.setdefault(place.run, packet.at_ns - self.packets[0].at_ns)
+        return [at_ns for run, at_ns in begun.items() if run > 0]
 
     def figures(self) -> ReceptionFigures:
         """Count over all packets of the stream."""
