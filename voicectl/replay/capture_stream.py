@@ -221,6 +221,8 @@ def _description(stream: RtpStream) -> dict[str, str | int | float]:
 
 
 def _is_wanted(stream: RtpStream, wanted: str) -> bool:
+    if wanted.lower() == stream.label:
+        return True
     try:
         return int(wanted, 0) == stream.ssrc
     except ValueError:

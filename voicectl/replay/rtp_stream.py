@@ -84,11 +84,15 @@ class RtpStream:
     """Plain RTCP of the same sender, with its times."""
     copies: int = 0
     """Left out, because the capture saw most packets more than once."""
+    paths: int = 1
+    """Over which it came."""
+    namesake: int = 1
+    """Which of the streams with this SSRC, the longest first."""
 
     @property
     def label(self) -> str:
         """A short name of it, which `--stream` takes."""
-        return f"0x{self.ssrc:08x}"
+        return f"0x{self.ssrc:08x}" + (f"/{self.namesake}" if self.namesake > 1 else "")
 
     @property
     def duration_ns(self) -> int:

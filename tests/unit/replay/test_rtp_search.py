@@ -82,6 +82,43 @@ def test_packet_that_the_network_doubled_is_a_duplicate_and_no_copy() -> None:
     assert (stream.figures().packets, stream.figures().duplicates, stream.copies) == (66, 6, 0)
 
 
+def over_paths(*packets: tuple[int, int, bytes]) -> Found:
+    """Packets by their place in time, the port they come from, and what they are."""
+    frames = [
+        (START_NS + n * 20_000_000, ethernet(udp4(data, source_port=port)))
+        for n, port, data in packets
+    ]
+    return search_frames(read_pcap(pcap(frames)).frames)
+
+
+def test_stream_that_changes_to_another_path_in_mid_call_is_one_stream() -> None:
+    # Back to the first one at the end, 5 packets lost on the way, and one overtaken.
+    places = [n for n in range(60) if n not in range(30, 35)]
+    places[28:30] = [29, 28]
+    packets = [
+        (index, 7777 if 28 < n < 45 else 5004, rtp(n, OPUS[n])) for index, n in enumerate(places)
+    ]
+    (stream,) = over_paths(*packets).streams
+    assert (stream.figures().packets, stream.figures().lost) == (55, 5)
+    assert stream.name.count("10.0.0.1") == 2
+    assert captured_material(stream, "pcap").sent == 60
+
+
+def test_two_streams_of_one_ssrc_have_labels_that_tell_them_apart() -> None:
+    packets = [(n, 5004, rtp(n, payload)) for n, payload in enumerate(OPUS)]
+    packets += [(n, 7777, rtp(n + 20_000, OPUS[n])) for n in range(40)]
+    found = over_paths(*sorted(packets))
+    assert [stream.label for stream in found.streams] == ["0x1234abcd", "0x1234abcd/2"]
+    for wanted, length in (("0x1234abcd", 60), ("0x1234ABCD/2", 40), ("305441741", 60)):
+        stream = choose_stream(found, wanted, needs_payload=True)
+        assert len(stream.packets) == length
+
+
+def test_same_packets_on_two_paths_are_two_streams() -> None:
+    packets = [(n, port, rtp(n, p)) for n, p in enumerate(OPUS) for port in (5004, 7777)]
+    assert [len(stream.packets) for stream in over_paths(*packets).streams] == [60, 60]
+
+
 def test_srtp_is_recognized_by_its_payload() -> None:
     found = search(*encrypted(60))
     assert found.streams[0].codec is Codec.ENCRYPTED
