@@ -30,7 +30,7 @@ def joined(streams: list[RtpStream]) -> list[RtpStream]:
     by_ssrc: dict[int, list[RtpStream]] = defaultdict(list)
     for stream in sorted(streams, key=lambda stream: stream.packets[0].at_ns):
         same = by_ssrc[stream.ssrc]
-        for index, before in enumerate(same[:_MAX_PATHS]):
+        for index, before in enumerate(same if len(same) < _MAX_PATHS else ()):
             if before.paths < _MAX_PATHS and _goes_on(before, stream):
                 same[index] = _join(before, stream)
                 break

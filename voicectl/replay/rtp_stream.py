@@ -28,6 +28,9 @@ _STATIC_PAYLOAD_TYPES = {
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
 _JUDGED_PACKETS = 2000
+_STRETCH_PACKETS = 50
+_MAX_FRAMES_AT_ONCE = 100
+"""Between two packets: a timestamp further on jumped."""
 _MIN_VIDEO_SHARE = 0.2
 """Of the packets that have their timestamp from the one before: audio has none."""
 
@@ -171,10 +174,24 @@ class RtpStream:
             return _STATIC_PAYLOAD_TYPES[self.payload_type][1]
         if self.codec is Codec.OPUS:
             return _OPUS_CLOCK_RATE_HZ
-        first, last = self.media_packets[0], self.media_packets[-1]
-        elapsed = _forward(first.rtp.timestamp, last.rtp.timestamp, 32)
-        observed = elapsed * NS_PER_S / max(last.at_ns - first.at_ns, 1)
+        observed = self._observed_rate_hz
         return min(_CLOCK_RATES_HZ, key=lambda rate: abs(rate - observed) / rate)
+
+    @property
+    def _observed_rate_hz(self) -> float:
+        """Of a stretch of the stream as a rule: clocks jump, and senders pause."""
+        pairs = [
+            (_forward(a.rtp.timestamp, b.rtp.timestamp, 32), b.at_ns - a.at_ns)
+            for a, b in self._successive
+        ]
+        longest = _MAX_FRAMES_AT_ONCE * self.frame_timestamps
+        pairs = [(media, elapsed_ns) for media, elapsed_ns in pairs if 0 < media <= longest]
+        rates = []
+        for begin in range(0, len(pairs), _STRETCH_PACKETS):
+            stretch = pairs[begin : begin + _STRETCH_PACKETS]
+            media, elapsed_ns = (sum(column) for column in zip(*stretch, strict=True))
+            rates.append(media * NS_PER_S / max(elapsed_ns, 1))
+        return median(rates) if rates else 0.0
 
     @cached_property
     def frame_timestamps(self) -> int:

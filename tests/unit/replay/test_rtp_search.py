@@ -125,6 +125,42 @@ def test_srtp_is_recognized_by_its_payload() -> None:
     assert found.streams[0].clock_rate_hz == 48_000
 
 
+@pytest.mark.parametrize("jump", [1 << 30, 3 << 30])
+def test_timestamp_that_jumps_once_hides_no_clock_rate(jump: int) -> None:
+    packets = [
+        rtp(n, random_bytes(90, n), timestamp=n * 960 + (jump if n >= 75 else 0))
+        for n in range(150)
+    ]
+    stream = search(*packets).streams[0]
+    assert stream.clock_rate_hz == 48_000
+    assert len(timing_material(stream, "pcap", seed=0).packets) == 150
+
+
+@pytest.mark.parametrize(("rate_hz", "burst"), [(8_000, 1), (16_000, 5), (48_000, 10)])
+def test_clock_rate_is_found_of_packets_that_come_in_bursts(rate_hz: int, burst: int) -> None:
+    frames = [
+        (
+            START_NS + (n // burst * burst * 20_000 + n % burst * 100) * 1000,
+            ethernet(udp4(rtp(n, random_bytes(90, n), timestamp=n * rate_hz // 50))),
+        )
+        for n in range(300)
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert stream.clock_rate_hz == rate_hz
+
+
+def test_pause_of_an_hour_in_the_sending_hides_no_clock_rate() -> None:
+    frames = [
+        (
+            START_NS + n * 20_000_000 + (3_600_000_000_000 if n >= 200 else 0),
+            ethernet(udp4(rtp(n, random_bytes(90, n)))),
+        )
+        for n in range(300)
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert stream.clock_rate_hz == 48_000
+
+
 def test_static_payload_types_are_named() -> None:
     found = search(*(rtp(n, bytes(160), payload_type=0, timestamp=n * 160) for n in range(20)))
     assert found.streams[0].codec_name == "PCMU"
