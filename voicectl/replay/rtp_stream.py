@@ -251,7 +251,7 @@ def extended_numbers(packets: list[ArrivedPacket]) -> list[int]:
 
 def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigures:
     first = packets[0]
-    highest = first.rtp.sequence_number
+    base = highest = first.rtp.sequence_number
     seen = {highest}
     duplicates = reordered = max_gap_ns = 0
     jitter = max_jitter = sum_jitter = 0.0
@@ -264,6 +264,8 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
             reordered += 1
         seen.add(number)
         highest = max(highest, number)
+        if _signed(packet.rtp.timestamp - first.rtp.timestamp, 32) < 0 > number - base:
+            continue  # It was overtaken by the first: Wireshark takes no times of it.
         elapsed_ns = packet.at_ns - previous.at_ns
         media = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
         difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / clock_rate_hz)
@@ -274,7 +276,8 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
         previous = packet
     return ReceptionFigures(
         packets=len(packets),
-        lost=highest - min(seen) + 1 - len(packets),
+        # From the first that came, as RFC 3550 counts, not from the first that was sent.
+        lost=highest - base + 1 - len(packets),
         duplicates=duplicates,
         reordered=reordered,
         jitter_ms=jitter,
