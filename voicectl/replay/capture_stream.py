@@ -49,12 +49,13 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     taken = _taken_types(stream)
     received_as = _received_as(stream, taken)
     kept = [packet for packet in stream.packets if packet.rtp.payload_type in taken]
+    is_speech = {payload_type: form.is_speech for payload_type, form in stream.formats.items()}
     packets = [
         OfferedPacket(
             packet.at_ns - start_ns,
             _relabelled(packet, received_as[packet.rtp.payload_type], number),
             packet.rtp.timestamp,
-            is_speech=stream.formats[packet.rtp.payload_type].is_speech,
+            is_speech[packet.rtp.payload_type],
         )
         for packet, number in zip(kept, _numbers_without(stream, kept), strict=True)
     ]
@@ -163,6 +164,8 @@ def _received_as(stream: RtpStream, taken: set[int]) -> dict[int, int]:
 def _numbers_without(stream: RtpStream, kept: list[ArrivedPacket]) -> list[int]:
     """Sequence numbers, wraps counted, as if what is left out had not been sent: not as losses."""
     extended = extended_numbers(stream.packets)
+    if len(kept) == len(stream.packets):
+        return extended
     chosen = {packet.rtp.payload_type for packet in kept}
     numbers = list(zip(stream.packets, extended, strict=True))
     left_out = sorted({n for packet, n in numbers if packet.rtp.payload_type not in chosen})
@@ -204,10 +207,14 @@ def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
     return notes
 
 
-def _relabelled(packet: ArrivedPacket, payload_type: int, sequence_number: int) -> bytes:
+def _relabelled(packet: ArrivedPacket, payload_type: int, extended_number: int) -> bytes:
+    number = extended_number & 0xFFFF
+    if packet.rtp.payload_type == payload_type and packet.rtp.sequence_number == number:
+        return packet.datagram
     flags = packet.datagram[1] & 0x80 | payload_type
-    number = (sequence_number & 0xFFFF).to_bytes(2, "big")
-    return packet.datagram[:1] + bytes([flags]) + number + packet.datagram[4:]
+    return b"".join(
+        (packet.datagram[:1], bytes([flags]), number.to_bytes(2, "big"), packet.datagram[4:])
+    )
 
 
 def _description(stream: RtpStream) -> dict[str, str | int | float]:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
@@ -224,8 +225,8 @@ class RtpStream:
     @cached_property
     def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
         """Packets of speech that follow one another by number: enough to judge by."""
-        packets = [p for p in self.packets if self.formats[p.rtp.payload_type].is_speech]
-        packets = packets[:_JUDGED_PACKETS]
+        speech = (p for p in self.packets if self.formats[p.rtp.payload_type].is_speech)
+        packets = list(islice(speech, _JUDGED_PACKETS))
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
