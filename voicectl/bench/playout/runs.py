@@ -147,7 +147,8 @@ def unbroken_speech() -> NDArray[np.int16]:
     frame_samples = SAMPLE_RATE_HZ * _FRAME_MS // 1000
     frames = talk_in([True] * 2 * BURST_FRAMES, frame_samples).reshape(-1, frame_samples)
     level = np.sqrt(np.mean(np.square(frames.astype(np.float64)), axis=1))
-    return frames[level > _LEAST_SPOKEN_RMS][:BURST_FRAMES].reshape(-1)
+    pcm: NDArray[np.int16] = frames[level > _LEAST_SPOKEN_RMS][:BURST_FRAMES].reshape(-1)
+    return pcm
 
 
 @cache
