@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voicectl.bench.playout.others import TraceCase
-from voicectl.bench.report import FigureSpec, Measurement
+from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Bench, Stopwatch
 from voicectl.units import NS_PER_MS, NS_PER_S
 
@@ -20,6 +23,10 @@ _RUNS = 5
 """The fastest counts: what else runs on the machine only ever adds to CPU time."""
 _EVEN = 1.1
 """Runs that differ more tell of a machine with other work."""
+_LIBOPUS_ALONE = 68.0
+"""Times real time: where it encodes no faster, a processor is too slow, or too busy, for the limit
+of a WAV, as decoding and all else take a tenth of the time."""
+_FRAME_SAMPLES = 960
 
 
 def _capture_speed(stopwatch: Stopwatch) -> Measurement:
@@ -47,7 +54,20 @@ def _wav_speed(stopwatch: Stopwatch) -> Measurement:
             file.setframerate(SAMPLE_RATE_HZ)
             file.writeframes(pcm.astype("<i2").tobytes())
 
-    return _speed("speech.wav", write, len(pcm) * NS_PER_S // SAMPLE_RATE_HZ, stopwatch)
+    span_ns = len(pcm) * NS_PER_S // SAMPLE_RATE_HZ
+    measured = _speed("speech.wav", write, span_ns, stopwatch)
+    alone = span_ns / min(_timed(lambda: _encode(pcm), stopwatch))
+    slow = f"libopus alone encodes {alone:.0f}x as fast as real time here"
+    doubt = measured.doubt if alone >= _LIBOPUS_ALONE else slow
+    return Measurement(measured.value, (RivalValue("libopus alone", alone),), doubt=doubt)
+
+
+def _encode(pcm: NDArray[np.int16]) -> None:
+    from voicectl._native import OpusEncoder
+
+    encoder = OpusEncoder(inband_fec=True, expected_loss_percent=10)
+    for at in range(0, len(pcm), _FRAME_SAMPLES):
+        encoder.encode(pcm[at : at + _FRAME_SAMPLES])
 
 
 def _speed(
@@ -58,15 +78,22 @@ def _speed(
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
         write(path)
-        plan, took_ns = ReplayPlan(scored=False), []
-        for _ in range(_RUNS):
-            began_ns = stopwatch.clock.now_ns()
-            replay_file(path, plan)
-            took_ns.append(stopwatch.clock.now_ns() - began_ns)
-    fastest_ns, usual_ns = max(min(took_ns), 1), sorted(took_ns)[_RUNS // 2]
+        plan = ReplayPlan(scored=False)
+        took_ns = sorted(_timed(lambda: replay_file(path, plan), stopwatch))
+    fastest_ns, usual_ns = took_ns[0], took_ns[_RUNS // 2]
     uneven = usual_ns > _EVEN * fastest_ns
     doubt = f"this machine was busy: half of {_RUNS} runs took {usual_ns / fastest_ns:.2f}x longer"
     return Measurement(span_ns / fastest_ns, (), doubt=doubt if uneven else None)
+
+
+def _timed(run: Callable[[], object], stopwatch: Stopwatch) -> list[int]:
+    """CPU time of each of `_RUNS`, in nanoseconds."""
+    took_ns = []
+    for _ in range(_RUNS):
+        began_ns = stopwatch.clock.now_ns()
+        run()
+        took_ns.append(max(stopwatch.clock.now_ns() - began_ns, 1))
+    return took_ns
 
 
 def _bench(name: str, title: str, least: float, measure: Callable[..., Measurement]) -> Bench:
