@@ -71,29 +71,34 @@ class CarriedCall:
         self._on_events = on_events
         self._plane = LoopPlane.of_running_loop()
         descriptors = [s.fileno for s in sockets]
-        self._call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
+        self.call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
+        """What the thread has of it."""
         connection.on_pairs_changed = self._update_route
         self._update_route()
 
     def look(self) -> None:
         """Make the thread look at an engine that was used from here."""
-        self._call.look()
+        self.call.look()
+
+    def bridge_to(self, engine: Engine | None, call: "CarriedCall | None") -> None:
+        """Take what the call hands on to `engine`, which `call` carries, or no thread."""
+        self.call.bridge_to(engine, call.call if call is not None else None)
 
     def stats(self) -> "MediaCallStats":
         """What the thread counted."""
-        return self._call.stats()
+        return self.call.stats()
 
     def close(self) -> None:
         """End, after what the engine still has to send."""
         self._connection.on_pairs_changed = None
-        self._plane.remove(self._call)
+        self._plane.remove(self.call)
 
     def _update_route(self) -> None:
         route = self._connection.media_route(self._sockets)
-        self._call.set_route(route.accepted, route.destination)
+        self.call.set_route(route.accepted, route.destination)
 
     def _handle_ready(self) -> None:
-        for item in self._call.take_handed_back():
+        for item in self.call.take_handed_back():
             if item.socket is None or item.source is None:
                 sent = self._connection.send_now(item.data)
                 self._connection.counters.unsent += not sent

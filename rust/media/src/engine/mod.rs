@@ -33,12 +33,12 @@
 mod adaptation;
 mod adapting;
 mod audio_output;
+mod bridging;
 pub mod capture;
 mod captured;
 mod codec;
 mod datagrams;
 mod event;
-mod forwarding;
 mod media_resampler;
 mod receiver;
 mod redundancy;
@@ -57,6 +57,7 @@ mod ticks;
 mod transmit;
 
 pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
+pub use bridging::{Bridge, BridgedMedia};
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
 pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
@@ -75,10 +76,10 @@ use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
 use adaptation::Adaptation;
+use bridging::Inlet;
 use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
-use forwarding::Forwarder;
 use receiver::Receiver;
 use reports::Reports;
 use sender::Sender;
@@ -115,8 +116,8 @@ pub struct Engine {
     events: EventQueue,
     transmit: TransmitQueue,
     protection: Protection,
-    /// What is received goes out again, and nothing else does.
-    forwarder: Option<Forwarder>,
+    /// Whose media is sent, if it is another engine's.
+    inlet: Option<Inlet>,
     ticks_always: bool,
     /// Lost packets are asked for and sent again.
     nack: bool,
@@ -171,7 +172,7 @@ impl Engine {
             events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
-            forwarder: settings.forward.then(Forwarder::default),
+            inlet: None,
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             nack: false,
             wanted: Vec::with_capacity(MAX_WANTED),
@@ -285,8 +286,8 @@ impl Engine {
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
-        if self.forwarder.is_some() {
-            self.forward_rtp(datagram, now_ns);
+        if self.hands_on_packets() {
+            self.hand_on(datagram, now_ns);
         } else {
             self.receiver
                 .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
