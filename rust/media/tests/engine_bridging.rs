@@ -1,6 +1,7 @@
 //! Engines that hand on what they receive.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use proptest::prelude::*;
 use voicectl_media::engine::capture::Replay;
 use voicectl_media::engine::{
     Bridge, BridgedMedia, Codec, Engine, EngineError, RepairFormats, Repairs, SendFormats, Settings,
@@ -73,7 +74,8 @@ fn sent(engine: &mut Engine) -> Vec<(Header, u8)> {
     while let Some(datagram) = engine.poll_transmit() {
         if !is_rtcp(datagram) {
             let packet = Packet::parse(datagram).unwrap();
-            packets.push((packet.header, packet.payload[0]));
+            let first = packet.payload.first().copied().unwrap_or(0);
+            packets.push((packet.header, first));
         }
     }
     packets
@@ -401,6 +403,33 @@ fn captured_calls_that_are_bridged_replay_bit_equal() {
             assert_eq!(outcome.same_packets, Some(true));
             assert_eq!(replay.engine().stats(), engine.stats());
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_received_is_handed_on_or_counted(
+        packets in prop::collection::vec(
+            (any::<bool>(), any::<u16>(), prop::collection::vec(any::<u8>(), 0..40)),
+            1..40,
+        ),
+    ) {
+        let mut engine = looped();
+        let kinds = [OPUS, KEYS, 63, 1];
+        for (n, (is_whole, sequence_number, bytes)) in packets.iter().enumerate() {
+            let mut datagram = packet(9, *sequence_number);
+            datagram[1] = kinds[n % kinds.len()];
+            datagram.truncate(12);
+            datagram.extend(bytes);
+            let bytes = if *is_whole { &datagram } else { bytes };
+            receive(&mut engine, bytes, (n as u64 + 2) * MS);
+        }
+        let stats = engine.stats();
+        let refused = stats.errors.malformed_rtp_packets
+            + stats.errors.unknown_payload_type_packets
+            + stats.errors.other_source_packets;
+        let handed_on = sent(&mut engine).len() as u64 + stats.drops.dropped_packets;
+        prop_assert_eq!(refused + handed_on, packets.len() as u64);
     }
 }
 

@@ -32,11 +32,11 @@ WORKS = {
 
 
 ENCODERS = (
-    "encoders: voicectl and Pion 48 kHz mono, 20 ms, 32 kbit/s, complexity 9, no FEC (nothing is lost"
-    " on loopback); aiortc as it comes"
+    "encoders: voicectl's and Pion's 48 kHz mono, 20 ms, 32 kbit/s, complexity 9, without FEC"
+    " (nothing is lost on loopback); aiortc's as it comes"
 )
 AGENTS = (
-    "agents: all decode what comes; voicectl runs a speech detector on it and tells blocks of 100 ms,"
+    "agents: all decode what comes; voicectl looks for speech in it and tells blocks of 100 ms,"
     " Pion and aiortc take its energy; aiortc encodes silence too"
 )
 
