@@ -1039,7 +1039,7 @@ class MediaPlane:
             delivery_interval_ms: In place of the plane's.
 
         Raises:
-            OSError: A descriptor is not open, or there are too many.
+            OSError: A descriptor is not open, there are too many, or no thread is left.
         """
 
     @property
@@ -1047,8 +1047,18 @@ class MediaPlane:
         """CPU time that the busiest thread has used."""
 
     @property
+    def timeouts(self) -> tuple[int, int]:
+        """How often calls were woken at a time of theirs, and how often over 20 ms too late."""
+
+    @property
     def call_count(self) -> int:
         """Calls being carried."""
+
+    def keep_alive(self) -> None:
+        """Say that the owner is alive: without it calls fall silent after 30 s.
+
+        It is the owner who sees to the peers' consent to be sent to (RFC 7675).
+        """
 
     def close(self) -> None:
         """End the threads."""
@@ -1087,6 +1097,10 @@ class MediaCall:
     def take_handed_back(self) -> list[HandedBackDatagram]:
         """What arrived and is no media, and what is to be sent; 256 wait at most."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether its engine broke down: the thread carries it no longer."""
+
     def stats(self) -> MediaCallStats:
         """The counters of this moment."""
 
@@ -1113,15 +1127,15 @@ class MediaCallStats:
 
     @property
     def unknown_source(self) -> int:
-        """Media that did not come from an accepted address: dropped."""
+        """Not STUN, and not from an accepted address: dropped."""
 
     @property
     def overflowed(self) -> int:
-        """Beyond what `take_handed_back` keeps: dropped."""
+        """Beyond what `take_handed_back` keeps, or too much STUN from strangers: dropped."""
 
     @property
     def unsent(self) -> int:
-        """Datagrams that the system did not take."""
+        """Datagrams that the system did not take, or that nobody saw to the consent for."""
 
     @property
     def max_lateness_ns(self) -> int:

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ PROFILE = "SRTP_AEAD_AES_128_GCM"
 ENGINE_KEYS, PEER_KEYS = bytes(range(28)), bytes(range(100, 128))
 PEER_SSRC = 7
 TIMEOUT_S = 10.0
+BINDING_REQUEST = bytes.fromhex("000100002112a442") + bytes(12)
 
 
 @pytest.fixture
@@ -187,13 +189,31 @@ def test_what_is_no_media_is_handed_back_with_its_source(call: Call) -> None:
         assert item.source == (call.host, call.strange.getsockname()[1])
 
 
-def test_media_from_elsewhere_than_a_live_pair_is_dropped_and_counted(call: Call) -> None:
+def test_strangers_get_no_further_than_a_connectivity_check(call: Call) -> None:
+    """A sender that is no candidate kept the event loop at work, one wake-up for each datagram."""
     call.call.set_route([call.peer], call.peer)
-    call.send(call.media(1), strange=True)
-    call.send(b"\x16dtls", strange=True)  # arrives after it
+    for datagram in (call.media(1), b"\x16dtls", b"\x00not stun after all", b"\xff"):
+        call.send(datagram, strange=True)
+    call.send(BINDING_REQUEST, strange=True)  # arrives after them
     call.until_ready()
-    assert call.call.stats().unknown_source == 1
+    assert [item.data for item in call.call.take_handed_back()] == [BINDING_REQUEST]
+    assert call.call.stats().unknown_source == 4
     assert call.engine.stats().inbound is None
+
+
+def test_checks_of_strangers_leave_room_for_those_of_the_peer(call: Call) -> None:
+    call.call.set_route([call.peer], call.peer)
+    for _ in range(250):
+        call.send(BINDING_REQUEST, strange=True)
+    call.send(BINDING_REQUEST + b"peer")
+    handed_back = []
+    while not handed_back or handed_back[-1] != BINDING_REQUEST + b"peer":
+        call.until_ready()
+        handed_back += [item.data for item in call.call.take_handed_back()]
+    stats = call.call.stats()
+    # A second may have begun meanwhile.
+    assert 100 < len(handed_back) <= 201
+    assert len(handed_back) - 1 + stats.overflowed == 250
 
 
 def test_forged_and_repeated_media_of_the_peers_address_changes_nothing(call: Call) -> None:
@@ -259,3 +279,16 @@ def test_calls_outlive_their_plane_without_harm(plane: MediaPlane) -> None:
     call.close()
     with pytest.raises(ValueError, match="closed"):
         plane.take_ready()
+
+
+def test_plane_can_be_closed_in_a_forked_child() -> None:
+    """The child waited for threads that it does not have."""
+    program = (
+        "import os\n"
+        "from voicectl._native import MediaPlane\n"
+        "plane = MediaPlane()\n"
+        "if child := os.fork():\n"
+        "    assert os.waitpid(child, 0)[1] == 0\n"
+        "plane.close()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT_S)

@@ -18,12 +18,15 @@ from voicectl.units import NS_PER_S
 if sys.platform == "linux":
     from voicectl._native import MediaCall, MediaCallStats, MediaPlane
 
-__all__ = ["CarriedCall", "carry", "load_with_another"]
+__all__ = ["CarriedCall", "carry", "load_with_another", "reason_to_refuse"]
 
 LOAD_SPAN_S = 1.0
 """The load is that of about so long."""
 MIN_LOAD_SPAN_NS = NS_PER_S // 4
 """Shorter, it says more about one packet than about the calls."""
+MAX_LATE_SHARE = 0.05
+"""Of the times that calls are woken at: a machine that is busy with something else is full before
+the thread has used up its share of a core."""
 
 
 def carry(
@@ -31,6 +34,7 @@ def carry(
     connection: EngineConnection,
     *,
     on_events: Callable[[], None],
+    on_failure: Callable[[], None],
     audio_interval_ms: int,
 ) -> "CarriedCall | None":
     """Give a connected call's sockets to the media thread of the running event loop.
@@ -42,17 +46,34 @@ def carry(
         engine: With its keys; from now on the thread drives it.
         connection: Its ICE agent.
         on_events: Called on the event loop when the engine has events.
+        on_failure: Called on the event loop, once, if the engine breaks down.
         audio_interval_ms: How long received audio waits for more of it.
     """
     if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
         return None
-    return CarriedCall(engine, connection, sockets, on_events, audio_interval_ms)
+    return CarriedCall(engine, connection, sockets, on_events, on_failure, audio_interval_ms)
 
 
 def load_with_another() -> float:
     """The share of a core that the running loop's media thread would take with one more call."""
     plane = LoopPlane.of_loop(asyncio.get_running_loop())
     return plane.load_with_another() if plane else 0.0
+
+
+def reason_to_refuse(max_load: float) -> str | None:
+    """Why the running loop's media thread has no time for another call; None where it has.
+
+    Args:
+        max_load: The share of a core that it may take.
+    """
+    plane = LoopPlane.of_loop(asyncio.get_running_loop())
+    if plane is None:
+        return None
+    if (load := plane.load_with_another()) > max_load:
+        return f"the media thread would take {load:.0%} of a core, allowed are {max_load:.0%}"
+    if plane.late_share > MAX_LATE_SHARE:
+        return f"the media thread is over 20 ms late {plane.late_share:.0%} of the time"
+    return None
 
 
 class CarriedCall:
@@ -64,47 +85,56 @@ class CarriedCall:
         connection: EngineConnection,
         sockets: list[DetachedSocket],
         on_events: Callable[[], None],
+        on_failure: Callable[[], None],
         audio_interval_ms: int,
     ) -> None:
         self._connection = connection
         self._sockets = sockets
         self._on_events = on_events
+        self._on_failure: Callable[[], None] | None = on_failure
         self._plane = LoopPlane.of_running_loop()
         descriptors = [s.fileno for s in sockets]
-        self.call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
-        """What the thread has of it."""
+        self._call = self._plane.add(engine, descriptors, audio_interval_ms, self._handle_ready)
         connection.on_pairs_changed = self._update_route
         self._update_route()
 
+    @property
+    def call(self) -> "MediaCall":
+        """What the thread has of it."""
+        return self._call
+
     def look(self) -> None:
         """Make the thread look at an engine that was used from here."""
-        self.call.look()
+        self._call.look()
 
     def bridge_to(self, engine: Engine | None, call: "CarriedCall | None") -> None:
         """Take what the call hands on to `engine`, which `call` carries, or no thread."""
-        self.call.bridge_to(engine, call.call if call is not None else None)
+        self._call.bridge_to(engine, call.call if call is not None else None)
 
     def stats(self) -> "MediaCallStats":
         """What the thread counted."""
-        return self.call.stats()
+        return self._call.stats()
 
     def close(self) -> None:
         """End, after what the engine still has to send."""
         self._connection.on_pairs_changed = None
-        self._plane.remove(self.call)
+        self._plane.remove(self._call)
 
     def _update_route(self) -> None:
         route = self._connection.media_route(self._sockets)
-        self.call.set_route(route.accepted, route.destination)
+        self._call.set_route(route.accepted, route.destination)
 
     def _handle_ready(self) -> None:
-        for item in self.call.take_handed_back():
+        for item in self._call.take_handed_back():
             if item.socket is None or item.source is None:
                 sent = self._connection.send_now(item.data)
                 self._connection.counters.unsent += not sent
             else:
                 self._sockets[item.socket].protocol.datagram_received(item.data, item.source)
         self._on_events()
+        if self._call.has_failed and self._on_failure is not None:
+            on_failure, self._on_failure = self._on_failure, None
+            on_failure()
 
 
 class LoopPlane:
@@ -119,6 +149,10 @@ class LoopPlane:
         self._measured = (SystemClock().now_ns(), 0)
         """When the load was measured last, and the CPU time that the thread had used by then."""
         self._load_per_call = 0.0
+        self._timeouts = (0, 0)
+        """How often calls had been woken by then, and how often too late."""
+        self.late_share = 0.0
+        """Of the wakings in the last span: over 20 ms after their time."""
         self._timer = loop.call_later(LOAD_SPAN_S, self._measure_again)
         loop.add_reader(self._plane.fileno(), self._handle_readable)
 
@@ -138,10 +172,14 @@ class LoopPlane:
         if (calls := self._plane.call_count) and now_ns - since_ns >= MIN_LOAD_SPAN_NS:
             self._load_per_call = (cpu_ns - used_ns) / (now_ns - since_ns) / calls
             self._measured = (now_ns, cpu_ns)
+            (woken, late), (woken_before, late_before) = self._plane.timeouts, self._timeouts
+            self.late_share = (late - late_before) / max(woken - woken_before, 1)
+            self._timeouts = (woken, late)
 
     def _measure_again(self) -> None:
-        """So that a load of long ago does not count."""
+        """So that a load of long ago does not count, and the thread knows that we are there."""
         self._measure()
+        self._plane.keep_alive()
         self._timer = self._loop.call_later(LOAD_SPAN_S, self._measure_again)
 
     @classmethod

@@ -28,7 +28,7 @@ from voicectl.rtc.description import (
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
-from voicectl.rtc.media_thread import CarriedCall, carry, load_with_another
+from voicectl.rtc.media_thread import CarriedCall, carry, reason_to_refuse
 from voicectl.rtc.repairs import (
     DescribedRepairs,
     answer_repairs,
@@ -335,12 +335,11 @@ class Peer:
     def _admit(self) -> None:
         """Refuse one call too many, before it has cost anything."""
         settings = self._settings
-        if settings.media_thread and (load := load_with_another()) > settings.max_thread_load:
+        if settings.media_thread and (reason := reason_to_refuse(settings.max_thread_load)):
             self._begin_close(CloseReason.LOCAL)
             raise AdmissionError(
                 "no capacity for another call",
-                detail=f"the media thread would take {load:.0%} of a core, "
-                f"allowed are {settings.max_thread_load:.0%}",
+                detail=reason,
                 hint="try again when a call has ended, or on another machine",
             )
 
@@ -457,6 +456,7 @@ class Peer:
             self._engine,
             dtls.connection,
             on_events=self._driver.deliver_events,
+            on_failure=lambda: self._begin_close(CloseReason.ENGINE_FAILED),
             audio_interval_ms=self._settings.audio_interval_ms,
         )
         if self._carried is not None:

@@ -14,6 +14,7 @@ class CloseReason(Enum):
     ICE_FAILED = "no candidate pair connected"
     DTLS_FAILED = "the DTLS handshake failed"
     CONSENT_EXPIRED = "the peer stopped answering consent checks"
+    ENGINE_FAILED = "the media engine broke down, which is a bug"
 
 
 @dataclass

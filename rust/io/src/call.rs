@@ -16,6 +16,11 @@ use crate::lock;
 /// Longer than any datagram that WebRTC sends; what is longer yet arrives cut off.
 const MAX_DATAGRAM_BYTES: usize = 2048;
 
+/// Connectivity checks from addresses that no live pair has, in a second; the owner's time is not
+/// theirs to take.
+const MAX_STRANGERS: u32 = 100;
+const NS_PER_S: u64 = 1_000_000_000;
+
 /// Whether the owner is to be told about the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
@@ -32,6 +37,10 @@ pub(crate) struct Call {
     pub(crate) route: Option<Route>,
     /// Where what is received goes, if not to the owner.
     pub(crate) bridge: Option<Bridge>,
+    /// Without its owner a call has no consent to send.
+    pub(crate) may_send_until_ns: u64,
+    /// When the present second of strangers began, and how many there were.
+    strangers: (u64, u32),
     /// Audio waits this long for more of it before the owner is told.
     delivery_interval_ns: u64,
     told_ns: u64,
@@ -46,6 +55,8 @@ impl Call {
             sockets,
             route: None,
             bridge: None,
+            may_send_until_ns: u64::MAX,
+            strangers: (0, 0),
             delivery_interval_ns,
             told_ns: 0,
             engine_due_ns: None,
@@ -76,20 +87,40 @@ impl Call {
         };
         let datagram = &buffer[..length];
         let from = Endpoint { socket, address };
-        if !is_media(datagram) {
-            let datagram = datagram.to_vec();
-            self.link.hand_back(HandedBack::Received { from, datagram });
-            return Tell::Now;
-        }
-        if self
-            .route
-            .as_ref()
-            .is_some_and(|route| !route.accepts(from))
-        {
-            self.link.unknown_source.fetch_add(1, Ordering::Relaxed);
+        if !self.is_welcome(datagram, from, now_ns) {
             return Tell::Later;
         }
-        self.receive(datagram, now_ns)
+        if is_media(datagram) {
+            return self.receive(datagram, now_ns);
+        }
+        let datagram = datagram.to_vec();
+        self.link.hand_back(HandedBack::Received { from, datagram });
+        Tell::Now
+    }
+
+    /// From a live candidate pair anything is; from elsewhere only what a peer that has moved sends
+    /// first, and not too much of it. Counts what is not.
+    fn is_welcome(&mut self, datagram: &[u8], from: Endpoint, now_ns: u64) -> bool {
+        if self.route.as_ref().is_none_or(|route| route.accepts(from)) {
+            return true;
+        }
+        if !is_stun(datagram) {
+            self.link.unknown_source.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        let (since_ns, count) = self.strangers;
+        let is_new_second = now_ns >= since_ns + NS_PER_S;
+        self.strangers = if is_new_second {
+            (now_ns, 1)
+        } else {
+            (since_ns, count + 1)
+        };
+        let is_welcome = self.strangers.1 <= MAX_STRANGERS;
+        if !is_welcome {
+            self.strangers.1 = MAX_STRANGERS;
+            self.link.count_overflow();
+        }
+        is_welcome
     }
 
     fn receive(&mut self, datagram: &[u8], now_ns: u64) -> Tell {
@@ -176,10 +207,12 @@ impl Call {
             return true;
         };
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let sent = self
-            .sockets
-            .get(to.socket)
-            .is_some_and(|fd| sendto(fd, datagram, flags, &to.address).is_ok());
+        let may_send = now_ns < self.may_send_until_ns;
+        let sent = may_send
+            && self
+                .sockets
+                .get(to.socket)
+                .is_some_and(|fd| sendto(fd, datagram, flags, &to.address).is_ok());
         if !sent {
             self.link.unsent.fetch_add(1, Ordering::Relaxed);
         } else if !is_rtcp(datagram) {
@@ -198,6 +231,11 @@ impl Route {
                 && pair.address.ip() == from.address.ip()
         })
     }
+}
+
+/// By RFC 7983 and the magic cookie (RFC 8489 §5).
+fn is_stun(datagram: &[u8]) -> bool {
+    datagram.len() >= 20 && datagram[0] <= 3 && datagram[4..8] == [0x21, 0x12, 0xa4, 0x42]
 }
 
 /// SRTP or SRTCP, by RFC 7983.

@@ -53,11 +53,12 @@ pub enum HandedBack {
 /// What the thread counted of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallStats {
-    /// Media from elsewhere than a live candidate pair: dropped.
+    /// Not STUN, and from elsewhere than a live candidate pair: dropped.
     pub unknown_source: u64,
-    /// Datagrams for the owner beyond [`MAX_HANDED_BACK`]: dropped.
+    /// Datagrams for the owner beyond [`MAX_HANDED_BACK`], or more STUN from strangers than a call
+    /// ever needs: dropped.
     pub overflowed: u64,
-    /// Our datagrams that the system did not take.
+    /// Our datagrams that the system did not take, or that nobody saw to the consent for.
     pub unsent: u64,
     /// The longest that the engine was woken after its time.
     pub max_lateness_ns: u64,
@@ -76,6 +77,7 @@ pub struct Link {
     pub(crate) unknown_source: AtomicU64,
     overflowed: AtomicU64,
     pub(crate) unsent: AtomicU64,
+    pub(crate) failed: AtomicBool,
     pub(crate) max_lateness_ns: AtomicU64,
     /// 0: not yet.
     pub(crate) first_sent_ns: AtomicU64,
@@ -92,6 +94,7 @@ impl Link {
             unknown_source: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
             max_lateness_ns: AtomicU64::new(0),
             first_sent_ns: AtomicU64::new(0),
             first_received_ns: AtomicU64::new(0),
@@ -102,6 +105,12 @@ impl Link {
     #[must_use]
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// Whether the engine has panicked: the thread carries the call no longer.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Takes what was handed back since the last time, in order.
@@ -129,8 +138,12 @@ impl Link {
         if queue.len() < MAX_HANDED_BACK {
             queue.push_back(item);
         } else {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            self.count_overflow();
         }
+    }
+
+    pub(crate) fn count_overflow(&self) {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// True if the call is to be listed as ready; until it has been taken it is not again.

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use voicectl_media::engine::Engine;
 
 use crate::bridge::{Bridge, Driver};
+use crate::clock::now_ns;
 use crate::inbox::Inbox;
 use crate::link::{CallId, Link, Route};
 use crate::lock;
@@ -38,6 +39,8 @@ pub struct Plane {
     threads: Vec<(Arc<Mailbox>, JoinHandle<()>)>,
     delivery_interval_ns: u64,
     calls: Mutex<Calls>,
+    /// Threads do not come along into a forked process.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -58,6 +61,7 @@ impl Plane {
             threads: Vec::new(),
             delivery_interval_ns: settings.delivery_interval_ns,
             calls: Mutex::default(),
+            process: std::process::id(),
         };
         for n in 0..settings.threads.max(1) {
             let mailbox = Arc::new(Mailbox::new()?);
@@ -81,7 +85,7 @@ impl Plane {
     /// takes the place of the plane's.
     ///
     /// # Errors
-    /// More sockets than a call can have (256).
+    /// More sockets than a call can have (256), or no thread is left to carry it.
     pub fn add(
         &self,
         engine: Arc<Mutex<Engine>>,
@@ -95,7 +99,10 @@ impl Plane {
         let id = calls.next_id;
         calls.next_id += 1;
         let load = |thread: &usize| calls.thread_of.values().filter(|t| *t == thread).count();
-        let thread = (0..self.threads.len()).min_by_key(load).unwrap_or(0);
+        let alive = (0..self.threads.len()).filter(|n| !self.threads[*n].1.is_finished());
+        let thread = alive
+            .min_by_key(load)
+            .ok_or(std::io::ErrorKind::BrokenPipe)?;
         calls.thread_of.insert(id, thread);
         drop(calls);
         let link = Arc::new(Link::new(id, engine));
@@ -142,6 +149,22 @@ impl Plane {
         lock(&self.calls).thread_of.remove(&id);
     }
 
+    /// Says that the owner is alive. Its calls send for 30 s after that and then fall silent: it is
+    /// the owner who sees to the peers' consent (RFC 7675).
+    pub fn keep_alive(&self) {
+        self.inbox.see_owner(now_ns());
+    }
+
+    /// How often calls were woken at a time of theirs, and how often more than 20 ms too late.
+    #[must_use]
+    pub fn timeouts(&self) -> (u64, u64) {
+        let threads = self.threads.iter();
+        threads.fold((0, 0), |(all, late), (mailbox, _)| {
+            let (more, later) = mailbox.timeouts();
+            (all + more, late + later)
+        })
+    }
+
     /// CPU time that the busiest thread has used. Over a span of time it is the thread's load.
     #[must_use]
     pub fn cpu_ns(&self) -> u64 {
@@ -175,6 +198,10 @@ impl Plane {
 
 impl Drop for Plane {
     fn drop(&mut self) {
+        if std::process::id() != self.process {
+            self.threads.drain(..).for_each(std::mem::forget);
+            return;
+        }
         for (mailbox, _) in &self.threads {
             mailbox.post(Command::Stop);
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,12 +20,14 @@ use crate::wakeup::Wakeup;
 
 const NS_PER_S: u64 = 1_000_000_000;
 /// CPU time is noted this often: asking for it is a system call.
-const CPU_TIME_INTERVAL_NS: u64 = 50_000_000;
+const CPU_TIME_INTERVAL_NS: u64 = 10_000_000;
 /// Sockets that are looked at before the timers are again.
 const MAX_EVENTS: usize = 64;
 /// A call's sockets are told apart by the low bits of their key.
 const SOCKET_BITS: u32 = 8;
 pub(crate) const MAX_SOCKETS: usize = 1 << SOCKET_BITS;
+/// A call that is woken so much after its time is heard to be late.
+const LATE_NS: u64 = 20_000_000;
 /// No call and socket have this key.
 const WAKEUP_KEY: u64 = u64::MAX;
 
@@ -48,6 +51,8 @@ pub(crate) struct Mailbox {
     commands: Mutex<Vec<Command>>,
     /// CPU time that the thread has used.
     cpu_ns: AtomicU64,
+    timeouts: AtomicU64,
+    late_timeouts: AtomicU64,
 }
 
 impl Mailbox {
@@ -56,7 +61,15 @@ impl Mailbox {
             wakeup: Wakeup::new()?,
             commands: Mutex::new(Vec::new()),
             cpu_ns: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+            late_timeouts: AtomicU64::new(0),
         })
+    }
+
+    /// How often calls were woken at a time of theirs, and how often too late for it.
+    pub(crate) fn timeouts(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.timeouts), count(&self.late_timeouts))
     }
 
     pub(crate) fn cpu_ns(&self) -> u64 {
@@ -152,8 +165,16 @@ impl Worker {
         self.inbox.wake();
     }
 
+    /// Wakes the calls whose time has come. What falls due meanwhile waits for the next round: a
+    /// thread with more to do than there is time still has to read its sockets and its commands.
     fn run_timers(&mut self) {
-        while let Some((_, id)) = self.timers.pop_due(now_ns()) {
+        let now_ns = now_ns();
+        while let Some((due_ns, id)) = self.timers.pop_due(now_ns) {
+            let mailbox = &self.mailbox;
+            mailbox.timeouts.fetch_add(1, Ordering::Relaxed);
+            if now_ns - due_ns > LATE_NS {
+                mailbox.late_timeouts.fetch_add(1, Ordering::Relaxed);
+            }
             self.run_call(id, Call::handle_timeout);
         }
     }
@@ -176,8 +197,15 @@ impl Worker {
         now_ns: u64,
     ) -> Option<CallId> {
         let call = self.calls.get_mut(&id)?;
-        let told = work(call, now_ns);
-        let passed = call.pass_on(now_ns);
+        call.may_send_until_ns = self.inbox.owner_counts_until_ns();
+        // A fault in one call ends that call; the others of the thread go on.
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            (work(call, now_ns), call.pass_on(now_ns))
+        }));
+        let Ok((told, passed)) = worked else {
+            self.fail(id);
+            return None;
+        };
         if (told == Tell::Now || passed == Passed::ToTell) && call.link.needs_listing() {
             self.inbox.list(&call.link);
             self.owner_is_to_wake = true;
@@ -187,6 +215,19 @@ impl Worker {
             Passed::ToLookAt(other) => Some(other),
             _ => None,
         }
+    }
+
+    /// Lets go of a call whose work panicked, and tells the owner.
+    fn fail(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        call.link.failed.store(true, Ordering::Relaxed);
+        if call.link.needs_listing() {
+            self.inbox.list(&call.link);
+        }
+        self.owner_is_to_wake = true;
+        self.forget(id);
     }
 
     /// False: stop.
@@ -224,6 +265,10 @@ impl Worker {
 
     fn remove(&mut self, id: CallId) {
         self.run_call(id, Call::look);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: CallId) {
         self.timers.set(id, None);
         if let Some(call) = self.calls.remove(&id) {
             for fd in &call.sockets {
@@ -231,5 +276,60 @@ impl Worker {
                 let _ = epoll::delete(&self.epoll, fd);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voicectl_media::engine::{Engine, Settings};
+
+    use super::*;
+
+    type Fault = Box<dyn std::error::Error>;
+
+    fn worker() -> Result<Worker, Fault> {
+        Ok(Worker::new(
+            Arc::new(Mailbox::new()?),
+            Arc::new(Inbox::new()?),
+        )?)
+    }
+
+    fn add(worker: &mut Worker, id: CallId) -> Result<Arc<Link>, Fault> {
+        let engine = Engine::new(&Settings::default(), now_ns(), id)?;
+        let link = Arc::new(Link::new(id, Arc::new(Mutex::new(engine))));
+        worker.add(Arc::clone(&link), Vec::new(), 0);
+        Ok(link)
+    }
+
+    #[test]
+    fn a_call_that_panics_ends_alone_and_the_owner_learns_of_it() -> Result<(), Fault> {
+        let mut worker = worker()?;
+        let (broken, sound) = (add(&mut worker, 1)?, add(&mut worker, 2)?);
+        // Without a backtrace on the test's output.
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        worker.run_call(1, |call, _| {
+            let engine = Arc::clone(&call.link.engine);
+            let _held = lock(&engine);
+            std::panic::resume_unwind(Box::new("a fault"))
+        });
+        std::panic::set_hook(hook);
+        worker.run_call(2, Call::look);
+        assert!(broken.has_failed() && !sound.has_failed());
+        assert_eq!(worker.calls.keys().collect::<Vec<_>>(), [&2]);
+        assert_eq!(worker.inbox.take_ready(), [1]);
+        worker.run_call(1, Call::look); // no longer there
+        Ok(())
+    }
+
+    #[test]
+    fn what_falls_due_while_timers_run_waits_until_sockets_were_read() -> Result<(), Fault> {
+        let mut worker = worker()?;
+        add(&mut worker, 1)?;
+        worker.timers.set(1, Some(0));
+        worker.run_timers();
+        assert_eq!(worker.mailbox.timeouts(), (1, 1));
+        assert!(worker.timers.next_ns() > Some(0));
+        Ok(())
     }
 }

@@ -81,6 +81,16 @@ impl MediaPlane {
     }
 
     #[getter]
+    fn timeouts(&self) -> PyResult<(u64, u64)> {
+        Ok(self.plane()?.timeouts())
+    }
+
+    fn keep_alive(&self) -> PyResult<()> {
+        self.plane()?.keep_alive();
+        Ok(())
+    }
+
+    #[getter]
     fn call_count(&self) -> PyResult<usize> {
         Ok(self.plane()?.call_count())
     }
@@ -147,6 +157,11 @@ impl MediaCall {
         let handed_back = self.link.take_handed_back();
         let convert = |item| HandedBackDatagram::new(py, item);
         handed_back.into_iter().map(convert).collect()
+    }
+
+    #[getter]
+    fn has_failed(&self) -> bool {
+        self.link.has_failed()
     }
 
     fn stats(&self) -> MediaCallStats {
