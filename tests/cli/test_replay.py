@@ -1,6 +1,7 @@
 """`voicectl replay` as it is used: files of every kind, what it answers, and what it refuses."""
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,11 @@ def test_snapshot_length_that_cut_off_the_payload_is_named(tmp_path: Path) -> No
         (["tone.wav", "--show-netem"], 2, "--network"),
         (["tone.wav", "--network", "loss=100%"], 5, "no packet arrived"),
         (["tone.wav", "--output", "missing/out.wav"], 3, "cannot be written"),
+        (["tone.wav", "--output", "."], 2, "--output . is a directory"),
+        (["tone.wav", "--output", "/"], 2, "--output / is a directory"),
+        (["tone.wav", "--plot", "."], 2, "--plot . is a directory"),
+        (["x" * 300], 2, "File name too long"),
+        (["tone.wav", "--network", "x" * 300], 2, "no network"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_a_hint(
@@ -223,6 +229,21 @@ def test_several_files_stream_one_record_each(call: Path, tone: Path, tmp_path: 
         "heard-call.wav",
         "heard-tone.wav",
     ]
+
+
+def test_file_that_is_replayed_is_not_overwritten(tone: Path) -> None:
+    before = tone.read_bytes()
+    finished = voicectl("replay", tone, "-o", tone.name, cwd=tone.parent)
+    assert_refused(finished, 2, "--output tone.wav would overwrite")
+    assert tone.read_bytes() == before
+
+
+def test_file_whose_name_is_no_text_is_replayed(tone: Path) -> None:
+    name = tone.rename(tone.with_name(os.fsdecode(b"t\xff.wav")))
+    record = answer(name, "--no-scores", "--output", tone.with_name(os.fsdecode(b"\xfe.wav")))
+    assert record["file"] == str(tone.with_name("t\ufffd.wav"))
+    assert os.path.getsize(os.fsencode(tone.parent) + b"/\xfe.wav") > 200_000
+    assert voicectl("replay", name, "--no-scores").status == 0
 
 
 def test_picture_is_drawn(call: Path, tmp_path: Path) -> None:

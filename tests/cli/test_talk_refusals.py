@@ -96,3 +96,12 @@ def test_capture_needs_a_file_of_its_own_in_a_place_that_is_there(
     finished = voicectl("talk", "--input", tone, "--capture", nowhere)
     assert finished.status == 3
     assert "cannot be written" in finished.stderr
+
+
+@pytest.mark.parametrize("flag", ["--output", "--capture"])
+def test_recording_that_is_spoken_is_not_overwritten(flag: str, tone: Path) -> None:
+    before = tone.read_bytes()
+    other = f"../{tone.parent.name}/{tone.name}"
+    finished = voicectl("talk", "--input", f"{tone.name}@2s", flag, other, cwd=tone.parent)
+    assert_refused(finished, 2, f"{flag} {other} would overwrite tone.wav")
+    assert tone.read_bytes() == before

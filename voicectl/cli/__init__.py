@@ -10,7 +10,7 @@ import typer
 import voicectl
 from voicectl.cli import bench, devices, doctor, probe, replay, talk
 from voicectl.cli.exit_status import ExitStatus
-from voicectl.cli.output import Printer
+from voicectl.cli.output import Printer, accept_any_text, as_unwritable
 from voicectl.errors import VoicectlError
 
 __all__ = ["app", "main"]
@@ -52,17 +52,28 @@ app.command(help=doctor.HELP)(doctor.doctor)
 
 def main() -> NoReturn:
     """Run the command line and exit with a status of `ExitStatus`."""
+    accept_any_text()
     try:
         app()
     except VoicectlError as error:
-        Printer().error(error)
-        sys.exit(error.exit_status)
+        _fail(error)
     except KeyboardInterrupt:
         sys.exit(ExitStatus.INTERRUPTED)
+    except OSError as error:
+        # Of what typer prints itself, its help for one.
+        if (unwritable := as_unwritable(error)) is not None:
+            _fail(unwritable)
+        _report_bug(error)
+        sys.exit(ExitStatus.BUG)
     except Exception as error:  # the one broad except: whatever comes here is our bug
         _report_bug(error)
         sys.exit(ExitStatus.BUG)
     sys.exit(ExitStatus.YES)
+
+
+def _fail(error: VoicectlError) -> NoReturn:
+    Printer().error(error)
+    sys.exit(error.exit_status)
 
 
 def _report_bug(error: Exception) -> None:

@@ -3,9 +3,13 @@
 stdout carries the answer, stderr all else. NO_COLOR, TERM=dumb and a non-TTY are honoured by Rich.
 """
 
+import contextlib
+import errno
+import io
 import json
 import logging
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -15,11 +19,13 @@ from rich.console import Console, RenderableType
 from rich.logging import RichHandler
 from rich.text import Text
 
-from voicectl.errors import VoicectlError
+from voicectl.errors import SetupError, VoicectlError
 
-__all__ = ["Printer", "printable"]
+__all__ = ["Printer", "accept_any_text", "as_unwritable", "printable"]
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def printable(text: str) -> str:
@@ -31,6 +37,25 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def accept_any_text() -> None:
+    """Let stdout and stderr take what their encoding cannot say: it is escaped.
+
+    A terminal may be set to ASCII, and a file's name may hold bytes that are no text.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def as_unwritable(error: OSError) -> SetupError | None:
+    """The error to show where a stream could not be written; None where it is another mistake."""
+    # What fails on a file that was opened by name carries the name.
+    if error.filename is not None or error.errno not in _NO_ROOM:
+        return None
+    _point_at_devnull(sys.stdout)
+    return _unwritable(error)
 
 
 class Printer:
@@ -81,9 +106,17 @@ class Printer:
             self._print(renderable)
 
     def record(self, value: Mapping[str, Any]) -> None:
-        """Print one JSON object on a line of its own; nothing without --json."""
+        """Print one JSON object on a line of its own; nothing without --json.
+
+        Half a surrogate pair, as a byte of a file's name that is no text, stands as U+FFFD: many a
+        reader of JSON refuses it, escaped or not.
+        """
         if self.json_output:
             line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            line = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", line)
+            if not self._stdout.encoding.startswith("utf"):
+                # The escapes of the stream's own would be no JSON.
+                line = json.dumps(json.loads(line), allow_nan=False)
             self._print(line, raw=True)
 
     def raw(self, text: str) -> None:
@@ -116,8 +149,10 @@ class Printer:
         self._say(Text("hint: ", style="cyan").append(printable(hint), style="default"))
 
     def _say(self, text: Text) -> None:
-        # A line is a line, for grep and for paste; the terminal wraps it if it has to.
-        self._stderr.print(text, soft_wrap=True)
+        # Where nobody can be told, the answer still counts.
+        with contextlib.suppress(OSError):
+            # A line is a line, for grep and for paste; the terminal wraps it if it has to.
+            self._stderr.print(text, soft_wrap=True)
 
     def _print(self, renderable: RenderableType, *, raw: bool = False) -> None:
         if self._stdout_closed:
@@ -133,6 +168,10 @@ class Printer:
             self._stdout_closed = True
             _point_at_devnull(self._stdout.file)
             self.warn("stdout was closed by its reader; no more is written to it")
+        except OSError as error:
+            self._stdout_closed = True
+            _point_at_devnull(self._stdout.file)
+            raise _unwritable(error) from error
 
     def _log_to_stderr(self, verbosity: int) -> None:
         handler = RichHandler(console=self._stderr, show_path=False, rich_tracebacks=False)
@@ -155,7 +194,7 @@ def _console(stream: IO[str]) -> Console:
 
 
 def _point_at_devnull(stream: IO[str]) -> None:
-    """Spare the interpreter's last flush of `stream` a second BrokenPipeError."""
+    """Spare the interpreter's last flush of `stream` a second error."""
     try:
         descriptor = stream.fileno()
     except OSError:
@@ -163,3 +202,9 @@ def _point_at_devnull(stream: IO[str]) -> None:
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, descriptor)
     os.close(devnull)
+
+
+def _unwritable(error: OSError) -> SetupError:
+    return SetupError(
+        f"stdout cannot be written: {error.strerror}", hint="send it somewhere with room"
+    )

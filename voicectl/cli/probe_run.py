@@ -14,6 +14,7 @@ from rich.text import Text
 
 from voicectl.cli.output import Printer
 from voicectl.errors import UsageError, VoicectlError
+from voicectl.paths import unreadable
 from voicectl.probe.evidence import LegResult, Role
 from voicectl.probe.ice_servers import load_ice_servers
 from voicectl.probe.plan import local_record, parse_address, probe_all
@@ -98,8 +99,8 @@ def _check(request: ProbeRequest) -> None:
         raise UsageError("--scan-peers is a part of --audit")
     if request.listen is not None and request.watch_s is None:
         raise UsageError("--listen needs --watch")
-    if request.ca is not None and not request.ca.is_file():
-        raise UsageError(f"there is no file `{request.ca}`")
+    if request.ca is not None and (trouble := unreadable(request.ca)) is not None:
+        raise UsageError(f"--ca {request.ca} {trouble}")
 
 
 def _targets(request: ProbeRequest, source: CredentialSource, epoch_s: int) -> list[Target]:

@@ -139,6 +139,7 @@ def replay(
     # numpy, soundfile and the native module: `voicectl --help` does not wait for them.
     from voicectl.replay.files import Choice
     from voicectl.replay.network import find_network
+    from voicectl.replay.outputs import plan_outputs
     from voicectl.replay.replay import ReplayPlan, parse_strategies
 
     printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
@@ -154,24 +155,27 @@ def replay(
             "there is no FILE to replay", hint="voicectl replay speech.wav --network wifi-spikes"
         )
     chosen = compare if compare is not None else strategy and strategy.value
-    plan = ReplayPlan(
-        strategies=parse_strategies(chosen) if chosen is not None else None,
-        network=found,
-        choice=Choice(headers=headers, stream=stream, seed=seed),
+    strategies = parse_strategies(chosen) if chosen is not None else None
+    outputs = plan_outputs(
+        files,
         output=output,
         plot=plot,
-        scored=scores,
-        several_files=len(files) > 1,
+        strategies=strategies or (),
+        also_read=[found.path] if found is not None and found.path is not None else (),
     )
-    _replay_all(printer, files, plan)
+    choice = Choice(headers=headers, stream=stream, seed=seed)
+    plans = [
+        ReplayPlan(strategies, found, choice, each.output, each.plot, scores) for each in outputs
+    ]
+    _replay_all(printer, files, plans)
 
 
-def _replay_all(printer: Printer, files: list[Path], plan: "ReplayPlan") -> None:
+def _replay_all(printer: Printer, files: list[Path], plans: "list[ReplayPlan]") -> None:
     from voicectl.cli.replay_table import render_report
     from voicectl.replay.replay import replay_file
 
     told: set[str] = set()
-    for path in files:
+    for path, plan in zip(files, plans, strict=True):
         with _progress(printer) as progress:
             report = replay_file(path, plan, _on_progress(progress))
         printer.record(report.fields())

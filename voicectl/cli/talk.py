@@ -12,9 +12,11 @@ import typer
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
+from voicectl.errors import SetupError
 
 if TYPE_CHECKING:
     from voicectl.cli.talk_output import TalkOutput
+    from voicectl.session.events import SessionEvent
     from voicectl.session.talk import Talk
 
 __all__ = ["HELP", "talk"]
@@ -137,6 +139,16 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
 
     loop = asyncio.get_running_loop()
     interrupted = False
+    unwritable: SetupError | None = None
+
+    def show(event: "SessionEvent") -> None:
+        nonlocal unwritable
+        try:
+            output.handle_event(event)
+        except SetupError as error:
+            # The call goes on for the sake of its recording; what it prints does not.
+            output.warn(error.message)
+            unwritable = error
 
     def interrupt() -> None:
         nonlocal interrupted
@@ -161,7 +173,9 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
         with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
-            await conversation.hold(output.handle_event, output.warn)
+            await conversation.hold(show, output.warn)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+    if unwritable is not None:
+        raise unwritable
     return interrupted

@@ -5,15 +5,16 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from voicectl.errors import MediaError, SetupError, UsageError
+from voicectl.paths import unreadable
 
-__all__ = ["Audio", "TwoChannelRecording", "read_audio"]
+__all__ = ["Audio", "TwoChannelRecording", "decode_audio", "read_audio"]
 
 _MAX_DURATION_S = 3600
 
@@ -39,17 +40,31 @@ def read_audio(path: Path) -> Audio:
         UsageError: the file is missing, unreadable, or longer than an hour.
         MediaError: it is not audio, is cut short, or holds no samples.
     """
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file", hint="give a WAV or FLAC file to --input")
-    _refuse_truncated_wav(path)
+    if (trouble := unreadable(path)) is not None:
+        raise UsageError(f"{path} {trouble}", hint="give a WAV or FLAC file to --input")
     try:
-        with soundfile.SoundFile(str(path)) as file:
-            if file.frames > _MAX_DURATION_S * file.samplerate:
-                raise UsageError(f"{path} is longer than an hour", hint="cut it into utterances")
-            samples = file.read(dtype="float32", always_2d=True)
-            rate = int(file.samplerate)
-    except PermissionError as error:
+        # Opened by number: by a name that ends in `raw` libsndfile would judge it.
+        with open(os.open(path, os.O_RDONLY), "rb") as file:
+            return decode_audio(file, path)
+    except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def decode_audio(file: BinaryIO, path: Path) -> Audio:
+    """As `read_audio`, of a file that is open or was unpacked.
+
+    Args:
+        file: Of any position; it can seek.
+        path: Its name, for what is said of it.
+    """
+    _refuse_truncated_wav(file, path)
+    file.seek(0)
+    try:
+        with soundfile.SoundFile(file) as sound:
+            if sound.frames > _MAX_DURATION_S * sound.samplerate:
+                raise UsageError(f"{path} is longer than an hour", hint="cut it into utterances")
+            samples = sound.read(dtype="float32", always_2d=True)
+            rate = int(sound.samplerate)
     except soundfile.LibsndfileError as error:
         raise MediaError(
             f"{path} is not audio that can be read",
@@ -63,28 +78,28 @@ def read_audio(path: Path) -> Audio:
     return Audio(pcm, rate)
 
 
-def _refuse_truncated_wav(path: Path) -> None:
+def _refuse_truncated_wav(file: BinaryIO, path: Path) -> None:
     """Refuse a RIFF file shorter than its header says; libsndfile would read on in silence."""
-    with path.open("rb") as file:
-        header = file.read(12)
-        if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
+    offset, size = 12, file.seek(0, os.SEEK_END)
+    file.seek(0)
+    header = file.read(12)
+    if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
+        return
+    while offset + 8 <= size:
+        file.seek(offset)
+        chunk = file.read(8)
+        length = int.from_bytes(chunk[4:8], "little")
+        # A stream writer that could not seek leaves 0 or 0xFFFFFFFF: the data runs to the end.
+        streamed = length in (0, 0xFFFFFFFF, 0x7FFFFFFF)
+        if chunk[:4] == b"data":
+            missing = offset + 8 + length - size
+            if missing > 0 and not streamed:
+                raise MediaError(
+                    f"{path} is cut short: {missing} of its {length} data bytes are missing",
+                    hint="copy or record it again",
+                )
             return
-        offset, size = 12, os.fstat(file.fileno()).st_size
-        while offset + 8 <= size:
-            file.seek(offset)
-            chunk = file.read(8)
-            length = int.from_bytes(chunk[4:8], "little")
-            # A stream writer that could not seek leaves 0 or 0xFFFFFFFF: the data runs to the end.
-            streamed = length in (0, 0xFFFFFFFF, 0x7FFFFFFF)
-            if chunk[:4] == b"data":
-                missing = offset + 8 + length - size
-                if missing > 0 and not streamed:
-                    raise MediaError(
-                        f"{path} is cut short: {missing} of its {length} data bytes are missing",
-                        hint="copy or record it again",
-                    )
-                return
-            offset += 8 + length + (length & 1)
+        offset += 8 + length + (length & 1)
 
 
 class TwoChannelRecording:

@@ -3,12 +3,14 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from voicectl._native import Resampler, is_capture
-from voicectl.device.wav import read_audio
+from voicectl.device.wav import decode_audio
 from voicectl.errors import MediaError, UsageError
 from voicectl.netem.trace import Trace, is_trace, parse_trace
+from voicectl.paths import unreadable
 from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
 from voicectl.replay.captured_call import captured_packets
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
@@ -63,7 +65,7 @@ def material_of(
     """As `open_material`, of a file that was read."""
     try:
         if data.startswith(_AUDIO_MAGICS):
-            return _spoken(path, choice, on_progress)
+            return _spoken(path, data, choice, on_progress)
         if is_pcap(data):
             capture = read_pcap(data)
             return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
@@ -85,7 +87,7 @@ def material_of(
             trace = parse_trace(text)
             return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
     except MediaError as error:
-        # Of a stream it says what the file holds; `read_audio` names the file itself.
+        # Of a stream it says what the file holds; `decode_audio` names the file itself.
         if error.message.startswith("holds "):
             error.message = f"{path} {error.message}"
         elif str(path) not in error.message:
@@ -121,8 +123,8 @@ def read_file(path: Path) -> bytes:
         UsageError: It is missing, unreadable or too large.
         MediaError: It breaks off within its compression.
     """
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file", hint="give a recording, a capture or a trace")
+    if (trouble := unreadable(path)) is not None:
+        raise UsageError(f"{path} {trouble}", hint="give a recording, a capture or a trace")
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"{path} is larger than 1 GiB", hint="cut it with `editcap`")
@@ -150,8 +152,10 @@ def _text(data: bytes) -> str | None:
         return None
 
 
-def _spoken(path: Path, choice: Choice, on_progress: Callable[[float], None]) -> Material:
-    audio = read_audio(path)
+def _spoken(
+    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
+) -> Material:
+    audio = decode_audio(BytesIO(data), path)
     if audio.sample_rate_hz == SAMPLE_RATE_HZ:
         pcm = audio.pcm
     else:
@@ -161,7 +165,7 @@ def _spoken(path: Path, choice: Choice, on_progress: Callable[[float], None]) ->
     return Material(
         format="audio",
         packets=packets,
-        payload_type=PAYLOAD_TYPE,
+        payload_types={PAYLOAD_TYPE: "opus"},
         frame_samples=SAMPLE_RATE_HZ // 50,
         speech=clean_speech(pcm, first),
         sent=sum(packet.timestamp is not None for packet in packets),

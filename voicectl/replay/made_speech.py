@@ -99,7 +99,7 @@ def fill(
     return Material(
         format=form,
         packets=packets,
-        payload_type=PAYLOAD_TYPE,
+        payload_types={PAYLOAD_TYPE: "opus"},
         frame_samples=frame_samples,
         speech=clean_speech(spoken.pcm, first, lines=LINES),
         sent=sum(sent),

@@ -8,6 +8,7 @@ from voicectl.netem.profiles import PROFILES, find_profile
 from voicectl.netem.spec import Impairment, format_spec, parse_spec
 from voicectl.netem.tc import netem_lines
 from voicectl.netem.trace import Trace
+from voicectl.paths import is_regular_file
 from voicectl.replay.files import read_trace
 
 __all__ = ["Network", "find_network"]
@@ -21,6 +22,8 @@ class Network:
     impairment: Impairment | None = None
     trace: Trace | None = None
     cite: str | None = None
+    path: Path | None = None
+    """Of the trace's file."""
 
     def link(self, seed: int) -> NetworkLink:
         """A fresh one: each run begins with the first packet."""
@@ -52,7 +55,7 @@ def find_network(text: str) -> Network:
     """
     if "=" in text:
         return Network(text, impairment=parse_spec(text))
-    if text.lower() not in PROFILES and Path(text).is_file():
-        return Network(Path(text).stem, trace=read_trace(Path(text)))
+    if text.lower() not in PROFILES and is_regular_file(Path(text)):
+        return Network(Path(text).stem, trace=read_trace(Path(text)), path=Path(text))
     profile = find_profile(text)
     return Network(profile.name, impairment=profile.impairment, cite=profile.cite)

@@ -13,8 +13,10 @@ from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import MediaError, SetupError, UsageError
 from voicectl.replay.captured_call import CallAgain, play_again
 from voicectl.replay.files import Choice, material_of, read_file
+from voicectl.replay.gaps import shorten_gaps
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
 from voicectl.replay.network import Network
+from voicectl.replay.outputs import with_parts
 from voicectl.replay.pipeline import Played, Strategy, play
 from voicectl.replay.report import Figures, FileReport, figures_of
 
@@ -35,8 +37,6 @@ class ReplayPlan:
     plot: Path | None = None
     scored: bool = True
     """Compare with the clean speech, where there is one."""
-    several_files: bool = False
-    """So that each needs a name of its own for what is written."""
 
 
 def parse_strategies(text: str) -> tuple[Strategy, ...]:
@@ -81,15 +81,33 @@ def replay_file(
     if is_capture(data) and as_it_was:
         return _again(path, data, plan, on_progress)
     material = material_of(path, data, plan.choice, lambda share: on_progress("reading", share))
+    material.packets = _without_long_gaps(path, material, material.packets)
     packets = material.packets
     if plan.network is not None:
         packets = across(packets, plan.network.link(plan.choice.seed))
+        packets = _without_long_gaps(path, material, packets)
     strategies = plan.strategies or (Strategy.BALANCED,)
     runs = [_play(packets, strategy, material, path, on_progress) for strategy in strategies]
     figures = _score(runs, material, plan, on_progress)
     outputs = _write(path, plan, runs, packets, on_progress)
     network = plan.network.fields() if plan.network is not None else None
     return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+
+
+def _without_long_gaps(
+    path: Path, material: Material, packets: list[OfferedPacket]
+) -> list[OfferedPacket]:
+    try:
+        shortened = shorten_gaps(packets)
+    except MediaError as error:
+        error.message = f"{path} {error.message}"
+        raise
+    material.notes += shortened.notes()
+    if shortened.gaps and material.speech is not None:
+        # Its timestamps no longer tell where in the clean speech a packet belongs.
+        material.speech = None
+        material.notes.append("not scored: a pause was shortened")
+    return shortened.packets
 
 
 def _again(
@@ -105,9 +123,8 @@ def _again(
     material.notes += call.notes()
     outputs = []
     if plan.output is not None:
-        target = _with_suffix(plan.output, [path.stem] if plan.several_files else [])
-        _write_call(target, call)
-        outputs.append(str(target))
+        _write_call(plan.output, call)
+        outputs.append(str(plan.output))
     if plan.plot is not None and call.sample_rate_hz != SAMPLE_RATE_HZ:
         raise UsageError(f"--plot draws audio at 48 kHz, and {path} has {call.sample_rate_hz} Hz")
     if plan.plot is not None:
@@ -137,8 +154,9 @@ def _play(
     played = play(
         packets,
         strategy,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
         on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
     )
     if played is None:
@@ -163,8 +181,9 @@ def _score(
     undisturbed = play(
         material.packets,
         Strategy.EAGER,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
     )
     meter = QualityMeter(material.speech, undisturbed=undisturbed)
     if meter.missing:
@@ -189,9 +208,7 @@ def _write(
     written = []
     if plan.output is not None:
         for run in runs:
-            parts = [path.stem] if plan.several_files else []
-            parts += [run.strategy.value] if len(runs) > 1 else []
-            target = _with_suffix(plan.output, parts)
+            target = with_parts(plan.output, [run.strategy.value] if len(runs) > 1 else [])
             _write_wav(target, run.heard(), SAMPLE_RATE_HZ)
             written.append(str(target))
     if plan.plot is not None:
@@ -209,8 +226,7 @@ def _draw(
     from voicectl.replay.plot import draw
 
     on_progress("drawing", 0.0)
-    plot = plan.plot or path.with_suffix(".png")
-    target = _with_suffix(plot, [path.stem] if plan.several_files else [])
+    target = plan.plot or path.with_suffix(".png")
     title = path.name if plan.network is None else f"{path.name} · {plan.network.name}"
     draw(target, title, runs, lost_at_s(packets))
     return str(target)
@@ -235,10 +251,6 @@ def lost_at_s(packets: list[OfferedPacket]) -> list[float]:
         else:
             missing.pop(highest + step - (1 << 16), None)
     return sorted(missing.values())
-
-
-def _with_suffix(path: Path, parts: list[str]) -> Path:
-    return path.with_stem("-".join([path.stem, *parts]))
 
 
 def _write_wav(path: Path, pcm: NDArray[np.int16], sample_rate_hz: int) -> None:

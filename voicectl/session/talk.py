@@ -14,6 +14,7 @@ from voicectl.clock import SystemClock
 from voicectl.device.catalog import Catalog, list_devices
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import SetupError, UsageError
+from voicectl.paths import refuse_overwriting
 from voicectl.session.call_audio import SAMPLE_RATE_HZ
 from voicectl.session.capture_file import CaptureFile
 from voicectl.session.demo import demo_utterances
@@ -25,6 +26,7 @@ from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard, SoundChoice
 from voicectl.session.target import parse_target
 from voicectl.session.utterance import Utterance
+from voicectl.session.utterance_plan import parse_start
 
 __all__ = ["CallerKind", "Talk", "TalkOptions"]
 
@@ -82,6 +84,7 @@ class Talk:
             MediaError: an input is no audio or has no speech in it.
         """
         parse_target(options.target)
+        _refuse_overwriting(options)
         script = default_script()
         if options.script is not None:
             script = load_script(options.script, unknown_words=unknown_words)
@@ -98,7 +101,9 @@ class Talk:
             capture=options.capture,
         )
         if options.capture is not None:
-            talk._plan_capture(options)
+            talk.notes.append(
+                f"{options.capture} will hold both voices as a recording does: only you can read it"
+            )
         if not utterances:
             talk._choose_caller(options)
         elif options.microphone is not None or options.speaker is not None:
@@ -165,15 +170,6 @@ class Talk:
         self._card.microphone.muted = not self._card.microphone.muted
         return self._card.microphone.muted
 
-    def _plan_capture(self, options: TalkOptions) -> None:
-        if options.capture == options.output:
-            raise UsageError(
-                "--capture and --output name the same file", hint="give each one of its own"
-            )
-        self.notes.append(
-            f"{self.capture} will hold both voices as a recording does: only you can read it"
-        )
-
     def _choose_caller(self, options: TalkOptions) -> None:
         """A person if there is a microphone and a speaker, else the demo."""
         catalog, trouble = _devices()
@@ -188,6 +184,14 @@ class Talk:
         self.notes.append(f"{trouble}: a spoken caller holds a demo conversation")
         if self.recording is None:
             self.recording = Path(f"call-{datetime.now():%Y-%m-%d-%H%M%S}.wav")
+
+
+def _refuse_overwriting(options: TalkOptions) -> None:
+    read = [Path(parse_start(specification)[0]) for specification in options.inputs]
+    if options.script is not None:
+        read.append(options.script)
+    named = (("--output", options.output), ("--capture", options.capture))
+    refuse_overwriting(read, [(flag, path) for flag, path in named if path is not None])
 
 
 def _devices() -> tuple[Catalog | None, str]:

@@ -110,7 +110,8 @@ pub(super) enum Inlet {
 /// How a source's numbers become the stream's own.
 #[derive(Clone, Copy, Debug)]
 struct Offsets {
-    ssrc: u32,
+    /// Of the source, and of the stream.
+    ssrcs: (u32, u32),
     sequence_number: u16,
     timestamp: u32,
 }
@@ -133,9 +134,10 @@ impl Forwarder {
         transmit: &mut TransmitQueue,
     ) {
         let source = packet.header;
-        let known = self.offsets.filter(|known| known.ssrc == source.ssrc);
+        let ssrcs = (source.ssrc, stream.ssrc);
+        let known = self.offsets.filter(|known| known.ssrcs == ssrcs);
         let offsets = known.unwrap_or_else(|| Offsets {
-            ssrc: source.ssrc,
+            ssrcs,
             sequence_number: stream
                 .next_sequence_number
                 .wrapping_sub(source.sequence_number),

@@ -38,7 +38,7 @@ impl Receiver {
                 return None;
             }
         };
-        match self.lock.judge(header.ssrc, header.sequence_number) {
+        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
             Verdict::First | Verdict::Changed => {
                 self.begin_source(&packet, now_ns, tick_ns, events);
@@ -51,6 +51,7 @@ impl Receiver {
         let source = self.source.as_mut()?;
         if codec.is_keys() {
             source.reception.record_repeated(header.sequence_number);
+            source.reception.forget_transit();
         } else {
             source.samples_per_unit = codec.samples_per_unit();
             let timestamp = header.timestamp.wrapping_mul(codec.samples_per_unit());
