@@ -1492,7 +1492,10 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with each SSRC."""
+    """W3C `outbound-rtp`, of the stream that is on or was last.
+
+    Counters begin anew with each SSRC.
+    """
 
     @property
     def ssrc(self) -> int: ...
@@ -1571,6 +1574,10 @@ class EngineDrops:
     @property
     def replayed_packets(self) -> int:
         """Datagrams that were received before (RFC 3711 §3.3.2)."""
+
+    @property
+    def surplus_source_packets(self) -> int:
+        """Datagrams of more SSRCs than a call keeps apart (1024)."""
 
     @property
     def skipped_ticks(self) -> int:

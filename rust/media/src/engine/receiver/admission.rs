@@ -4,7 +4,7 @@ use crate::rtp::{Packet, Red};
 
 use super::super::event::{Event, EventQueue};
 use super::super::source_lock::Verdict;
-use super::{Codec, Format, Receiver};
+use super::{Codec, Format, OPUS, Receiver};
 
 impl Receiver {
     /// Takes a datagram that is not to be heard: gives its packet if it is of the source listened
@@ -28,6 +28,10 @@ impl Receiver {
                     self.errors.malformed_rtp_packets += 1;
                     return None;
                 };
+                if self.format_of(red.primary_payload_type) != OPUS {
+                    self.errors.unknown_payload_type_packets += 1;
+                    return None;
+                }
                 packet.payload = red.primary;
                 Codec::Opus
             }
