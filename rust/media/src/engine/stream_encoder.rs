@@ -15,6 +15,7 @@ pub(super) struct StreamEncoder {
     pub(super) opus: opus::Encoder,
     g711: Option<(g711::Law, g711::Encoder)>,
     /// What the next stream is encoded as, if that is another codec.
+    #[expect(clippy::option_option, reason = "no change, or one to Opus")]
     next: Option<Option<(g711::Law, g711::Encoder)>>,
 }
 
