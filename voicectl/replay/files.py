@@ -208,5 +208,6 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
     material.notes.append(
         "statistics tell how much was lost and how much it jittered, not when: that is drawn"
     )
+    material.notes += trace.comments
     material.notes += [f"damaged {place}" for place in dump.damage[:_SHOWN_DAMAGE]]
     return material

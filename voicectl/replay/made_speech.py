@@ -103,6 +103,8 @@ def fill(
         frame_samples=frame_samples,
         speech=clean_speech(spoken.pcm, first, lines=LINES),
         sent=sum(sent),
+        sent_before=sum(sent[: min(arrival.frame for arrival in arrivals)]),
+        sent_after=sum(sent[max(arrival.frame for arrival in arrivals) + 1 :]),
         notes=["the speech is voicectl's own"],
     )
 

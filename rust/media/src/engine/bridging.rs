@@ -10,8 +10,10 @@ use std::ops::Range;
 
 use crate::rtp::{Header, Packet};
 
-use super::sender::OutgoingStream;
+use super::outgoing_stream::{OutgoingStream, Written};
+use super::sender::{header_bytes, write_header};
 use super::transmit::TransmitQueue;
+use super::transport_feedback::SentNumbers;
 use super::{Codec, Engine, EngineError, NS_PER_MS, QUEUE_RATES_HZ, ns_to_samples};
 
 /// What comes as it comes waits this long in an empty queue, so that what comes late leaves no
@@ -131,6 +133,7 @@ impl Forwarder {
         stream: &mut OutgoingStream,
         packet: &Packet<'_>,
         payload_type: u8,
+        (numbers, now_ns): (&mut SentNumbers, u64),
         transmit: &mut TransmitQueue,
     ) {
         let source = packet.header;
@@ -153,7 +156,16 @@ impl Forwarder {
             timestamp: source.timestamp.wrapping_add(offsets.timestamp),
             ssrc: stream.ssrc,
         };
-        transmit.push(|datagram| Packet::new(header, packet.payload).write(datagram));
+        let element = numbers.next_element();
+        transmit.push(|datagram| {
+            write_header(datagram, header, element);
+            datagram.extend_from_slice(packet.payload);
+        });
+        let written = Written {
+            header_bytes: header_bytes(element),
+            payload_bytes: packet.payload.len(),
+        };
+        numbers.sent(written.header_bytes + written.payload_bytes, now_ns);
         // One that was overtaken does not take the numbers back: none is given out twice.
         let next = stream.next_sequence_number;
         let is_newest = header.sequence_number.wrapping_sub(next) < 1 << 15;
@@ -161,7 +173,7 @@ impl Forwarder {
             stream.next_sequence_number = header.sequence_number;
             self.timestamp = Some(header.timestamp);
         }
-        stream.count_packet(packet.payload.len());
+        stream.count_packet(written);
         if !is_newest {
             stream.next_sequence_number = next;
         }
@@ -285,7 +297,8 @@ impl Engine {
             return;
         };
         stream.next_frame_ns = now_ns;
-        forwarder.send(stream, &packet, payload_type, &mut self.transmit);
+        let numbers = (&mut self.sender.numbers, now_ns);
+        forwarder.send(stream, &packet, payload_type, numbers, &mut self.transmit);
     }
 
     /// Hands a packet on in place of the jitter buffer.
