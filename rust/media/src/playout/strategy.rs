@@ -48,8 +48,11 @@ impl Default for Settings {
 pub(super) struct Leaning {
     /// The playout delay before anything was measured.
     pub(super) start_ms: f32,
-    /// The delay that one percent of concealed time is worth.
-    pub(super) ms_per_concealed_percent: f32,
+    /// The delay that one percent of concealed time is worth where packets are late: what is late is
+    /// still heard.
+    pub(super) ms_per_late_percent: f32,
+    /// The same where a repair would have come: what it came too late for is heard by nobody.
+    pub(super) ms_per_unrepaired_percent: f32,
     /// How long the delay of a spike is kept before the buffer shrinks again.
     pub(super) linger_ms: u32,
     /// A packet later than this belongs to an outage, which no buffer is meant to cover as long as
@@ -64,21 +67,24 @@ impl Strategy {
         match self {
             Self::Conservative => Leaning {
                 start_ms: 20.0,
-                ms_per_concealed_percent: 40.0,
+                ms_per_late_percent: 40.0,
+                ms_per_unrepaired_percent: 40.0,
                 linger_ms: 500,
                 outage_ms: 100.0,
                 worthwhile_ms: 3.0,
             },
             Self::Balanced => Leaning {
                 start_ms: 40.0,
-                ms_per_concealed_percent: 250.0,
+                ms_per_late_percent: 150.0,
+                ms_per_unrepaired_percent: 250.0,
                 linger_ms: 1_000,
                 outage_ms: 200.0,
                 worthwhile_ms: 5.0,
             },
             Self::Aggressive => Leaning {
                 start_ms: 60.0,
-                ms_per_concealed_percent: 800.0,
+                ms_per_late_percent: 800.0,
+                ms_per_unrepaired_percent: 800.0,
                 linger_ms: 4_000,
                 outage_ms: 400.0,
                 worthwhile_ms: 6.0,

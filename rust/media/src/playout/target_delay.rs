@@ -161,10 +161,11 @@ impl TargetDelay {
         self.lateness[..=self.end].fill(0.0);
         self.misses[..=self.end].fill(0.0);
         self.end = 0;
-        let ms_per_ms = self.leaning.ms_per_concealed_percent * 100.0;
+        let ms_per_ms = self.leaning.ms_per_late_percent * 100.0;
         let windows = self.slowest_ms.len();
         let seen_ns = (windows as u64 * WINDOW_NS).clamp(LEAST_REPAIR_NS, REPAIR_MEMORY_NS);
-        self.note_repairs(now_ns, ms_per_ms * 1e6 / seen_ns as f32);
+        let ms_per_unrepaired_ms = self.leaning.ms_per_unrepaired_percent * 100.0;
+        self.note_repairs(now_ns, ms_per_unrepaired_ms * 1e6 / seen_ns as f32);
         let start_weight = START_WINDOWS / (1 + windows) as f32;
         let measured = (1.0 - FORGETTING.powi(windows as i32)) / (1.0 - FORGETTING);
         let scale =
