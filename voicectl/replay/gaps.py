@@ -53,6 +53,8 @@ def shorten_gaps(packets: list[OfferedPacket]) -> Shortened:
     Raises:
         MediaError: They last too long even so.
     """
+    if all(after.at_ns - before.at_ns <= _LONGEST_GAP_NS for before, after in pairwise(packets)):
+        return Shortened(_not_too_long(packets), 0, 0)
     shortened = packets[:1]
     gaps = left_out_ns = left_out_timestamps = 0
     timestamp = _first_timestamp(packets)
@@ -67,12 +69,16 @@ def shorten_gaps(packets: list[OfferedPacket]) -> Shortened:
         if packet.timestamp is not None:
             timestamp = packet.timestamp
         shortened.append(_earlier(packet, left_out_ns, left_out_timestamps))
-    if packets and shortened[-1].at_ns - shortened[0].at_ns > _LONGEST_NS:
+    return Shortened(_not_too_long(shortened), gaps, left_out_ns)
+
+
+def _not_too_long(packets: list[OfferedPacket]) -> list[OfferedPacket]:
+    if packets and packets[-1].at_ns - packets[0].at_ns > _LONGEST_NS:
         raise MediaError(
             f"lasts more than {_LONGEST_NS // NS_PER_S // 3600} h",
             hint="cut it, such as a capture with `editcap -A START -B STOP`",
         )
-    return Shortened(shortened if gaps else packets, gaps, left_out_ns)
+    return packets
 
 
 def _first_timestamp(packets: list[OfferedPacket]) -> int:
