@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from voicectl._native import NetworkLink
 from voicectl.errors import UsageError
-from voicectl.units import NS_PER_MS
+from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = [
     "FRAME_NS",
@@ -15,6 +15,7 @@ __all__ = [
     "format_trace",
     "is_trace",
     "parse_trace",
+    "without_long_pauses",
 ]
 
 FRAME_NS = 20 * NS_PER_MS
@@ -22,6 +23,11 @@ FRAME_NS = 20 * NS_PER_MS
 _COLUMNS = "seq,send_ms,arrival_ms"
 _LONGEST_MS = 86_400_000.0
 """Times beyond a day are a mistake in the unit."""
+_MOST_FRAMES = 4_320_000
+"""A day's."""
+_LEEWAY_NS = 10 * NS_PER_S
+_LONGEST_PAUSE_FRAMES = 3000
+"""A minute of nothing tells as much as an hour."""
 
 
 class TracePacket(NamedTuple):
@@ -92,7 +98,33 @@ def parse_trace(text: str) -> Trace:
             raise UsageError(
                 f"frame {after.frame} stands twice in the trace", hint="each frame is one line"
             )
+    _check_span(trace)
     return trace
+
+
+def without_long_pauses(trace: Trace) -> tuple[Trace, int]:
+    """The trace with pauses in sending of at most a minute, and how many longer ones there were.
+
+    What comes after a pause is moved forward, its arrival too: nothing else changes.
+    """
+    shortened = Trace(comments=trace.comments)
+    frames, time_ns, pauses = 0, 0, 0
+    for previous, packet in zip(trace.packets[:1] + trace.packets, trace.packets, strict=False):
+        surplus = packet.frame - previous.frame - 1 - _LONGEST_PAUSE_FRAMES
+        if surplus > 0:
+            waited_ns = packet.send_ns - previous.send_ns
+            frames += surplus
+            time_ns += min(surplus * FRAME_NS, max(waited_ns - FRAME_NS, 0))
+            pauses += 1
+        arrival_ns = packet.arrival_ns
+        shortened.packets.append(
+            TracePacket(
+                packet.frame - frames,
+                packet.send_ns - time_ns,
+                None if arrival_ns is None else max(arrival_ns - time_ns, 0),
+            )
+        )
+    return shortened, pauses
 
 
 def format_trace(trace: Trace) -> str:
@@ -102,6 +134,19 @@ def format_trace(trace: Trace) -> str:
         arrival = "" if packet.arrival_ns is None else f"{packet.arrival_ns / NS_PER_MS:.3f}"
         lines.append(f"{packet.frame},{packet.send_ns / NS_PER_MS:.3f},{arrival}")
     return "\n".join(lines) + "\n"
+
+
+def _check_span(trace: Trace) -> None:
+    """What `seq` spans is played: a number too large is hours of it."""
+    first, last = trace.packets[0], trace.packets[-1]
+    frames = last.frame - first.frame + 1
+    sent_ns = max(p.send_ns for p in trace.packets) - min(p.send_ns for p in trace.packets)
+    if frames > _MOST_FRAMES or frames * FRAME_NS > 2 * sent_ns + _LEEWAY_NS:
+        raise UsageError(
+            f"seq runs from {first.frame} to {last.frame} in the trace and send_ms over "
+            f"{sent_ns / NS_PER_S:g} s: they do not fit",
+            hint="seq counts 20 ms of the stream, at most a day of them",
+        )
 
 
 def _parse_line(line: str, number: int) -> TracePacket:

@@ -2,7 +2,7 @@
 
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.encoding import FRAME_LENGTHS_MS
-from voicectl.replay.made_speech import Arrival, made_material
+from voicectl.replay.made_speech import Arrival, made_material, refuse_too_long
 from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream
@@ -103,6 +103,8 @@ def _places(stream: RtpStream) -> tuple[list[Arrival], list[bool]]:
     # A packet that overtook the first one was sent before it.
     first = min(place.frame for place in places)
     places = [place._replace(frame=place.frame - first) for place in places]
+    frame_ms = round(stream.frame_timestamps * 1000 / stream.clock_rate_hz)
+    refuse_too_long(max(place.frame for place in places), frame_ms)
     return places, _sent_frames(places)
 
 

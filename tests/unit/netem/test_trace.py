@@ -6,7 +6,7 @@ import pytest
 
 from voicectl import bench
 from voicectl.errors import UsageError
-from voicectl.netem.trace import format_trace, is_trace, parse_trace
+from voicectl.netem.trace import format_trace, is_trace, parse_trace, without_long_pauses
 
 TEXT = "# name: x\nseq,send_ms,arrival_ms\n0,0.000,19.357\n2,40.000,59.5\n1,20.000,\n"
 SHIPPED = sorted((Path(bench.__file__).parent / "playout" / "traces").glob("*.csv"))
@@ -55,6 +55,35 @@ def test_bad_line_is_named(line: str, named: str) -> None:
 def test_trace_without_packets_is_refused() -> None:
     with pytest.raises(UsageError, match="no packets"):
         parse_trace("# nothing\nseq,send_ms,arrival_ms\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "0,0,1\n5000000,20,30",
+        "0,0,1\n999999999,20,30",
+        "0,0,1\n4320000,86399000,86399001",
+        "0,0,1\n1000,400,30",
+    ],
+)
+def test_numbers_that_do_not_fit_their_times_are_refused(lines: str) -> None:
+    with pytest.raises(UsageError, match="they do not fit"):
+        parse_trace(lines)
+
+
+def test_pause_of_hours_in_a_trace_is_cut_to_a_minute() -> None:
+    hour_ms = 3_600_000
+    trace = parse_trace(
+        f"0,0,30\n1,20,\n2,40,99\n{50 * 3600},{hour_ms},{hour_ms + 40}\n"
+        f"{50 * 3600 + 1},{hour_ms + 20},\n{50 * 7200},{2 * hour_ms + 5},{2 * hour_ms + 50}\n"
+    )
+    shortened, pauses = without_long_pauses(trace)
+    assert pauses == 2
+    assert [packet.frame for packet in shortened.packets] == [0, 1, 2, 3003, 3004, 6005]
+    delays = [p.arrival_ns - p.send_ns for p in shortened.packets if p.arrival_ns is not None]
+    assert delays == [30_000_000, 59_000_000, 40_000_000, 45_000_000]
+    assert shortened.packets[-1].send_ns == pytest.approx(6005 * 20_000_000, abs=10_000_000)
+    assert without_long_pauses(shortened) == (shortened, 0)
 
 
 def test_stream_longer_than_the_trace_meets_it_again() -> None:
