@@ -7,7 +7,7 @@ from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream
 
-__all__ = ["captured_material", "choose_stream", "timing_material"]
+__all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
 
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
@@ -27,7 +27,7 @@ def choose_stream(found: Found, wanted: str | None, *, needs_payload: bool) -> R
         raise _no_rtp(found)
     audio = [stream for stream in found.streams if stream.codec is not Codec.VIDEO]
     if wanted is not None:
-        audio = [stream for stream in found.streams if _is_wanted(stream, wanted)]
+        audio = [stream for stream in found.streams if is_ssrc(wanted, stream.ssrc)]
         if not audio:
             labels = ", ".join(stream.label for stream in found.streams[:8])
             raise UsageError(f"there is no stream `{wanted}`", hint=f"there are {labels}")
@@ -136,9 +136,10 @@ def _description(stream: RtpStream) -> dict[str, str | int | float]:
     }
 
 
-def _is_wanted(stream: RtpStream, wanted: str) -> bool:
+def is_ssrc(text: str, ssrc: int) -> bool:
+    """Whether the user means this one: decimal or 0x…."""
     try:
-        return int(wanted, 0) == stream.ssrc
+        return int(text, 0) == ssrc
     except ValueError:
         return False
 

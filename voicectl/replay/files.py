@@ -11,7 +11,12 @@ from voicectl.device.wav import decode_audio
 from voicectl.errors import MediaError, UsageError
 from voicectl.netem.trace import Trace, is_trace, parse_trace
 from voicectl.paths import unreadable
-from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
+from voicectl.replay.capture_stream import (
+    captured_material,
+    choose_stream,
+    is_ssrc,
+    timing_material,
+)
 from voicectl.replay.captured_call import captured_packets
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
 from voicectl.replay.made_speech import trace_material
@@ -21,7 +26,7 @@ from voicectl.replay.stats_trace import trace_of_stats
 from voicectl.wire.capture import Damage
 from voicectl.wire.pcap import is_pcap, read_pcap
 from voicectl.wire.pcapng import is_pcapng, read_pcapng
-from voicectl.wire.rtcstats import is_stats_dump, read_stats_dump
+from voicectl.wire.rtcstats import StatsDump, StatsSeries, is_stats_dump, read_stats_dump
 from voicectl.wire.rtpdump import is_rtpdump, read_rtpdump
 
 __all__ = ["Choice", "material_of", "open_material", "read_file", "read_trace"]
@@ -65,6 +70,7 @@ def material_of(
     """As `open_material`, of a file that was read."""
     try:
         if data.startswith(_AUDIO_MAGICS):
+            _refuse_choice(choice, "a recording", headers=True, stream=True)
             return _spoken(path, data, choice, on_progress)
         if is_pcap(data):
             capture = read_pcap(data)
@@ -81,9 +87,11 @@ def material_of(
             dump = read_rtpdump(data)
             return _captured("rtpdump", search_dump(dump), dump.damage, choice)
         if is_stats_dump(data):
+            _refuse_choice(choice, "a statistics dump", headers=True)
             return _from_stats(data, choice, on_progress)
         text = _text(data)
         if text is not None and is_trace(text):
+            _refuse_choice(choice, "a trace", headers=True, stream=True)
             trace = parse_trace(text)
             return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
     except MediaError as error:
@@ -189,6 +197,29 @@ def _captured(form: str, found: Found, damage: list[Damage], choice: Choice) -> 
     return material
 
 
+def _refuse_choice(
+    choice: Choice, kind: str, *, headers: bool = False, stream: bool = False
+) -> None:
+    """A flag without a meaning for this kind of file is a mistake, not a wish."""
+    for flag, named in (
+        ("--headers", headers and choice.headers),
+        ("--stream", stream and choice.stream),
+    ):
+        if named:
+            raise UsageError(f"{flag} does not go with {kind}", hint=f"leave {flag} out")
+
+
+def _chosen_series(dump: StatsDump, wanted: str | None) -> StatsSeries:
+    """The stream asked for, else the first: the longest."""
+    if wanted is None:
+        return dump.series[0]
+    for series in dump.series:
+        if is_ssrc(wanted, series.ssrc):
+            return series
+    labels = ", ".join(f"0x{series.ssrc:08x}" for series in dump.series[:8])
+    raise UsageError(f"there is no stream `{wanted}`", hint=f"there are {labels}")
+
+
 def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None]) -> Material:
     dump = read_stats_dump(data)
     if not dump.series:
@@ -196,7 +227,7 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
             f"the {dump.format} dump tells of no received audio",
             hint="take it while a call goes on, at the end that heard the trouble",
         )
-    series = dump.series[0]
+    series = _chosen_series(dump, choice.stream)
     trace = trace_of_stats(series, dump, seed=choice.seed)
     if not any(packet.arrival_ns is not None for packet in trace.packets):
         raise MediaError(
@@ -208,5 +239,8 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
     material.notes.append(
         "statistics tell how much was lost and how much it jittered, not when: that is drawn"
     )
+    if len(dump.series) > 1:
+        others = [f"0x{s.ssrc:08x}" for s in dump.series if s is not series]
+        material.notes.append(f"left out: {', '.join(others[:4])}; --stream takes one of them")
     material.notes += [f"damaged {place}" for place in dump.damage[:_SHOWN_DAMAGE]]
     return material

@@ -53,9 +53,9 @@ def find_network(text: str) -> Network:
     Raises:
         UsageError: It is no profile, no trace and no text of the form `loss=2%,delay=40ms`.
     """
-    if "=" in text:
-        return Network(text, impairment=parse_spec(text))
     if text.lower() not in PROFILES and is_regular_file(Path(text)):
         return Network(Path(text).stem, trace=read_trace(Path(text)), path=Path(text))
+    if "=" in text:
+        return Network(text, impairment=parse_spec(text))
     profile = find_profile(text)
     return Network(profile.name, impairment=profile.impairment, cite=profile.cite)
