@@ -727,8 +727,8 @@ class Engine:
                 `pcma`.
             telephone_event: The payload type of keys, at the codec's clock rate; None: the peer
                 takes none.
-            max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`), which a sender
-                that fits the network heeds.
+            max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`): a bound for Opus
+                from now on, whatever was set.
 
         Raises:
             UsageError: Another codec, or a payload type that cannot be.
@@ -1278,7 +1278,7 @@ class EngineStats:
 
     @property
     def outbound(self) -> OutboundRtpStats | None:
-        """The stream sent, while there is one."""
+        """The stream sent, or the last one that was, once there is one."""
 
     @property
     def redundancy(self) -> Redundancy:
@@ -1456,7 +1456,7 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`. Counters begin anew with each `Engine.start_sending`."""
+    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with each SSRC."""
 
     @property
     def ssrc(self) -> int: ...

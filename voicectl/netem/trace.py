@@ -26,8 +26,8 @@ _LONGEST_MS = 86_400_000.0
 _MOST_FRAMES = 4_320_000
 """A day's."""
 _LEEWAY_NS = 10 * NS_PER_S
-_LONGEST_PAUSE_FRAMES = 3000
-"""A minute of nothing tells as much as an hour."""
+_LONGEST_PAUSE_FRAMES = 2500
+"""50 s of nothing tell as much as an hour."""
 
 
 class TracePacket(NamedTuple):
@@ -103,7 +103,7 @@ def parse_trace(text: str) -> Trace:
 
 
 def without_long_pauses(trace: Trace) -> tuple[Trace, int]:
-    """The trace with pauses in sending of at most a minute, and how many longer ones there were.
+    """The trace with pauses in sending of at most 50 s, and how many longer ones there were.
 
     What comes after a pause is moved forward, its arrival too: nothing else changes.
     """

@@ -1,17 +1,20 @@
 """A capture's stream as it is, or its timing filled with speech of voicectl's own."""
 
+from bisect import bisect_left
+
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.encoding import FRAME_LENGTHS_MS
 from voicectl.replay.made_speech import Arrival, made_material, refuse_too_long
 from voicectl.replay.material import Material, OfferedPacket
+from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
-from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream
+from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended_numbers
 
 __all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
 
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
-_STAND_IN_PAYLOAD_TYPE = 111
+_STAND_IN_PAYLOAD_TYPES = range(96, 128)
 _MAX_PAUSE_FRAMES = 3000
 """A longer one between two packets is a timestamp that jumped."""
 
@@ -40,27 +43,38 @@ def choose_stream(found: Found, wanted: str | None, *, needs_payload: bool) -> R
 def captured_material(stream: RtpStream, form: str) -> Material:
     """The packets as they were captured, with the sender's RTCP among them."""
     start_ns = stream.packets[0].at_ns
-    payload_type = stream.payload_type
-    stand_in = _STAND_IN_PAYLOAD_TYPE if payload_type in _RTCP_PAYLOAD_TYPES else payload_type
+    taken = _taken_types(stream)
+    received_as = _received_as(stream, taken)
+    kept = [packet for packet in stream.packets if packet.rtp.payload_type in taken]
     packets = [
         OfferedPacket(
             packet.at_ns - start_ns,
-            _with_payload_type(packet, payload_type, stand_in),
+            _relabelled(packet, received_as[packet.rtp.payload_type], number),
             packet.rtp.timestamp,
+            is_speech=stream.formats[packet.rtp.payload_type].is_speech,
         )
-        for packet in stream.media_packets
+        for packet, number in zip(kept, _numbers_without(stream, kept), strict=True)
     ]
     packets += [OfferedPacket(at_ns - start_ns, data, None) for at_ns, data in stream.rtcp]
     packets = sorted((p for p in packets if p.at_ns >= 0), key=lambda packet: packet.at_ns)
     figures = stream.figures()
+    engine_types = dict.fromkeys(stream.opus_payload_types, "opus")
+    engine_types |= {
+        payload_type: "telephone-event"
+        for payload_type in taken
+        if stream.formats[payload_type] is PayloadFormat.TELEPHONE_EVENT
+    }
+    red = stream.red_payload_type
     return Material(
         format=form,
         packets=packets,
-        payload_type=stand_in,
+        payload_types={received_as.get(pt, pt): codec for pt, codec in engine_types.items()},
         frame_samples=stream.frame_timestamps or 960,
+        red_payload_type=None if red is None else received_as[red],
         reception=figures,
-        sent=figures.packets + figures.lost,
+        sent=figures.packets + figures.lost - _left_out(stream, taken),
         description=_description(stream),
+        notes=_stream_notes(stream, taken),
     )
 
 
@@ -80,8 +94,11 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
     arrivals, sent = _places(stream)
     material = made_material(arrivals, sent, form, frame_ms=frame_ms, seed=seed)
     material.reception = stream.figures()
-    material.sent = material.reception.packets + material.reception.lost
+    taken = {packet.rtp.payload_type for packet in stream.media_packets}
+    left_out = _left_out(stream, taken)
+    material.sent = material.reception.packets + material.reception.lost - left_out
     material.description = _description(stream)
+    material.notes += _stream_notes(stream, taken)
     return material
 
 
@@ -91,8 +108,9 @@ def _places(stream: RtpStream) -> tuple[list[Arrival], list[bool]]:
     places: list[Arrival] = []
     number, frame = 0, 0
     previous = packets[0]
-    for packet in packets:
-        numbers = _signed(packet.rtp.sequence_number - previous.rtp.sequence_number, 16)
+    numbers_of = _numbers_without(stream, packets)
+    for packet, offset in zip(packets, numbers_of, strict=True):
+        numbers = offset - numbers_of[0] - number
         span = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
         frames = round(span / stream.frame_timestamps)
         if abs(frames) > _MAX_PAUSE_FRAMES or (frames > 0) != (numbers > 0):
@@ -119,11 +137,71 @@ def _sent_frames(places: list[Arrival]) -> list[bool]:
     return sent
 
 
-def _with_payload_type(packet: ArrivedPacket, before: int, after: int) -> bytes:
-    if before == after:
-        return packet.datagram
-    flags = packet.datagram[1] & 0x80 | after
-    return packet.datagram[:1] + bytes([flags]) + packet.datagram[2:]
+def _taken_types(stream: RtpStream) -> set[int]:
+    """Payload types that the receiver knows: Opus, RED of it, and a telephone's keys."""
+    return {
+        payload_type
+        for payload_type, form in stream.formats.items()
+        if form.is_opus or form is PayloadFormat.TELEPHONE_EVENT
+    }
+
+
+def _received_as(stream: RtpStream, taken: set[int]) -> dict[int, int]:
+    """Under which payload type the receiver gets what came under each."""
+    free = (pt for pt in _STAND_IN_PAYLOAD_TYPES if pt not in {*taken, *stream.opus_payload_types})
+    red = stream.red_payload_type
+    first_red = next(free) if red in _RTCP_PAYLOAD_TYPES else red
+    received_as = {}
+    for payload_type in sorted(taken):
+        if stream.formats[payload_type] is PayloadFormat.RED and first_red is not None:
+            received_as[payload_type] = first_red
+        else:
+            is_rtcp = payload_type in _RTCP_PAYLOAD_TYPES
+            received_as[payload_type] = next(free) if is_rtcp else payload_type
+    return received_as
+
+
+def _numbers_without(stream: RtpStream, kept: list[ArrivedPacket]) -> list[int]:
+    """Sequence numbers, wraps counted, as if what is left out had not been sent: not as losses."""
+    extended = extended_numbers(stream.packets)
+    chosen = {packet.rtp.payload_type for packet in kept}
+    numbers = list(zip(stream.packets, extended, strict=True))
+    left_out = sorted({n for packet, n in numbers if packet.rtp.payload_type not in chosen})
+    return [
+        number - bisect_left(left_out, number)
+        for packet, number in numbers
+        if packet.rtp.payload_type in chosen
+    ]
+
+
+def _left_out(stream: RtpStream, taken: set[int]) -> int:
+    return sum(n for payload_type, n in stream.packets_by_type.items() if payload_type not in taken)
+
+
+def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
+    """What was taken for what, where that is not plain, and what is left out."""
+    notes = []
+    if stream.copies:
+        notes.append(
+            f"the capture saw the packets more than once: {_count(stream.copies, 'copy', 'copies')}"
+            " left out"
+        )
+    is_plain = [stream.formats[pt] for pt in taken] == [PayloadFormat.OPUS]
+    if stream.codec is Codec.OPUS and not is_plain:
+        listed = ", ".join(f"{pt} {stream.formats[pt]}" for pt in sorted(taken))
+        notes.append(f"payload types of the stream: {listed}")
+    for payload_type, count in sorted(stream.packets_by_type.items()):
+        if payload_type not in taken:
+            packets = _count(count, "packet")
+            form = stream.formats[payload_type]
+            notes.append(f"left out: {packets} of payload type {payload_type} ({form})")
+    return notes
+
+
+def _relabelled(packet: ArrivedPacket, payload_type: int, sequence_number: int) -> bytes:
+    flags = packet.datagram[1] & 0x80 | payload_type
+    number = (sequence_number & 0xFFFF).to_bytes(2, "big")
+    return packet.datagram[:1] + bytes([flags]) + number + packet.datagram[4:]
 
 
 def _description(stream: RtpStream) -> dict[str, str | int | float]:
@@ -185,8 +263,8 @@ def _contents(found: Found) -> str:
     return ", ".join(f"{count} {name}" for name, count in found.contents.most_common(6))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, nouns: str | None = None) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 def _signed(difference: int, bits: int) -> int:

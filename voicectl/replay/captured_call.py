@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from voicectl import _native
 from voicectl.errors import MediaError
 from voicectl.replay.pipeline import Block, Played, Strategy, WindowCounter
-from voicectl.units import NS_PER_MS
+from voicectl.units import NS_PER_MS, NS_PER_S
 from voicectl.wire.capture import Damage
 from voicectl.wire.rtpdump import DumpedPacket, RtpDump
 
 __all__ = ["CallAgain", "captured_packets", "play_again"]
 
 _STEP_NS = 100 * NS_PER_MS
+_LONGEST_NS = 24 * 3600 * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,13 @@ def play_again(file: bytes, on_progress: Callable[[float], None] = lambda share:
     """Give another engine what the call's was given.
 
     Raises:
-        MediaError: The file's beginning is damaged, or no audio was received in the call.
+        MediaError: The file's beginning is damaged, no audio was received in the call, or its
+            times span more than a day.
     """
     call = _native.CaptureReplay(file)
     last_ns = max((at_ns for at_ns, _, _ in call.received_packets()), default=call.begun_ns)
+    if last_ns - call.begun_ns > _LONGEST_NS:
+        raise _too_long()
     windows = WindowCounter(call.begun_ns)
     blocks: list[Block] = []
     said: list[NDArray[np.int16]] = []
@@ -103,6 +107,8 @@ def play_again(file: bytes, on_progress: Callable[[float], None] = lambda share:
         windows.end(until_ns, call.stats().inbound)
         on_progress((until_ns - call.begun_ns) / max(last_ns - call.begun_ns, _STEP_NS))
         until_ns += _STEP_NS
+        if until_ns - call.begun_ns > _LONGEST_NS:
+            raise _too_long()
     stats = call.stats()
     if stats.inbound is None:
         raise MediaError(
@@ -124,6 +130,13 @@ def play_again(file: bytes, on_progress: Callable[[float], None] = lambda share:
         truncated_at_ms=None
         if truncated_ns is None
         else round((truncated_ns - call.begun_ns) / NS_PER_MS, 1),
+    )
+
+
+def _too_long() -> MediaError:
+    return MediaError(
+        "the times in it span more than a day: no call did",
+        hint="replay what it received as it came: add --strategy balanced",
     )
 
 

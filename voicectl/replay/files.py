@@ -173,7 +173,7 @@ def _spoken(
     return Material(
         format="audio",
         packets=packets,
-        payload_type=PAYLOAD_TYPE,
+        payload_types={PAYLOAD_TYPE: "opus"},
         frame_samples=SAMPLE_RATE_HZ // 50,
         speech=clean_speech(pcm, first),
         sent=sum(packet.timestamp is not None for packet in packets),

@@ -103,7 +103,7 @@ def fill(
     return Material(
         format=form,
         packets=packets,
-        payload_type=PAYLOAD_TYPE,
+        payload_types={PAYLOAD_TYPE: "opus"},
         frame_samples=frame_samples,
         speech=clean_speech(spoken.pcm, first, lines=LINES),
         sent=sum(sent),
@@ -176,5 +176,5 @@ def trace_material(
     arrivals, sent = trace_arrivals(shortened)
     material = made_material(arrivals, sent, form, frame_ms=20, seed=seed, on_progress=on_progress)
     if pauses:
-        material.notes.append(f"pauses of over a minute cut to a minute: {pauses}")
+        material.notes.append(f"pauses of more than 50 s that were shortened to it: {pauses}")
     return material

@@ -23,6 +23,8 @@ class OfferedPacket(NamedTuple):
     data: bytes
     timestamp: int | None
     """The RTP timestamp; None: RTCP."""
+    is_speech: bool = True
+    """No: a telephone's key, which has no place in the audio."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,12 @@ class Material:
     """Of the file: `wav`, `pcap`, …"""
     packets: list[OfferedPacket]
     """In the order of their times."""
-    payload_type: int
+    payload_types: dict[int, str]
+    """What is received, by the names of `Engine.configure_receive`."""
     frame_samples: int
     """Of a packet at 48 kHz."""
+    red_payload_type: int | None = None
+    """The one under which packets come that are RED (RFC 2198) of Opus."""
     speech: CleanSpeech | None = None
     """None: only the packets are known."""
     reception: ReceptionFigures | None = None

@@ -16,8 +16,8 @@ __all__ = ["Block", "Played", "Strategy", "Window", "WindowCounter", "play"]
 
 _WINDOW_NS = 100 * NS_PER_MS
 _TICK_NS = 10 * NS_PER_MS
-_LONGEST_TAIL_NS = 3 * NS_PER_S
-"""After the last packet: a buffer holds less."""
+_LONGEST_QUIET_NS = 3 * NS_PER_S
+"""Without anything out of a packet: then nothing is left in the buffer."""
 _PIECE_SAMPLES = SAMPLE_RATE_HZ // 25
 
 
@@ -171,7 +171,7 @@ def play(
     packets: list[OfferedPacket],
     strategy: Strategy,
     *,
-    payload_type: int,
+    payload_types: dict[int, str],
     frame_samples: int,
     phase_ns: int = 0,
     red_payload_type: int | None = None,
@@ -184,7 +184,7 @@ def play(
     Args:
         packets: In the order of their arrival, RTP and RTCP.
         strategy: Of the receiver.
-        payload_type: Which of them is Opus.
+        payload_types: What they are, by the names of `Engine.configure_receive`.
         frame_samples: Of a packet at 48 kHz, to know where the stream ends.
         phase_ns: How long before the first packet the receiver began, which is where packets fall
             between its ticks of 10 ms. At most the first packet's time.
@@ -193,7 +193,7 @@ def play(
     """
     if not packets:
         return None
-    run = _Run(strategy, payload_type, packets[0].at_ns, phase_ns)
+    run = _Run(strategy, payload_types, packets[0].at_ns, phase_ns)
     if red_payload_type is not None:
         run.take_red(red_payload_type)
     last_ns = packets[-1].at_ns
@@ -208,10 +208,12 @@ def play(
 
 
 class _Run:
-    def __init__(self, strategy: Strategy, payload_type: int, start_ns: int, phase_ns: int) -> None:
+    def __init__(
+        self, strategy: Strategy, payload_types: dict[int, str], start_ns: int, phase_ns: int
+    ) -> None:
         self._strategy = strategy
         self._engine = _native.Engine(strategy.settings, now_ns=start_ns - phase_ns, seed=0)
-        self._engine.configure_receive({payload_type: "opus"})
+        self._engine.configure_receive(payload_types)
         self._next_window_ns = start_ns + _WINDOW_NS
         self._windows = WindowCounter(start_ns)
         self._blocks: list[Block] = []
@@ -220,7 +222,7 @@ class _Run:
         self._first_timestamp: int | None = None
         self._highest_timestamp = 0
         self._final: _native.EngineStats | None = None
-        """As of before the tick in which there was nothing left to play."""
+        """As of the last tick in which something came out of a packet."""
 
     def take_red(self, payload_type: int) -> None:
         self._engine.configure_repairs(_native.Repairs(receive_red=payload_type))
@@ -245,6 +247,8 @@ class _Run:
             self._engine.handle_rtcp(packet.data, packet.at_ns)
             return
         self._engine.handle_rtp(packet.data, packet.at_ns)
+        if not packet.is_speech:
+            return
         if self._first_timestamp is None:
             self._waiting.append(packet.timestamp)
             self._note_first_frame()
@@ -256,23 +260,25 @@ class _Run:
         """Play what is buffered, and stop before an ear would hear the silence after it."""
         self.advance(now_ns)
         self._collect()
-        end_ns = now_ns + _LONGEST_TAIL_NS
-        first = self._first_timestamp if self._first_timestamp is not None else 0
-        last_sample = ((self._highest_timestamp - first) & 0xFFFFFFFF) + frame_samples
-        while (due_ns := self._engine.next_timeout()) is not None and due_ns < end_ns:
-            before, blocks = self._engine.stats(), len(self._blocks)
+        # What comes out after the last that was received is not heard: nobody would listen.
+        heard, blocks = self._engine.stats(), len(self._blocks)
+        quiet_since_ns = now_ns
+        while (due_ns := self._engine.next_timeout()) is not None:
+            if due_ns > quiet_since_ns + _LONGEST_QUIET_NS:
+                break
             now_ns = max(due_ns, now_ns)
             self._engine.handle_timeout(now_ns)
             self._note_first_frame()
             self._collect()
-            if self._media_end() >= last_sample:
-                break
-            # Time-scaling may leave a few samples of the last frame unplayed.
-            is_last = self._media_end() >= last_sample - frame_samples
-            if is_last and _emitted(self._engine.stats()) == _emitted(before):
-                self._final = before
-                del self._blocks[blocks:]
-                break
+            after = self._engine.stats()
+            if _emitted(after) > _emitted(heard):
+                heard, blocks, quiet_since_ns = after, len(self._blocks), now_ns
+                if self._to_be_played(frame_samples) <= 0:
+                    break
+            elif self._to_be_played(frame_samples) <= frame_samples:
+                break  # Time-scaling may leave a few samples of the last frame unplayed.
+        self._final = heard
+        del self._blocks[blocks:]
         self._end_window(now_ns)
 
     def played(self) -> Played | None:
@@ -290,6 +296,15 @@ class _Run:
 
     def _stats(self) -> _native.EngineStats:
         return self._final if self._final is not None else self._engine.stats()
+
+    def _to_be_played(self, frame_samples: int) -> int:
+        """From what came out last to the end of the newest packet; unknown before the first."""
+        if self._first_timestamp is None:
+            return 1 << 31
+        last_sample = (
+            (self._highest_timestamp - self._first_timestamp) & 0xFFFFFFFF
+        ) + frame_samples
+        return last_sample - self._media_end()
 
     def _media_end(self) -> int:
         if not self._blocks:

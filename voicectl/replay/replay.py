@@ -13,6 +13,7 @@ from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import MediaError, SetupError, UsageError
 from voicectl.replay.captured_call import CallAgain, play_again
 from voicectl.replay.files import Choice, material_of, read_file
+from voicectl.replay.gaps import shorten_gaps
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
 from voicectl.replay.network import Network
 from voicectl.replay.outputs import with_parts
@@ -80,15 +81,33 @@ def replay_file(
     if is_capture(data) and as_it_was:
         return _again(path, data, plan, on_progress)
     material = material_of(path, data, plan.choice, lambda share: on_progress("reading", share))
+    material.packets = _without_long_gaps(path, material, material.packets)
     packets = material.packets
     if plan.network is not None:
         packets = across(packets, plan.network.link(plan.choice.seed))
+        packets = _without_long_gaps(path, material, packets)
     strategies = plan.strategies or (Strategy.BALANCED,)
     runs = [_play(packets, strategy, material, path, on_progress) for strategy in strategies]
     figures = _score(runs, material, plan, on_progress)
     outputs = _write(path, plan, runs, packets, on_progress)
     network = plan.network.fields() if plan.network is not None else None
     return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+
+
+def _without_long_gaps(
+    path: Path, material: Material, packets: list[OfferedPacket]
+) -> list[OfferedPacket]:
+    try:
+        shortened = shorten_gaps(packets)
+    except MediaError as error:
+        error.message = f"{path} {error.message}"
+        raise
+    material.notes += shortened.notes()
+    if shortened.gaps and material.speech is not None:
+        # Its timestamps no longer tell where in the clean speech a packet belongs.
+        material.speech = None
+        material.notes.append("not scored: a pause was shortened")
+    return shortened.packets
 
 
 def _again(
@@ -135,8 +154,9 @@ def _play(
     played = play(
         packets,
         strategy,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
         on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
     )
     if played is None:
@@ -161,8 +181,9 @@ def _score(
     undisturbed = play(
         material.packets,
         Strategy.EAGER,
-        payload_type=material.payload_type,
+        payload_types=material.payload_types,
         frame_samples=material.frame_samples,
+        red_payload_type=material.red_payload_type,
     )
     meter = QualityMeter(material.speech, undisturbed=undisturbed)
     if meter.missing:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from voicectl._native import parse_rtp_packet
 from voicectl.errors import WireError
 from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
+from voicectl.units import NS_PER_MS
 from voicectl.wire.capture import Frame
 from voicectl.wire.datagram import Flow, NotUdp, datagram_in
 from voicectl.wire.multiplex import Protocol, named_by_port, protocol_of, relayed_payload
@@ -18,6 +20,10 @@ _MIN_PACKETS = 4
 _MIN_CONTINUITY = 0.8
 _NEAR = 100
 """Sequence numbers further apart than this do not follow one another."""
+_COPIED_WITHIN_NS = NS_PER_MS
+"""A packet passes from one interface to the next in microseconds."""
+_MIN_COPIED = 0.5
+"""Of the packets, so that it is the capture that saw them twice, and not the receiver."""
 _MAX_STREAMS = 4096
 """Every SSRC of a hostile capture could be its own."""
 
@@ -68,15 +74,15 @@ class _Search:
             if len(self._candidates) >= _MAX_STREAMS:
                 return False
             stream = self._candidates[key] = RtpStream(str(flow), packet.ssrc)
-        stream.packets.append(ArrivedPacket(at_ns, packet, payload))
-        stream.cut_packets += missing_bytes > 0
+        stream.packets.append(ArrivedPacket(at_ns, packet, payload, missing_bytes > 0))
         return True
 
     def finish(self) -> Found:
         for key, stream in self._candidates.items():
             if _is_stream(stream):
+                _leave_out_copies(stream)
                 stream.packets.sort(key=lambda packet: packet.at_ns)
-                stream.rtcp = self._rtcp.get(key, [])
+                stream.rtcp = _rtcp_once(self._rtcp.get(key, []), stream.copies > 0)
                 self.found.streams.append(stream)
             else:
                 flow, _ = key
@@ -110,14 +116,45 @@ def search_dump(dump: RtpDump) -> Found:
 
 def _is_stream(stream: RtpStream) -> bool:
     """Whether the numbers of the packets follow one another, as those of no other protocol do."""
-    numbers = [packet.rtp.sequence_number for packet in stream.packets]
+    # What comes twice in a row says nothing: a capture of all interfaces sees each packet twice.
+    numbers = [number for number, _ in groupby(p.rtp.sequence_number for p in stream.packets)]
     if len(numbers) < _MIN_PACKETS:
         return False
     steps = [(b - a) % 65536 for a, b in zip(numbers, numbers[1:], strict=False)]
     near = sum(step <= _NEAR or step >= 65536 - _NEAR for step in steps)
-    # Of a constant that stands where the number should be, no step moves on.
     moving = sum(0 < step <= _NEAR for step in steps)
     return near >= _MIN_CONTINUITY * len(steps) and 2 * moving >= len(steps)
+
+
+def _leave_out_copies(stream: RtpStream) -> None:
+    """Take each packet once, if the capture saw most of them more than once.
+
+    A single one that comes twice came twice: that is the network's doing, and is counted.
+    """
+    latest: dict[int, ArrivedPacket] = {}
+    kept = []
+    for packet in stream.packets:
+        before = latest.get(packet.rtp.sequence_number)
+        if (
+            before is None
+            or before.datagram != packet.datagram
+            or abs(packet.at_ns - before.at_ns) > _COPIED_WITHIN_NS
+        ):
+            kept.append(packet)
+            latest[packet.rtp.sequence_number] = packet
+    copies = len(stream.packets) - len(kept)
+    if copies > _MIN_COPIED * len(kept):
+        stream.packets, stream.copies = kept, copies
+
+
+def _rtcp_once(reports: list[tuple[int, bytes]], is_copied: bool) -> list[tuple[int, bytes]]:
+    """Reports without the capture's copies: each holds its time, so no two are equal."""
+    if not is_copied:
+        return reports
+    first_seen: dict[bytes, int] = {}
+    for at_ns, report in reports:
+        first_seen.setdefault(report, at_ns)
+    return [(at_ns, report) for report, at_ns in first_seen.items()]
 
 
 def _unpadded(payload: bytes) -> bytes:

@@ -7,11 +7,11 @@ from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
-from voicectl._native import RtpPacket, parse_opus_packet
-from voicectl.errors import CodecError
+from voicectl._native import RtpPacket
+from voicectl.replay.payload_formats import PayloadFormat, formats_of, parse_red
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream"]
+__all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
 
 _STATIC_PAYLOAD_TYPES = {
     0: ("PCMU", 8000),
@@ -27,9 +27,6 @@ _STATIC_PAYLOAD_TYPES = {
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
 _JUDGED_PACKETS = 2000
-_MIN_OPUS_SHARE = 0.9
-"""Of the packets whose length in time must be what the next timestamp says. Random bytes reach
-a few percent."""
 _MIN_VIDEO_SHARE = 0.2
 """Of the packets that have their timestamp from the one before: audio has none."""
 
@@ -53,6 +50,8 @@ class ArrivedPacket(NamedTuple):
     """Since the Unix epoch."""
     rtp: RtpPacket
     datagram: bytes
+    is_cut: bool = False
+    """By the capture's snapshot length."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ class RtpStream:
     packets: list[ArrivedPacket] = field(default_factory=list)
     rtcp: list[tuple[int, bytes]] = field(default_factory=list)
     """Plain RTCP of the same sender, with its times."""
-    cut_packets: int = 0
+    copies: int = 0
+    """Left out, because the capture saw most packets more than once."""
 
     @property
     def label(self) -> str:
@@ -95,14 +95,51 @@ class RtpStream:
         return self.packets[-1].at_ns - self.packets[0].at_ns
 
     @cached_property
+    def formats(self) -> dict[int, PayloadFormat]:
+        """What each of its payload types is."""
+        return formats_of([packet.rtp for packet in self.packets])
+
+    @cached_property
+    def packets_by_type(self) -> Counter[int]:
+        """How many packets each payload type has."""
+        return Counter(packet.rtp.payload_type for packet in self.packets)
+
+    @cached_property
     def payload_type(self) -> int:
-        """The one that most packets have."""
-        return Counter(packet.rtp.payload_type for packet in self.packets).most_common(1)[0][0]
+        """The one that most packets of speech have; of all packets, where none is of speech."""
+        counts = self.packets_by_type.most_common()
+        return next((pt for pt, _ in counts if self.formats[pt].is_speech), counts[0][0])
 
     @cached_property
     def media_packets(self) -> list[ArrivedPacket]:
-        """Those of `payload_type`, without DTMF and comfort noise."""
-        return [packet for packet in self.packets if packet.rtp.payload_type == self.payload_type]
+        """Those of speech: with Opus in them, where there is Opus; no keys and no comfort noise."""
+        chosen = {
+            payload_type
+            for payload_type, form in self.formats.items()
+            if (form.is_opus if self.codec is Codec.OPUS else form.is_speech)
+        }
+        return [
+            packet for packet in self.packets if packet.rtp.payload_type in chosen or not chosen
+        ]
+
+    @cached_property
+    def red_payload_type(self) -> int | None:
+        """The one under which RED comes; of several, which nobody has, the more frequent one."""
+        counts = self.packets_by_type.most_common()
+        return next((pt for pt, _ in counts if self.formats[pt] is PayloadFormat.RED), None)
+
+    @cached_property
+    def opus_payload_types(self) -> list[int]:
+        """Those of Opus, within RED too."""
+        plain = {pt for pt, form in self.formats.items() if form is PayloadFormat.OPUS}
+        in_red = (
+            parse_red(packet.rtp.payload)
+            for packet in self.packets
+            if packet.rtp.payload_type == self.red_payload_type
+        )
+        return sorted(
+            plain | {red.payload_type for red in in_red if red is not None and red.payload}
+        )
 
     @cached_property
     def codec(self) -> Codec:
@@ -111,9 +148,9 @@ class RtpStream:
             return Codec.OTHER
         if self._is_video():
             return Codec.VIDEO
-        if 2 * self.cut_packets > len(self.packets):
+        if 2 * sum(packet.is_cut for packet in self.packets) > len(self.packets):
             return Codec.CUT
-        return Codec.OPUS if self._is_opus() else Codec.ENCRYPTED
+        return Codec.OPUS if self.formats[self.payload_type].is_opus else Codec.ENCRYPTED
 
     @property
     def codec_name(self) -> str:
@@ -150,8 +187,9 @@ class RtpStream:
 
     @cached_property
     def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
-        """Packets of one payload type that follow one another by number: enough to judge by."""
-        packets = self.media_packets[:_JUDGED_PACKETS]
+        """Packets of speech that follow one another by number: enough to judge by."""
+        packets = [p for p in self.packets if self.formats[p.rtp.payload_type].is_speech]
+        packets = packets[:_JUDGED_PACKETS]
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
@@ -163,24 +201,16 @@ class RtpStream:
         same = sum(a.rtp.timestamp == b.rtp.timestamp for a, b in pairs)
         return same > _MIN_VIDEO_SHARE * len(pairs)
 
-    def _is_opus(self) -> bool:
-        """Whether each packet lasts as long as the timestamps say.
 
-        After DTX a timestamp jumps further; the marker says so (RFC 7587 §4.1).
-        """
-        pairs = [pair for pair in self._successive if not pair[1].rtp.marker]
-        fitting = sum(
-            _opus_duration(a.rtp.payload) == _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
-            for a, b in pairs
-        )
-        return bool(pairs) and fitting >= _MIN_OPUS_SHARE * len(pairs)
-
-
-def _opus_duration(payload: bytes) -> int | None:
-    try:
-        return parse_opus_packet(payload).duration_samples
-    except CodecError:
-        return None
+def extended_numbers(packets: list[ArrivedPacket]) -> list[int]:
+    """The sequence numbers of the packets of a stream, with their wraps counted."""
+    numbers: list[int] = []
+    highest = packets[0].rtp.sequence_number if packets else 0
+    for packet in packets:
+        number = _extended(highest, packet.rtp.sequence_number)
+        highest = max(highest, number)
+        numbers.append(number)
+    return numbers
 
 
 def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigures:

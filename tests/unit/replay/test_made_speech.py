@@ -32,7 +32,7 @@ def test_trace_with_a_pause_of_hours_is_replayed_soon() -> None:
     material = trace_material(parse_trace("\n".join(lines)), "trace", seed=0)
     assert material.duration_ns < hour_ms / 50 * 1_000_000
     assert len(material.packets) == 200
-    assert any("cut to a minute: 1" in note for note in material.notes)
+    assert any("shortened to it: 1" in note for note in material.notes)
 
 
 def test_hours_of_speech_are_refused_before_they_are_made() -> None:

@@ -31,7 +31,7 @@ def packets(speech: NDArray[np.int16]) -> list[OfferedPacket]:
 
 def run(packets: list[OfferedPacket], network: str, strategy: Strategy, *, seed: int = 1) -> Played:
     arrived = across(packets, parse_spec(network).link(seed=seed))
-    played = play(arrived, strategy, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    played = play(arrived, strategy, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
     assert played is not None
     return played
 
@@ -94,6 +94,58 @@ def test_silence_after_the_last_packet_is_not_concealment(packets: list[OfferedP
             assert len(played.heard()) / RATE == pytest.approx(6.0, abs=0.1)
 
 
+@pytest.mark.parametrize("strategy", Strategy)
+def test_single_packet_is_heard_without_seconds_of_concealment_after_it(
+    packets: list[OfferedPacket], strategy: Strategy
+) -> None:
+    first = next(packet for packet in packets if packet.timestamp is not None)
+    played = play([first], strategy, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
+    assert played is not None
+    assert played.stats.concealed_samples == 0
+    assert len(played.heard()) < RATE / 10  # waiting for its turn included
+
+
+def test_what_comes_all_at_once_is_played_to_its_end(packets: list[OfferedPacket]) -> None:
+    at_once = [packet._replace(at_ns=0) for packet in packets if packet.timestamp is not None]
+    # 10 s: an ear gets through in some 3 s, by speeding up.
+    again = [
+        packet._replace(
+            data=packet.data[:2]
+            + (int.from_bytes(packet.data[2:4], "big") + 300 & 0xFFFF).to_bytes(2, "big")
+            + ((packet.timestamp or 0) + 300 * 960 & 0xFFFFFFFF).to_bytes(4, "big")
+            + packet.data[8:],
+            timestamp=(packet.timestamp or 0) + 300 * 960 & 0xFFFFFFFF,
+        )
+        for packet in at_once[:200]
+    ]
+    at_once += again
+    for strategy in Strategy:
+        types = {PAYLOAD_TYPE: "opus"}
+        played = play(at_once, strategy, payload_types=types, frame_samples=960)
+        assert played is not None
+        stats = played.stats
+        accelerated = stats.removed_samples_for_acceleration
+        assert stats.total_samples_received + accelerated == pytest.approx(500 * 960, abs=1920)
+
+
+def test_timestamp_that_jumped_in_mid_call_is_not_waited_for_at_the_end(
+    packets: list[OfferedPacket],
+) -> None:
+    jumped = [
+        packet._replace(
+            data=packet.data[:4]
+            + ((packet.timestamp or 0) + (1 << 30) & 0xFFFFFFFF).to_bytes(4, "big")
+            + packet.data[8:],
+            timestamp=(packet.timestamp or 0) + (1 << 30) & 0xFFFFFFFF,
+        )
+        for packet in packets[151:]
+        if packet.timestamp is not None
+    ]
+    played = run(packets[:151] + jumped, "delay=0ms", Strategy.BALANCED)
+    assert len(played.heard()) / RATE == pytest.approx(6.0, abs=0.1)
+    assert played.stats.concealed_samples <= 1440
+
+
 def test_pause_of_minutes_is_played_through_in_virtual_time(packets: list[OfferedPacket]) -> None:
     late = 300_000_000_000
     half = len(packets) // 2
@@ -110,7 +162,7 @@ def test_pause_of_minutes_is_played_through_in_virtual_time(packets: list[Offere
         for index, packet in enumerate(packets)
         if packet.timestamp is not None
     ]
-    played = play(split, Strategy.BALANCED, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    played = play(split, Strategy.BALANCED, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
     assert played is not None
     assert played.drops.skipped_ticks == 0
     assert len(played.heard()) / RATE == pytest.approx(306, abs=1)
@@ -132,5 +184,5 @@ def test_concealed_ranges_cover_what_was_concealed(packets: list[OfferedPacket])
 
 
 def test_no_packets_play_nothing(packets: list[OfferedPacket]) -> None:
-    assert play([], Strategy.EAGER, payload_type=111, frame_samples=960) is None
-    assert play(packets, Strategy.EAGER, payload_type=96, frame_samples=960) is None
+    assert play([], Strategy.EAGER, payload_types={111: "opus"}, frame_samples=960) is None
+    assert play(packets, Strategy.EAGER, payload_types={96: "opus"}, frame_samples=960) is None

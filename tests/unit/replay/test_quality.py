@@ -23,7 +23,7 @@ def call() -> tuple[list[OfferedPacket], CleanSpeech]:
 def stoi(call: tuple[list[OfferedPacket], CleanSpeech], network: str, strategy: Strategy) -> float:
     packets, clean = call
     arrived = across(packets, parse_spec(network).link(seed=1))
-    played = play(arrived, strategy, payload_type=PAYLOAD_TYPE, frame_samples=960)
+    played = play(arrived, strategy, payload_types={PAYLOAD_TYPE: "opus"}, frame_samples=960)
     assert played is not None
     quality = QualityMeter(clean).score(played)
     assert quality.stoi is not None

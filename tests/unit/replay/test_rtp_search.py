@@ -59,6 +59,29 @@ def test_opus_with_dtx_is_opus() -> None:
     assert found.streams[0].codec is Codec.OPUS
 
 
+def test_capture_of_all_interfaces_that_sees_each_packet_twice_is_a_stream_without_copies() -> None:
+    frames = [
+        (START_NS + n * 20_000_000 + late_ns, ethernet(udp4(rtp(n, payload))))
+        for n, payload in enumerate(OPUS)
+        for late_ns in (0, 80_000)
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert (stream.figures().packets, stream.figures().lost, stream.copies) == (60, 0, 60)
+    material = captured_material(stream, "pcap")
+    assert material.sent == len(material.packets) == 60
+    assert material.notes == ["the capture saw the packets more than once: 60 copies left out"]
+
+
+def test_packet_that_the_network_doubled_is_a_duplicate_and_no_copy() -> None:
+    frames = [
+        (START_NS + n * 20_000_000 + late_ns, ethernet(udp4(rtp(n, payload))))
+        for n, payload in enumerate(OPUS)
+        for late_ns in ((0, 80_000) if n % 10 == 0 else (0,))
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert (stream.figures().packets, stream.figures().duplicates, stream.copies) == (66, 6, 0)
+
+
 def test_srtp_is_recognized_by_its_payload() -> None:
     found = search(*encrypted(60))
     assert found.streams[0].codec is Codec.ENCRYPTED
@@ -159,8 +182,8 @@ def test_encrypted_capture_offers_its_timing() -> None:
 def test_payload_type_kept_for_rtcp_is_replaced() -> None:
     found = search(*(rtp(n, p, payload_type=72) for n, p in enumerate(OPUS)))
     material = captured_material(found.streams[0], "pcap")
-    assert material.payload_type == 111
-    assert {packet.data[1] & 0x7F for packet in material.packets} == {111}
+    assert material.payload_types == {96: "opus"}
+    assert {packet.data[1] & 0x7F for packet in material.packets} == {96}
 
 
 def test_timing_of_a_stream_with_other_frames_than_can_be_made_is_refused() -> None:

@@ -65,7 +65,7 @@ def replayed(case: TraceCase, strategy: Strategy, phase_ns: int = 0) -> Played:
     played = play(
         stream.packets,
         strategy,
-        payload_type=stream.payload_type,
+        payload_types=stream.payload_types,
         frame_samples=stream.frame_samples,
         phase_ns=phase_ns,
         red_payload_type=RED_PAYLOAD_TYPE,

@@ -111,6 +111,21 @@ impl AudioOutput {
         self.concealed.clear();
     }
 
+    /// Whether speech has begun and not ended.
+    pub(super) fn is_in_speech(&self) -> bool {
+        self.speech
+            .as_ref()
+            .is_some_and(|speech| speech.gate.in_speech())
+    }
+
+    /// Ends speech: the sender has stopped, and may go on later.
+    pub(super) fn pause(&mut self, events: &mut EventQueue) {
+        if let Some(speech) = &mut self.speech {
+            speech.gate.pause(&mut speech.events);
+            speech.tell(events);
+        }
+    }
+
     fn flush(&mut self, at_ns: u64, events: &mut EventQueue) {
         self.pcm.clear();
         let first = self.resampler.flush(&mut self.pcm);

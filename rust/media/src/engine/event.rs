@@ -284,6 +284,13 @@ impl EventQueue {
         })
     }
 
+    /// Drops what tells of utterances that have gone out: the audio after them was dropped too, and
+    /// what is queued from now on would be taken for them.
+    pub(super) fn forget_drained(&mut self) {
+        self.queue
+            .retain(|queued| !matches!(queued, Queued::AudioDrained(_)));
+    }
+
     /// Once everything has been polled, nothing borrows the audio any more.
     fn reclaim(&mut self) {
         if self.queue.is_empty() {

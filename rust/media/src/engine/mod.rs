@@ -25,7 +25,9 @@
 //! network did. Events give it in samples at the output rate. With the sink `eager` sample `i` of
 //! an [`Event::AudioReceived`] has media time `media_time_samples + i` exactly: the resampler's
 //! delay is taken out, and a gap (silence that was not sent) begins a new event. `at_ns` is then
-//! only when the audio came out. With the sink `playout` sample `i` is due at
+//! only when the audio came out. A sender that stops without announcing silence ends its speech
+//! 300 ms after its next packet was due; no audio is made up for that, so that media time stays
+//! exact if it was only late. With the sink `playout` sample `i` is due at
 //! `at_ns + i / output_rate`, without gaps or overlaps between events; `media_time_samples` says
 //! which part of the stream is heard at the event's first sample. It stands at 0, less the
 //! resampler's delay, until the first frame.
@@ -291,8 +293,10 @@ impl Engine {
             self.receiver
                 .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);
         }
-        if ssrc.is_some() && self.source_ssrc() != ssrc {
-            self.reports.forget_source();
+        if let Some(source_ssrc) = self.source_ssrc()
+            && ssrc != Some(source_ssrc)
+        {
+            self.reports.follow_source(source_ssrc);
         }
         self.ask_again(now_ns);
     }
@@ -419,16 +423,21 @@ impl Engine {
         self.sender.queue.finish();
     }
 
-    /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms.
+    /// Drops the queued audio and fades out what is being sent, within one frame and 5 ms. An
+    /// [`Event::AudioDrained`] that has not been polled is dropped too: one that comes after this is
+    /// of audio queued after it.
     pub fn clear_audio(&mut self, now_ns: u64) -> ClearedAudio {
         self.record(|recorder| recorder.clear_audio(now_ns));
         self.advance(now_ns);
+        self.drained_ns = None;
+        self.events.forget_drained();
         self.sender.queue.clear()
     }
 
     /// Begins to send at the next call that has a time, which [`Engine::next_timeout`] then asks
     /// for at once: a frame each frame length, silence while nothing is queued, and reports under
-    /// `cname`. A stream that was on before ends without a BYE.
+    /// `cname`. A stream that was on before ends without a BYE; one that was on under this `ssrc`
+    /// goes on: its sequence numbers, its clock and what was counted.
     ///
     /// # Errors
     /// [`EngineError::PayloadType`] for one that RTP on a port shared with RTCP cannot have.
@@ -453,7 +462,7 @@ impl Engine {
         self.record(|recorder| recorder.stop_sending(now_ns));
         let now_ns = self.advance(now_ns);
         self.drained_ns = None;
-        if let Some(stream) = self.sender.stream.take() {
+        if let Some(stream) = self.sender.end() {
             let source = self.receiver.source.as_mut();
             self.reports
                 .stop(now_ns, &stream, source, &mut self.transmit);
@@ -466,7 +475,7 @@ impl Engine {
         Stats {
             inbound: self.receiver.source.as_ref().map(receiver::Source::stats),
             playout: self.receiver.playout_stats(),
-            outbound: self.sender.stream.map(|stream| OutboundStats {
+            outbound: self.sender.last_stream().map(|stream| OutboundStats {
                 nack_count: self.reports.nacks_received,
                 ..stream.stats()
             }),

@@ -46,9 +46,21 @@ pub(super) struct Source {
     pub(super) nacks_sent: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
+    /// Packets received that the peer knows of.
+    told_packets: u64,
 }
 
 impl Source {
+    /// Whether there is anything to report: packets since the last report (RFC 3550 §6.4).
+    pub(super) fn has_news(&self) -> bool {
+        self.reception.packets_received() > self.told_packets
+    }
+
+    /// Takes note of a report on what was received until now, or that none is wanted.
+    pub(super) fn tell_news(&mut self) {
+        self.told_packets = self.reception.packets_received();
+    }
+
     pub(super) fn stats(&self) -> InboundStats {
         InboundStats {
             ssrc: self.ssrc,
@@ -205,7 +217,7 @@ impl Receiver {
                 return;
             }
         }
-        match self.lock.judge(header.ssrc, header.sequence_number) {
+        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
             Verdict::First => self.begin_source(&packet, now_ns, tick_ns, events),
             Verdict::Departed => {
@@ -241,7 +253,7 @@ impl Receiver {
             self.errors.unknown_payload_type_packets += 1;
             return None;
         }
-        match self.lock.judge(header.ssrc, header.sequence_number) {
+        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
             Verdict::First | Verdict::Changed => {
                 self.begin_source(&packet, now_ns, tick_ns, events);
@@ -275,8 +287,11 @@ impl Receiver {
     /// Says goodbye to the source listened to, if it is the one that leaves. Its stream ends when
     /// what is buffered has come out.
     pub(super) fn handle_goodbye(&mut self, ssrc: u32, now_ns: u64, events: &mut EventQueue) {
-        if self.lock.depart(ssrc) {
+        if self.lock.depart(ssrc, now_ns) {
             self.departing = Some(ssrc);
+            if let Some(source) = &mut self.source {
+                source.tell_news();
+            }
             self.give_out(now_ns, events);
         }
     }
@@ -297,10 +312,19 @@ impl Receiver {
                 self.end_stream(&counted, at_ns, events);
             }
         }
+        if self.stops_ns().is_some_and(|stops_ns| stops_ns <= now_ns) {
+            self.output.pause(events);
+        }
         if self.departing.is_some() && self.buffer.next_timeout().is_none() {
             let counted = *self.buffer.stats();
             self.end_stream(&counted, now_ns, events);
         }
+    }
+
+    /// When speech ends because nothing more of it came.
+    fn stops_ns(&self) -> Option<u64> {
+        let is_in_speech = self.output.is_in_speech();
+        is_in_speech.then(|| self.buffer.stops_ns()).flatten()
     }
 
     /// Whether a block of `kind` comes after all that a departing source has sent.
@@ -327,10 +351,14 @@ impl Receiver {
 
     /// When the buffer has something to give out, if nothing is received before.
     pub(super) fn next_timeout(&self) -> Option<u64> {
-        [self.buffer.next_timeout(), self.keys.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.buffer.next_timeout(),
+            self.keys.next_timeout(),
+            self.stops_ns(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Passes over what an ear would have heard up to the tick `tick_ns`: nobody listened. The
@@ -375,6 +403,13 @@ impl Receiver {
         self.departing = None;
         self.ended = None;
         self.keys = ReceivedEvents::default();
+        events.push(&Event::StreamStarted { ssrc });
+        if let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) {
+            // It goes on after its goodbye, and so do its counts.
+            source.last_packet_ns = now_ns;
+            source.reception.forget_transit();
+            return;
+        }
         self.source = Some(Source {
             ssrc,
             samples_per_unit: self.codec.samples_per_unit(),
@@ -385,8 +420,8 @@ impl Receiver {
             nacks_sent: 0,
             retransmitted_packets: 0,
             retransmitted_bytes: 0,
+            told_packets: 0,
         });
-        events.push(&Event::StreamStarted { ssrc });
     }
 
     /// Begins with the packet that was held, before `packet`, which follows it.
@@ -437,6 +472,7 @@ impl Receiver {
         if keys.is_some() {
             // A key's packets all have the timestamp of its beginning: they say nothing of jitter.
             source.reception.record_repeated(header.sequence_number);
+            source.reception.forget_transit();
         } else if self.buffer.is_requested(header.sequence_number) {
             // How late it comes says nothing about the network's jitter.
             source.reception.record_repeated(header.sequence_number);
@@ -466,6 +502,7 @@ impl Receiver {
             return;
         };
         source.samples_per_unit = codec.samples_per_unit();
+        source.reception.forget_transit();
         let has_begun = source.reception.packets_received() > 0;
         self.output.end_stream(now_ns, events);
         if has_begun {
@@ -490,8 +527,13 @@ impl Receiver {
         let rate_hz = codec.clock_rate_hz();
         self.keys_clock_rate_hz = rate_hz;
         let tell = |key| tell_key(key, rate_hz, now_ns, events);
-        self.keys
-            .handle(event, header.timestamp, header.marker, now_ns, tell);
+        self.keys.handle(
+            event,
+            (header.timestamp, rate_hz),
+            header.marker,
+            now_ns,
+            tell,
+        );
     }
 
     /// What became of a frame is in the buffer's own counters.

@@ -60,6 +60,9 @@ pub(super) struct Reports {
     samples_per_unit: u32,
     schedule: Option<ReportSchedule>,
     last_sender_report: Option<LastSenderReport>,
+    /// The last sender report of another source, which may be listened to next: it can overtake the
+    /// first packet.
+    overtaking: Option<(u32, SenderInfo, u64)>,
     packets_at_last_report: u64,
     pub(super) remote_inbound: Option<RemoteInboundStats>,
     pub(super) remote_outbound: Option<RemoteOutboundStats>,
@@ -82,6 +85,7 @@ impl Reports {
             samples_per_unit: 1,
             schedule: None,
             last_sender_report: None,
+            overtaking: None,
             packets_at_last_report: 0,
             remote_inbound: None,
             remote_outbound: None,
@@ -92,11 +96,19 @@ impl Reports {
         }
     }
 
-    pub(super) fn start(&mut self, cname: String, codec: Codec, now_ns: u64, seed: u64) {
+    /// Begins to report. `packets_sent`: what the stream has sent before.
+    pub(super) fn start(
+        &mut self,
+        cname: String,
+        codec: Codec,
+        packets_sent: u64,
+        now_ns: u64,
+        seed: u64,
+    ) {
         self.cname = cname;
         self.samples_per_unit = codec.samples_per_unit();
         self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
-        self.packets_at_last_report = 0;
+        self.packets_at_last_report = packets_sent;
         self.remote_inbound = None;
     }
 
@@ -138,7 +150,10 @@ impl Reports {
         transmit: &mut TransmitQueue,
         leaves: bool,
     ) {
-        let block = source.map(|source| self.report_block(source, now_ns));
+        // Nothing is told of who has sent nothing since the last report either.
+        let block = source
+            .filter(|source| source.has_news())
+            .map(|source| self.report_block(source, now_ns));
         let blocks = block.as_slice();
         // Who has sent nothing since the last report is a receiver (RFC 3550 §6.4).
         let is_sender = stream.packets_sent > self.packets_at_last_report;
@@ -163,6 +178,7 @@ impl Reports {
     }
 
     fn report_block(&self, source: &mut Source, now_ns: u64) -> ReportBlock {
+        source.tell_news();
         let mut block = source.reception.report(source.ssrc);
         block.jitter /= source.samples_per_unit;
         if let Some(last) = self.last_sender_report {
@@ -177,10 +193,14 @@ impl Reports {
         NtpTime::from_unix_ns(i128::from(now_ns) + i128::from(self.wall_clock_offset_ns))
     }
 
-    /// Forgets the source that was listened to.
-    pub(super) fn forget_source(&mut self) {
+    /// Forgets the source that was listened to before `ssrc` is.
+    pub(super) fn follow_source(&mut self, ssrc: u32) {
         self.last_sender_report = None;
         self.remote_outbound = None;
+        let overtaking = self.overtaking.take();
+        if let Some((_, info, arrived_ns)) = overtaking.filter(|(known, ..)| *known == ssrc) {
+            self.note_sender_report(&info, arrived_ns);
+        }
     }
 
     /// Reads a compound packet; calls `on_goodbye` with each source that leaves.
@@ -197,6 +217,8 @@ impl Reports {
                 RtcpPacket::SenderReport(report) => {
                     if source_ssrc == Some(report.ssrc) {
                         self.note_sender_report(&report.info, now_ns);
+                    } else {
+                        self.overtaking = Some((report.ssrc, report.info, now_ns));
                     }
                     self.note_blocks(report.blocks(), own_ssrc, now_ns);
                 }

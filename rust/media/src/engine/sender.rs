@@ -21,6 +21,12 @@ const MAX_DTX_BYTES: usize = 2;
 const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 /// With DTX a resting stream sends one frame in this time, as libopus does.
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
+/// No peer may ask for less (RFC 7587 §6.1).
+const LEAST_MAX_BPS: u32 = 6_000;
+
+/// Streams whose numbers are remembered: more than any call has.
+const MAX_ENDED_STREAMS: usize = 64;
+
 /// What the peer takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendFormats {
@@ -28,8 +34,7 @@ pub struct SendFormats {
     pub codec: Codec,
     /// The payload type of keys (RFC 4733), at the codec's clock rate.
     pub telephone_event: Option<u8>,
-    /// Bits per second that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1): a
-    /// bound for a sender that fits the network.
+    /// Bits per second of Opus that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1).
     pub max_bitrate_bps: Option<u32>,
 }
 
@@ -50,11 +55,25 @@ pub(super) struct OutgoingStream {
     header_bytes_sent: u64,
     retransmitted_packets: u64,
     retransmitted_bytes: u64,
-    /// Of the stream that packets are sent again in.
-    next_rtx_sequence_number: u16,
+    /// Where a stream that packets are sent again in begins.
+    first_rtx_sequence_number: u16,
 }
 
 impl OutgoingStream {
+    /// The stream goes on under its SSRC after a pause. SRTP and the receiver remember its numbers, and
+    /// its clock has gone on.
+    fn resumed(self, codec: Codec, payload_type: u8, first_frame_ns: u64) -> Self {
+        Self {
+            codec,
+            payload_type,
+            first_timestamp: self.rtp_timestamp(first_frame_ns),
+            begun_ns: first_frame_ns,
+            next_frame_ns: first_frame_ns,
+            after_silence: true,
+            ..self
+        }
+    }
+
     pub(super) fn stats(&self) -> OutboundStats {
         OutboundStats {
             ssrc: self.ssrc,
@@ -89,6 +108,8 @@ pub(super) struct Sender {
     pub(super) stream: Option<OutgoingStream>,
     encoder: StreamEncoder,
     formats: SendFormats,
+    /// Of Opus, if the peer takes as much.
+    bitrate_bps: i32,
     keys: SentEvents,
     random: SplitMix64,
     frame: Vec<i16>,
@@ -100,6 +121,10 @@ pub(super) struct Sender {
     redundancy: Redundancy,
     repairs: Repairs,
     sent: SentPackets,
+    /// Streams that were on before, the last one at the back.
+    ended: Vec<OutgoingStream>,
+    /// The next sequence number of each SSRC that packets were sent again in.
+    rtx_numbers: Vec<(u32, u16)>,
     datagram: Vec<u8>,
     packet: Box<[u8; MAX_FRAME_PACKET_BYTES]>,
     /// Frames that held less audio than an unfinished utterance needed.
@@ -132,6 +157,7 @@ impl Sender {
             stream: None,
             encoder: StreamEncoder::new(&settings)?,
             formats: SendFormats::default(),
+            bitrate_bps: settings.bitrate_bps,
             keys: SentEvents::default(),
             random: SplitMix64::new(seed),
             frame: vec![0; (SAMPLE_RATE_HZ / 1000 * frame_ms) as usize],
@@ -141,6 +167,8 @@ impl Sender {
             redundancy,
             repairs: Repairs::default(),
             sent: SentPackets::default(),
+            ended: Vec::new(),
+            rtx_numbers: Vec::new(),
             datagram: Vec::with_capacity(MAX_FRAME_PACKET_BYTES),
             packet: Box::new([0; MAX_FRAME_PACKET_BYTES]),
             frames_starved: 0,
@@ -166,9 +194,9 @@ impl Sender {
 
     /// Sends the frames from the next one on like this. Cheap when nothing changes.
     pub(super) fn apply(&mut self, plan: &Plan) -> Result<(), EngineError> {
-        let encoder = &mut self.encoder.opus;
-        encoder.set_bitrate_bps(plan.bitrate_bps as i32)?;
-        encoder.set_complexity(plan.complexity)?;
+        self.bitrate_bps = plan.bitrate_bps as i32;
+        self.apply_bitrate()?;
+        self.encoder.opus.set_complexity(plan.complexity)?;
         self.frame_ns = u64::from(plan.frame_ms) * NS_PER_MS;
         self.frame
             .resize((SAMPLE_RATE_HZ / 1000 * plan.frame_ms) as usize, 0);
@@ -203,7 +231,14 @@ impl Sender {
     pub(super) fn set_formats(&mut self, formats: SendFormats) -> Result<(), EngineError> {
         self.encoder.set_codec(formats.codec)?;
         self.formats = formats;
-        Ok(())
+        self.apply_bitrate()
+    }
+
+    fn apply_bitrate(&mut self) -> Result<(), EngineError> {
+        let max_bps = self.formats.max_bitrate_bps.unwrap_or(u32::MAX);
+        let max_bps = max_bps.clamp(LEAST_MAX_BPS, i32::MAX as u32) as i32;
+        let bitrate_bps = self.bitrate_bps.min(max_bps);
+        Ok(self.encoder.opus.set_bitrate_bps(bitrate_bps)?)
     }
 
     /// Of the audio.
@@ -216,16 +251,24 @@ impl Sender {
         self.formats.telephone_event.is_some() && self.keys.press(code, duration_ms, attenuation_db)
     }
 
-    /// Begins a stream with its first frame at `first_frame_ns`.
+    /// Begins a stream with its first frame at `first_frame_ns`. One that was on under this SSRC goes
+    /// on.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {
         let random = self.random.next_u64();
-        self.encoder.reset();
+        self.encoder.begin();
         self.keys.begin();
         self.sent.clear();
         self.silent_ns = ENCODED_SILENCE_NS;
+        self.end();
+        let codec = self.formats.codec;
+        if let Some(known) = self.ended.iter().position(|ended| ended.ssrc == ssrc) {
+            let stream = self.ended.remove(known);
+            self.stream = Some(stream.resumed(codec, payload_type, first_frame_ns));
+            return;
+        }
         self.stream = Some(OutgoingStream {
             ssrc,
-            codec: self.formats.codec,
+            codec,
             payload_type,
             // Room before the first wrap, which SRTP's rollover counter cannot see if the packets
             // around it are the ones that get lost (RFC 3711 §3.3.1).
@@ -239,8 +282,23 @@ impl Sender {
             header_bytes_sent: 0,
             retransmitted_packets: 0,
             retransmitted_bytes: 0,
-            next_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
+            first_rtx_sequence_number: (random >> 16 & 0x7fff) as u16,
         });
+    }
+
+    /// Ends the stream that is on, and gives it.
+    pub(super) fn end(&mut self) -> Option<OutgoingStream> {
+        let stream = self.stream.take()?;
+        if self.ended.len() == MAX_ENDED_STREAMS {
+            self.ended.remove(0);
+        }
+        self.ended.push(stream);
+        Some(stream)
+    }
+
+    /// The stream that is on, or the one that was on last.
+    pub(super) fn last_stream(&self) -> Option<&OutgoingStream> {
+        self.stream.as_ref().or(self.ended.last())
     }
 
     /// When the next frame is due, while a stream is on.
@@ -405,13 +463,14 @@ impl Sender {
                 sequence_number,
                 payload: packet.frame(),
             };
+            let first = stream.first_rtx_sequence_number;
+            let ssrc = self.repairs.rtx_ssrc;
             let header = Header {
                 payload_type,
-                sequence_number: stream.next_rtx_sequence_number,
-                ssrc: self.repairs.rtx_ssrc,
+                sequence_number: take_rtx_number(&mut self.rtx_numbers, ssrc, first),
+                ssrc,
                 ..packet.header
             };
-            stream.next_rtx_sequence_number = header.sequence_number.wrapping_add(1);
             transmit.push(|datagram| {
                 Packet::new(header, &[]).write(datagram);
                 again.write(datagram);
@@ -425,6 +484,19 @@ impl Sender {
         stream.retransmitted_bytes += payload_bytes as u64;
         stream.header_bytes_sent += Header::BYTES as u64;
     }
+}
+
+/// The next sequence number of the stream `ssrc` that packets are sent again in, which begins at
+/// `first`.
+fn take_rtx_number(numbers: &mut Vec<(u32, u16)>, ssrc: u32, first: u16) -> u16 {
+    if let Some((_, next)) = numbers.iter_mut().find(|(known, _)| *known == ssrc) {
+        return std::mem::replace(next, next.wrapping_add(1));
+    }
+    if numbers.len() == MAX_ENDED_STREAMS {
+        numbers.remove(0);
+    }
+    numbers.push((ssrc, first.wrapping_add(1)));
+    first
 }
 
 /// Puts the packet of a frame in place of what `datagram` held: with `earlier` ones beside it where

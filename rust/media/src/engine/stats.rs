@@ -34,7 +34,7 @@ pub struct InboundStats {
     pub retransmitted_bytes_received: u64,
 }
 
-/// The stream sent (W3C `outbound-rtp`). Counters begin anew with each start.
+/// The stream sent (W3C `outbound-rtp`), or the one sent last. Counters begin anew with each source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboundStats {
     /// Our own source.
@@ -77,7 +77,7 @@ pub struct Stats {
     pub inbound: Option<InboundStats>,
     /// The jitter buffer; begins anew with each source.
     pub playout: playout::Stats,
-    /// The stream sent, while there is one.
+    /// The stream sent, or the last one that was, once there is one.
     pub outbound: Option<OutboundStats>,
     /// How it is protected against loss: what was set, without what the peer cannot use.
     pub redundancy: Redundancy,

@@ -14,6 +14,8 @@ const TOC_CELT_FULLBAND_20_MS: u8 = 31 << 3;
 pub(super) struct StreamEncoder {
     pub(super) opus: opus::Encoder,
     g711: Option<(g711::Law, g711::Encoder)>,
+    /// What the next stream is encoded as, if that is another codec.
+    next: Option<Option<(g711::Law, g711::Encoder)>>,
 }
 
 impl StreamEncoder {
@@ -21,16 +23,25 @@ impl StreamEncoder {
         Ok(Self {
             opus: opus::Encoder::new(settings)?,
             g711: None,
+            next: None,
         })
     }
 
-    /// Encodes as `codec` from the next frame on.
+    /// Encodes as `codec` from the next stream on.
     pub(super) fn set_codec(&mut self, codec: Codec) -> Result<(), EngineError> {
-        self.g711 = match codec.law() {
+        self.next = Some(match codec.law() {
             Some(law) => Some((law, g711::Encoder::new(law)?)),
             None => None,
-        };
+        });
         Ok(())
+    }
+
+    /// Begins a stream.
+    pub(super) fn begin(&mut self) {
+        if let Some(next) = self.next.take() {
+            self.g711 = next;
+        }
+        self.reset();
     }
 
     /// Encodes a frame and gives its length; `None`: it was refused.

@@ -1,5 +1,6 @@
 //! How an engine's time moves on: its ticks, and what is due between them.
 
+use super::sender::OutgoingStream;
 use super::{Engine, Event, NS_PER_S, SAMPLE_RATE_HZ, TICK_NS};
 
 /// A backlog up to this is caught up tick by tick.
@@ -30,9 +31,13 @@ impl Engine {
                 .start(start.ssrc, start.payload_type, self.next_tick_ns);
             let seed = self.random.next_u64();
             let codec = self.sender.codec();
-            self.reports.start(start.cname, codec, self.now_ns, seed);
+            let stream = self.sender.stream.as_ref();
+            let packets_sent = stream.map_or(0, |stream| stream.packets_sent);
+            self.reports
+                .start(start.cname, codec, packets_sent, self.now_ns, seed);
             if let Some(adaptation) = &mut self.adaptation {
-                adaptation.begin(self.now_ns);
+                let sent = stream.map(OutgoingStream::stats).unwrap_or_default();
+                adaptation.begin((sent.bytes_sent, sent.packets_sent), self.now_ns);
             }
         }
         self.now_ns

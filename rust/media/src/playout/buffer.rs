@@ -117,6 +117,19 @@ impl<D: FrameDecoder> JitterBuffer<D> {
         }
     }
 
+    /// When the sender is taken to have stopped in the midst of its audio, without the silence that
+    /// an encoder announces (DTX), if nothing is inserted before. Nothing is given out for it: should
+    /// more come, late or where the sender's clock stood still, it follows on what was.
+    ///
+    /// `None` for [`Sink::Playout`], which conceals what is missing on its ticks.
+    #[must_use]
+    pub fn stops_ns(&self) -> Option<u64> {
+        match &self.outlet {
+            Outlet::Playout(_) => None,
+            Outlet::Eager(sink) => sink.stops_ns(&self.inlet),
+        }
+    }
+
     /// The next block that is due, if there is one.
     pub fn poll(&mut self, now_ns: u64) -> Option<Block<'_>> {
         match &mut self.outlet {

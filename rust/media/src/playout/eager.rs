@@ -22,6 +22,10 @@ const LONGEST_SILENCE_SAMPLES: i64 = SAMPLE_RATE_HZ as i64;
 /// Silence is told this much after its packet would have come if there were one.
 const SILENCE_SLACK_NS: u64 = 20_000_000;
 
+/// A sender from which nothing comes for this long after its next packet was due has stopped: longer
+/// than most networks stall, and not much longer than the end of an utterance takes to be certain.
+const STOPPED_AFTER_NS: u64 = 300_000_000;
+
 /// With the repair at hand, the original is waited for no longer than this.
 const REPAIRED_PATIENCE_NS: u64 = 40_000_000;
 
@@ -72,6 +76,16 @@ impl EagerSink {
             (None, Some(cursor)) => self.silence_due_ns(cursor, inlet),
             (None, None) => None,
         }
+    }
+
+    /// When a sender that did not announce silence is taken to have stopped.
+    pub(super) fn stops_ns(&self, inlet: &Inlet) -> Option<u64> {
+        if self.silence.is_some() || inlet.store.first().is_some() {
+            return None;
+        }
+        let slowest_ns = (inlet.arrivals.recent_slowest_ms(4) * 1e6) as u64;
+        let patience_ns = slowest_ns.min(self.budget_ns) + STOPPED_AFTER_NS;
+        Some(inlet.next_due_ns?.saturating_add(patience_ns))
     }
 
     pub(super) fn poll<D: FrameDecoder>(

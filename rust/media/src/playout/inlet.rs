@@ -6,7 +6,7 @@ use super::arrival_delay::ArrivalDelay;
 use super::media_clock::{MediaClock, Place, Placement};
 use super::missing::Missing;
 use super::packet_store::{Carrier, PacketStore, StoredPacket};
-use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats};
+use super::{FrameDecoder, Inserted, MAX_PACKET_SAMPLES, ReceivedFrame, Stats, samples_to_ns};
 
 /// Longer than any Opus packet of 120 ms (RFC 6716 §3.4: six frames of 1275 bytes).
 const MAX_PAYLOAD_BYTES: usize = 8_000;
@@ -27,6 +27,8 @@ pub(super) struct Inlet {
     pub(super) window_closed: bool,
     /// The last packet brought no frame, and none was due.
     pub(super) is_passing_over: bool,
+    /// When the packet after the one that came last is due, if it is sent and takes as long.
+    pub(super) next_due_ns: Option<u64>,
     clock: MediaClock,
     seen: Vec<i64>,
     /// Sequence numbers of packets without a frame, the newest at the back.
@@ -42,6 +44,7 @@ impl Inlet {
             stats: Stats::default(),
             window_closed: false,
             is_passing_over: false,
+            next_due_ns: None,
             clock: MediaClock::default(),
             seen: vec![i64::MIN; SEEN_SEQUENCES],
             passed_over: VecDeque::with_capacity(MAX_PASSED_OVER),
@@ -97,6 +100,8 @@ impl Inlet {
         }
         *seen = place.sequence;
         self.is_passing_over = false;
+        self.next_due_ns =
+            Some(now_ns.saturating_add(samples_to_ns(i64::from(duration_samples)) as u64));
         let store = &self.store;
         let was_requested = self
             .missing

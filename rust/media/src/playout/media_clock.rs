@@ -9,6 +9,9 @@ const MAX_SEQUENCE_STEP: i64 = 3_000;
 /// How far a timestamp may lie from where the packet's arrival puts it: 10 s.
 const MAX_MEDIA_STEP_SAMPLES: i64 = 480_000;
 
+/// A sender's clock may be this much faster than ours: 1000 ppm.
+const FASTEST_CLOCK_PER_SAMPLE: i64 = 1_000;
+
 /// Unwrapped timestamps begin after one wrap, so that a frame before the first is not negative.
 const FIRST_WRAP: i64 = 1 << 32;
 
@@ -42,6 +45,9 @@ struct Reference {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MediaClock {
     newest: Option<Reference>,
+    /// Where the first packet was, and when it came: media never runs ahead of the time since then by
+    /// more than one step.
+    first: Option<(i64, u64)>,
     probation: Option<(u16, u32)>,
 }
 
@@ -52,11 +58,12 @@ impl MediaClock {
                 sequence: i64::from(frame.sequence_number),
                 media: FIRST_WRAP + i64::from(frame.rtp_timestamp),
             };
+            self.first = Some((place.media, now_ns));
             self.follow(frame, place, now_ns);
             return Placement::Placed(place);
         };
         let place = Self::unwrap(&newest, frame);
-        if Self::fits(&newest, place, now_ns) {
+        if self.fits(&newest, place, now_ns) {
             self.probation = None;
             if place.sequence > newest.place.sequence {
                 self.follow(frame, place, now_ns);
@@ -67,7 +74,10 @@ impl MediaClock {
             let elapsed = ns_to_samples(now_ns.saturating_sub(newest.at_ns) as i64);
             let place = Place {
                 sequence: newest.place.sequence + 1,
-                media: newest.place.media + elapsed.max(1),
+                // What has run ahead of its time is waited for.
+                media: (newest.place.media + elapsed)
+                    .min(self.in_time(now_ns) + MAX_MEDIA_STEP_SAMPLES / 2)
+                    .max(newest.place.media + 1),
             };
             self.probation = None;
             self.follow(frame, place, now_ns);
@@ -81,7 +91,7 @@ impl MediaClock {
     pub(super) fn place_redundant(&self, frame: &ReceivedFrame<'_>, now_ns: u64) -> Option<Place> {
         let newest = self.newest?;
         let place = Self::unwrap(&newest, frame);
-        Self::fits(&newest, place, now_ns).then_some(place)
+        self.fits(&newest, place, now_ns).then_some(place)
     }
 
     /// Where a sequence number belongs, if it is near the newest frame's.
@@ -102,7 +112,7 @@ impl MediaClock {
 
     /// Both numbers move the same way, and neither too far. A sender may stop its clock while it
     /// is silent, so media may lag behind arrival by any amount.
-    fn fits(newest: &Reference, place: Place, now_ns: u64) -> bool {
+    fn fits(&self, newest: &Reference, place: Place, now_ns: u64) -> bool {
         let step = place.sequence - newest.place.sequence;
         let media_step = place.media - newest.place.media;
         let elapsed = ns_to_samples(now_ns.saturating_sub(newest.at_ns) as i64);
@@ -110,6 +120,14 @@ impl MediaClock {
             && step.signum() == media_step.signum()
             && media_step <= elapsed.saturating_add(MAX_MEDIA_STEP_SAMPLES)
             && media_step >= -MAX_MEDIA_STEP_SAMPLES
+            && place.media <= self.in_time(now_ns).saturating_add(MAX_MEDIA_STEP_SAMPLES)
+    }
+
+    /// Where media would be if it had gone on with the time since the first packet.
+    fn in_time(&self, now_ns: u64) -> i64 {
+        let (media, at_ns) = self.first.unwrap_or_default();
+        let elapsed = ns_to_samples(now_ns.saturating_sub(at_ns) as i64);
+        media.saturating_add(elapsed + elapsed / FASTEST_CLOCK_PER_SAMPLE)
     }
 
     fn confirms(&self, frame: &ReceivedFrame<'_>) -> bool {
@@ -188,6 +206,36 @@ mod tests {
         assert_eq!(restarted.sequence, first.sequence + 1);
         let next = placed(clock.place(&frame(30_002, (1 << 31) + 1920), 60 * MS));
         assert_eq!(next.media - restarted.media, 960);
+    }
+
+    #[test]
+    fn timestamps_that_leap_each_time_do_not_outrun_the_clock() {
+        let mut clock = MediaClock::default();
+        let first = placed(clock.place(&frame(0, 0), 0));
+        let (mut newest, mut refused) = (first.media, 0);
+        for n in 1..1000u16 {
+            let now_ns = u64::from(n) * 20 * MS;
+            // 9 s in each frame of 20 ms.
+            match clock.place(&frame(n, u32::from(n).wrapping_mul(432_000)), now_ns) {
+                Placement::OnProbation => refused += 1,
+                placement => newest = placed(placement).media,
+            }
+            let elapsed = i64::from(n) * 960;
+            assert!(newest - first.media <= elapsed + elapsed / 1000 + 480_000);
+        }
+        assert!(refused > 400, "{refused}");
+    }
+
+    #[test]
+    fn a_sender_whose_clock_is_fast_by_200_ppm_is_followed_for_a_day() {
+        let mut clock = MediaClock::default();
+        let first = placed(clock.place(&frame(0, 0), 0));
+        // A packet in five seconds.
+        for n in 1..17_280u32 {
+            let timestamp = n.wrapping_mul(240_048);
+            let place = placed(clock.place(&frame(n as u16, timestamp), u64::from(n) * 5000 * MS));
+            assert_eq!(place.media - first.media, i64::from(n) * 240_048);
+        }
     }
 
     #[test]

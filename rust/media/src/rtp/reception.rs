@@ -6,6 +6,9 @@ use super::rtcp::ReportBlock;
 const MAX_DROPOUT: u16 = 3000;
 /// Appendix A.1: a step back by fewer packets than this is reordering.
 const MAX_MISORDER: u16 = 100;
+/// A transit that differs by more seconds than this from the packet's before is a jump of the
+/// sender's clock (libwebrtc skips those of 5 s at 90 kHz too).
+const MAX_TRANSIT_STEP_S: u32 = 5;
 /// Cumulative loss is a signed 24-bit field.
 const LOST_MAX: i64 = 0x7f_ffff;
 const LOST_MIN: i64 = -0x80_0000;
@@ -17,7 +20,7 @@ pub enum Arrival {
     InSequence,
     /// It is far from the sequence. One such packet says nothing yet.
     Astray,
-    /// It follows an astray packet: the source began again, and so do the counts.
+    /// It follows an astray packet: the source began again, and so does what is reported of it.
     Restarted,
 }
 
@@ -32,6 +35,9 @@ pub struct Reception {
     /// The number that would confirm a restart.
     restart_sequence: Option<u16>,
     received: u64,
+    /// Of before the last restart, which reports do not count.
+    received_before: u64,
+    lost_before: i64,
     expected_prior: u64,
     received_prior: u64,
     transit: Option<u32>,
@@ -52,6 +58,8 @@ impl Reception {
             cycles: 0,
             restart_sequence: None,
             received: 0,
+            received_before: 0,
+            lost_before: 0,
             expected_prior: 0,
             received_prior: 0,
             transit: None,
@@ -76,6 +84,12 @@ impl Reception {
         }
     }
 
+    /// Begins to measure jitter anew with the next packet: its timestamp may not go on where that of
+    /// the last one was, as after another codec.
+    pub fn forget_transit(&mut self) {
+        self.transit = None;
+    }
+
     fn place(&mut self, sequence_number: u16) -> Arrival {
         let ahead = sequence_number.wrapping_sub(self.highest_sequence);
         if ahead < MAX_DROPOUT {
@@ -89,6 +103,8 @@ impl Reception {
                 return Arrival::Astray;
             }
             *self = Self {
+                received_before: self.packets_received(),
+                lost_before: self.packets_lost(),
                 jitter_q4: self.jitter_q4,
                 ..Self::new(self.clock_rate_hz, sequence_number)
             };
@@ -103,21 +119,28 @@ impl Reception {
         let transit = (arrival as u32).wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             let difference = (transit.wrapping_sub(last) as i32).unsigned_abs();
+            if difference >= MAX_TRANSIT_STEP_S.saturating_mul(self.clock_rate_hz) {
+                return;
+            }
             let jitter_q4 = u64::from(self.jitter_q4);
             let jitter_q4 = jitter_q4 - ((jitter_q4 + 8) >> 4) + u64::from(difference);
             self.jitter_q4 = u32::try_from(jitter_q4).unwrap_or(u32::MAX);
         }
     }
 
-    /// Packets counted since the source (re)started, repeats and late ones included.
+    /// Packets counted, repeats and late ones included.
     #[must_use]
     pub fn packets_received(&self) -> u64 {
-        self.received
+        self.received_before + self.received
     }
 
     /// Expected less received; negative when packets came twice.
     #[must_use]
     pub fn packets_lost(&self) -> i64 {
+        self.lost_before + self.lost_since_restart()
+    }
+
+    fn lost_since_restart(&self) -> i64 {
         self.expected() as i64 - self.received as i64
     }
 
@@ -152,7 +175,7 @@ impl Reception {
         ReportBlock {
             ssrc,
             fraction_lost: fraction_lost.unwrap_or(0).min(255) as u8,
-            cumulative_lost: self.packets_lost().clamp(LOST_MIN, LOST_MAX) as i32,
+            cumulative_lost: self.lost_since_restart().clamp(LOST_MIN, LOST_MAX) as i32,
             extended_highest_sequence_number: self.extended_highest_sequence_number(),
             jitter: self.jitter(),
             last_sender_report: 0,
@@ -219,8 +242,21 @@ mod tests {
         assert_eq!(reception.packets_received(), 3);
         assert_eq!(reception.record(30_000, 0, 0), Arrival::Astray);
         assert_eq!(reception.record(30_001, 0, 0), Arrival::Restarted);
-        assert_eq!(reception.packets_received(), 1);
+        assert_eq!(reception.packets_received(), 4);
         assert_eq!(reception.packets_lost(), 0);
+    }
+
+    #[test]
+    fn counts_do_not_go_back_when_the_source_restarts_after_an_outage() {
+        let mut reception = Reception::new(48_000, 0);
+        record_all(&mut reception, (0..1000).filter(|n| *n != 500));
+        record_all(&mut reception, (4100..4111).filter(|n| *n != 4105));
+        // The first one after the outage was astray.
+        assert_eq!(
+            (reception.packets_received(), reception.packets_lost()),
+            (1008, 2)
+        );
+        assert_eq!(reception.report(1).cumulative_lost, 1);
     }
 
     #[test]
@@ -235,6 +271,20 @@ mod tests {
             "{}",
             reception.jitter()
         );
+    }
+
+    #[test]
+    fn jump_of_the_timestamps_is_no_jitter() {
+        // A clock that stood still for a minute, and one that began anew.
+        for (jump, pause_ms) in [(0, 60_000), (1_000_000_000, 0)] {
+            let mut reception = Reception::new(48_000, 0);
+            for n in 0..200u16 {
+                let (jump, pause_ms) = if n < 100 { (0, 0) } else { (jump, pause_ms) };
+                let timestamp = jump + u32::from(n) * 960;
+                reception.record(n, timestamp, (pause_ms + u64::from(n) * 20) * MS);
+            }
+            assert_eq!(reception.jitter(), 0);
+        }
     }
 
     #[test]

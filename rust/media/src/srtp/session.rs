@@ -50,8 +50,8 @@ impl Session {
     /// held.
     ///
     /// # Errors
-    /// [`SrtpError::Malformed`] for what is neither; [`SrtpError::IndexUsed`] for RTP that is not
-    /// newer than what was sent; `datagram` is then of no use.
+    /// [`SrtpError::Malformed`] for what is neither; [`SrtpError::IndexUsed`] for RTP that was sent
+    /// before, or is so old that nobody knows; `datagram` is then of no use.
     pub fn protect(&mut self, packet: &[u8], datagram: &mut Vec<u8>) -> Result<(), SrtpError> {
         datagram.clear();
         datagram.reserve(packet.len() + MAX_OVERHEAD_BYTES);
@@ -109,8 +109,9 @@ impl Direction {
         let (ssrc, sequence_number) = rtp_identity(packet)?;
         let source = self.find_or_add(ssrc)?;
         let highest = source.rtp.highest();
+        // Not always a rising one: what is forwarded goes on in the order in which it came.
         let index = estimate(highest, sequence_number)
-            .filter(|index| highest.is_none_or(|highest| *index > highest))
+            .filter(|index| !source.rtp.has(*index))
             .ok_or(SrtpError::IndexUsed)?;
         source.rtp.record(index);
         let id = PacketId { ssrc, index };

@@ -201,11 +201,32 @@ fn header_extension_and_contributing_sources_stay_in_the_clear() {
 #[test]
 fn same_sequence_number_is_never_sent_twice() {
     let (mut ours, _) = ends(Profile::AeadAes128Gcm);
-    protected(&mut ours, &rtp(7, 9, b"one"));
-    for sequence_number in [9, 8] {
+    for sequence_number in [9, 2000, 1990] {
+        protected(&mut ours, &rtp(7, sequence_number, b"one"));
+    }
+    // Sent, sent late, and too long ago to know.
+    for sequence_number in [2000, 1990, 9, 8, 976] {
         let another = rtp(7, sequence_number, b"other");
         let result = ours.protect(&another, &mut Vec::new());
         assert_eq!(result, Err(SrtpError::IndexUsed));
+    }
+}
+
+#[test]
+fn packets_that_the_network_reordered_are_forwarded_and_opened() {
+    for profile in [Profile::Aes128CmSha1, Profile::AeadAes128Gcm] {
+        let (mut near, mut far) = ends(profile);
+        // Over the end of the sequence numbers, each second pair the wrong way round.
+        for n in 65_500..65_600_u32 {
+            let n = match n % 4 {
+                1 => n + 1,
+                2 => n - 1,
+                _ => n,
+            };
+            let packet = rtp(7, n as u16, b"voice");
+            let datagram = protected(&mut near, &packet);
+            assert_eq!(opened(&mut far, &datagram), Ok(packet), "{n}");
+        }
     }
 }
 

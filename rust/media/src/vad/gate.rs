@@ -141,6 +141,16 @@ impl<D: Detector> SpeechGate<D> {
         self.hear(pcm, concealed, events);
     }
 
+    /// Ends speech where it was last heard, for a sender from which nothing comes any more. What may
+    /// come later goes on from there.
+    pub fn pause(&mut self, events: &mut Vec<SpeechEvent>) {
+        if let State::Speech { ended_samples, .. } = self.state {
+            self.end(ended_samples, events);
+        }
+        self.state = State::Silence;
+        self.edges.forget_recent();
+    }
+
     /// Ends speech where it was last heard, for a stream that is over, and begins anew.
     pub fn reset(&mut self, events: &mut Vec<SpeechEvent>) {
         if let State::Speech { ended_samples, .. } = self.state {

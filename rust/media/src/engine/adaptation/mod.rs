@@ -136,9 +136,9 @@ impl Adaptation {
     }
 
     /// A stream begins: reports are awaited from now on.
-    pub(super) fn begin(&mut self, now_ns: u64) {
+    pub(super) fn begin(&mut self, sent: (u64, u64), now_ns: u64) {
         self.last_report_ns = now_ns;
-        self.sent_then = (0, 0);
+        self.sent_then = sent;
     }
 
     /// Takes a report on our stream; true: the plan has changed.

@@ -10,6 +10,11 @@ const LOST_END_NS: u64 = 150_000_000;
 /// Reports on a key that was told may come this much later than the key began: 30 s at 48 kHz.
 const REPEATED_WITHIN: u32 = 30 * 48_000;
 
+/// What the 16 bits of a duration hold.
+const LONGEST_SEGMENT: u32 = 0xffff;
+/// A tenth of a second: reports come more often.
+const LONGEST_FRAME_PER_S: u32 = 10;
+
 /// A key that is down.
 #[derive(Clone, Copy, Debug)]
 struct Down {
@@ -35,7 +40,7 @@ impl ReceivedEvents {
     pub(in super::super) fn handle(
         &mut self,
         event: TelephoneEvent,
-        timestamp: u32,
+        (timestamp, clock_rate_hz): (u32, u32),
         marker: bool,
         now_ns: u64,
         mut tell: impl FnMut(PressedKey),
@@ -48,8 +53,10 @@ impl ReceivedEvents {
                 down.segment_duration = down.segment_duration.max(event.duration);
                 down.last_heard_ns = now_ns;
             }
-            Some(down) if !marker && down.goes_on_in(event, timestamp) => {
-                down.earlier_segments += u64::from(down.segment_duration);
+            Some(down) if !marker && down.goes_on_in(event, timestamp, clock_rate_hz) => {
+                let elapsed = timestamp.wrapping_sub(down.segment_timestamp);
+                let duration = elapsed.min(LONGEST_SEGMENT);
+                down.earlier_segments += u64::from(duration);
                 down.segment_timestamp = timestamp;
                 down.segment_duration = event.duration;
                 down.last_heard_ns = now_ns;
@@ -106,10 +113,16 @@ impl Down {
         self.code == event.code && self.segment_timestamp == timestamp
     }
 
-    /// Whether the key goes on in another segment (§2.5.1.3), which begins where this one ends.
-    fn goes_on_in(&self, event: TelephoneEvent, timestamp: u32) -> bool {
-        let end = u32::from(self.segment_duration);
-        self.code == event.code && self.segment_timestamp.wrapping_add(end) == timestamp
+    /// Whether the key goes on in another segment (§2.5.1.3). It should begin where this one ends;
+    /// libwebrtc's begins with the frame after that, and the last report may be lost.
+    fn goes_on_in(&self, event: TelephoneEvent, timestamp: u32, clock_rate_hz: u32) -> bool {
+        let elapsed = timestamp.wrapping_sub(self.segment_timestamp);
+        let frame = clock_rate_hz / LONGEST_FRAME_PER_S;
+        let told_end = u32::from(self.segment_duration);
+        self.code == event.code
+            && [told_end, LONGEST_SEGMENT]
+                .into_iter()
+                .any(|end| (end..=end + frame).contains(&elapsed))
     }
 
     fn released(self, end_was_lost: bool) -> PressedKey {
@@ -160,7 +173,9 @@ mod tests {
         at_ms: u64,
     ) -> Vec<PressedKey> {
         let mut told = Vec::new();
-        events.handle(event, timestamp, false, at_ms * MS, |key| told.push(key));
+        events.handle(event, (timestamp, 48_000), false, at_ms * MS, |key| {
+            told.push(key)
+        });
         told
     }
 
@@ -216,6 +231,50 @@ mod tests {
         assert_eq!(end, [key(0, 0xffff + 4800, false)]);
     }
 
+    /// What libwebrtc's `RTPSenderAudio` sends of a key each 20 ms, at 48 kHz: in each packet what it
+    /// tells and its timestamp.
+    fn sent_by_libwebrtc(length: u32) -> Vec<(TelephoneEvent, u32)> {
+        let (mut sent, mut begin, mut length) = (Vec::new(), 0, length);
+        for now in (960..).step_by(960) {
+            let mut duration = now - begin;
+            if duration > LONGEST_SEGMENT {
+                sent.push((event(5, 0xffff, false), begin));
+                begin = now;
+                duration -= LONGEST_SEGMENT;
+                length -= LONGEST_SEGMENT;
+            }
+            let is_end = duration >= length;
+            sent.push((event(5, duration as u16, is_end), begin));
+            if is_end {
+                break;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn key_of_three_seconds_from_libwebrtc_is_one_key() {
+        for lost in [None, Some(68), Some(67)] {
+            let mut events = ReceivedEvents::default();
+            let mut keys = Vec::new();
+            for (n, (event, timestamp)) in sent_by_libwebrtc(144_000).into_iter().enumerate() {
+                if lost != Some(n) {
+                    keys.extend(told(&mut events, event, timestamp, n as u64 * 20));
+                }
+            }
+            // It ends with a frame of its last segment.
+            assert_eq!(keys, [key(5, 144_510, false)], "{lost:?}");
+        }
+    }
+
+    #[test]
+    fn same_key_half_a_second_later_is_another_key() {
+        let mut events = ReceivedEvents::default();
+        told(&mut events, event(5, 960, false), 0, 0);
+        let next = told(&mut events, event(5, 960, false), 24_000, 140);
+        assert_eq!(next, [key(5, 960, true)]);
+    }
+
     #[test]
     fn timestamps_may_wrap_between_keys() {
         let mut events = ReceivedEvents::default();
@@ -237,7 +296,7 @@ mod tests {
                 now_ns += wait_ms * MS;
                 told += usize::from(events.handle_timeout(now_ns).is_some());
                 let event = TelephoneEvent::parse(&bytes).unwrap();
-                events.handle(event, timestamp, marker, now_ns, |_| told += 1);
+                events.handle(event, (timestamp, 8000), marker, now_ns, |_| told += 1);
                 prop_assert!(events.next_timeout().is_none_or(|due| due <= now_ns + LOST_END_NS));
             }
             told += usize::from(events.handle_timeout(now_ns + LOST_END_NS).is_some());

@@ -1,0 +1,427 @@
+//! What was reported as wrong with an engine, as it was reported.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::ops::Range;
+
+use voicectl_media::engine::{Codec, Engine, Event, SendFormats, Settings};
+use voicectl_media::opus::{Encoder, EncoderSettings};
+use voicectl_media::playout::Sink;
+use voicectl_media::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_goodbye};
+use voicectl_media::rtp::{Header, NtpTime, Packet, is_rtcp};
+use voicectl_media::srtp::Profile;
+use voicectl_media::vad::DetectorKind;
+
+const MS: u64 = 1_000_000;
+const OPUS: u8 = 111;
+const PEER: u32 = 5;
+const OWN: u32 = 9;
+/// A frame of silence.
+const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+
+fn settings() -> Settings {
+    Settings {
+        sink: Sink::Eager,
+        output_rate_hz: 16_000,
+        vad: Some(DetectorKind::default()),
+        encoder: EncoderSettings {
+            complexity: 0,
+            ..EncoderSettings::default()
+        },
+        ..Settings::default()
+    }
+}
+
+fn engine(settings: &Settings) -> Engine {
+    let mut engine = Engine::new(settings, 0, 7).unwrap();
+    engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
+    engine
+}
+
+fn packet(payload_type: u8, sequence_number: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let header = Header {
+        marker: false,
+        payload_type,
+        sequence_number,
+        timestamp,
+        ssrc: PEER,
+    };
+    let mut datagram = Vec::new();
+    Packet::new(header, payload).write(&mut datagram);
+    datagram
+}
+
+/// Speech in frames of 20 ms.
+fn spoken(frames: usize) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(&settings().encoder).unwrap();
+    let pcm = support::speech(frames * 960, 48_000);
+    let encode = |frame: &[i16]| {
+        let mut payload = [0; 1275];
+        let bytes = encoder.encode(frame, &mut payload).unwrap();
+        payload[..bytes].to_vec()
+    };
+    pcm.chunks(960).map(encode).collect()
+}
+
+/// What an engine has told: where speech began and ended, and audio by its media time.
+#[derive(Debug, Default)]
+struct Told {
+    started: Vec<i64>,
+    ended: Vec<i64>,
+    audio: Vec<Range<i64>>,
+}
+
+impl Told {
+    fn listen(&mut self, engine: &mut Engine) {
+        while let Some(event) = engine.poll_event() {
+            match event {
+                Event::SpeechStarted { at_samples } => self.started.push(at_samples),
+                Event::SpeechEnded { at_samples } => self.ended.push(at_samples),
+                Event::AudioReceived {
+                    pcm,
+                    media_time_samples,
+                    ..
+                } => {
+                    let end = media_time_samples + pcm.len() as i64;
+                    match self.audio.last_mut() {
+                        Some(last) if last.end == media_time_samples => last.end = end,
+                        _ => self.audio.push(media_time_samples..end),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn run(&mut self, engine: &mut Engine, span_ms: Range<u64>) {
+        for ms in span_ms.step_by(10) {
+            engine.handle_timeout(ms * MS);
+            self.listen(engine);
+        }
+    }
+}
+
+/// A second and a half of speech, a pause in which nothing is sent and the sender's clock goes on by
+/// `clock_ms`, and as much speech again.
+fn speech_with_a_pause(pause_ms: u64, clock_ms: u64) -> (Told, Told, Engine) {
+    let mut engine = engine(&settings());
+    let frames = spoken(150);
+    let (mut before, mut after) = (Told::default(), Told::default());
+    for (n, frame) in frames.iter().enumerate() {
+        let is_before = n < 75;
+        let ms = n as u64 * 20 + if is_before { 0 } else { pause_ms };
+        if n == 75 {
+            before.run(&mut engine, 1500..ms);
+        }
+        let timestamp = n as u32 * 960 + if is_before { 0 } else { clock_ms as u32 * 48 };
+        engine.handle_rtp(&packet(OPUS, n as u16, timestamp, frame), ms * MS);
+        let told = if is_before { &mut before } else { &mut after };
+        told.listen(&mut engine);
+    }
+    (before, after, engine)
+}
+
+#[test]
+fn a_speaker_who_stops_sending_ends_the_utterance() {
+    let (before, _, _) = speech_with_a_pause(700, 700);
+    assert_eq!(before.started.len(), 1);
+    assert_eq!(before.ended.len(), 1, "{before:?}");
+    assert!((16_000..=24_000).contains(&before.ended[0]), "{before:?}");
+}
+
+#[test]
+fn nobody_ends_an_utterance_when_packets_are_late_by_less_than_300_ms() {
+    let (before, _, _) = speech_with_a_pause(250, 250);
+    assert_eq!((before.started.len(), before.ended.len()), (1, 0));
+}
+
+#[test]
+fn media_time_is_exact_after_a_speaker_has_stopped() {
+    for (pause_ms, clock_ms) in [(60_000, 60_000), (60_000, 0), (700, 700), (700, 0)] {
+        let (before, after, engine) = speech_with_a_pause(pause_ms, clock_ms);
+        let again = 24_000 + clock_ms as i64 * 16;
+        let (first, last) = (before.audio.first().unwrap(), after.audio.last().unwrap());
+        assert_eq!(first.start, 0);
+        assert!(
+            (again + 23_900..=again + 24_000).contains(&last.end),
+            "{after:?}"
+        );
+        assert!(
+            after
+                .audio
+                .iter()
+                .all(|run| run.start >= again || clock_ms == 0)
+        );
+        assert_eq!((before.started.len(), before.ended.len()), (1, 1));
+        assert!(after.started[0] >= before.ended[0]);
+        let playout = engine.stats().playout;
+        assert_eq!((playout.silence_samples, playout.concealed_samples), (0, 0));
+    }
+}
+
+/// Runs an engine that sends and gives the headers of the RTP packets that leave, protected.
+fn protected(engine: &mut Engine, span_ms: Range<u64>) -> Vec<Header> {
+    let mut headers = Vec::new();
+    for ms in span_ms.step_by(10) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_datagram() {
+            if !is_rtcp(datagram) {
+                headers.push(Packet::parse(datagram).unwrap().header);
+            }
+        }
+        while engine.poll_event().is_some() {}
+    }
+    headers
+}
+
+#[test]
+fn a_stream_started_again_under_its_ssrc_goes_on_where_it_was() {
+    for seed in 1..6 {
+        let mut engine = Engine::new(&settings(), 0, seed).unwrap();
+        let (local, remote) = ([1; 30], [2; 30]);
+        engine
+            .set_srtp_keys(Profile::Aes128CmSha1, &local, &remote)
+            .unwrap();
+        engine.start_sending(OWN, OPUS, "again").unwrap();
+        let before = protected(&mut engine, 0..1000);
+        engine.stop_sending(1000 * MS);
+        engine.start_sending(OWN, OPUS, "again").unwrap();
+        let after = protected(&mut engine, 2000..3000);
+        assert_eq!((before.len(), after.len()), (50, 50));
+        let (last, first) = (before[49], after[0]);
+        assert_eq!(first.sequence_number, last.sequence_number.wrapping_add(1));
+        let clock_ms = first.timestamp.wrapping_sub(last.timestamp) / 48;
+        assert!((1000..=1060).contains(&clock_ms), "{clock_ms} ms");
+        let stats = engine.stats();
+        assert_eq!(stats.drops.unprotected_packets, 0);
+        assert_eq!(stats.outbound.unwrap().packets_sent, 100);
+    }
+}
+
+#[test]
+fn a_source_that_goes_on_after_its_goodbye_is_heard_again() {
+    let mut engine = engine(&settings());
+    let hear = |engine: &mut Engine, numbers: Range<u16>, begin_ms: u64| {
+        let mut told = Told::default();
+        for n in numbers {
+            let timestamp = u32::from(n) * 960;
+            let now_ns = (begin_ms + u64::from(n) * 20) * MS;
+            engine.handle_rtp(&packet(OPUS, n, timestamp, &SILENCE), now_ns);
+            told.listen(engine);
+        }
+        told.audio
+            .iter()
+            .map(|run| run.end - run.start)
+            .sum::<i64>()
+    };
+    hear(&mut engine, 0..50, 0);
+    let mut goodbye = Vec::new();
+    ReportBlock::write_receiver_report(&mut goodbye, PEER, &[]);
+    write_goodbye(&mut goodbye, PEER);
+    engine.handle_rtcp(&goodbye, 1005 * MS);
+    assert_eq!(hear(&mut engine, 50..60, 0), 0, "overtaken by the goodbye");
+    let heard = hear(&mut engine, 60..160, 4000);
+    assert!(
+        (31_000..=32_000).contains(&heard),
+        "{heard} samples of two seconds"
+    );
+    assert_eq!(engine.stats().inbound.unwrap().packets_received, 150);
+}
+
+fn say(engine: &mut Engine) {
+    engine.queue_audio(&[5000; 2880], 48_000).unwrap();
+    engine.finish_audio();
+}
+
+/// How many utterances have gone out since events were polled last.
+fn drained(engine: &mut Engine) -> usize {
+    let events = std::iter::from_fn(|| {
+        let event = engine.poll_event()?;
+        Some(matches!(event, Event::AudioDrained { .. }))
+    });
+    events.filter(|is_drained| *is_drained).count()
+}
+
+#[test]
+fn an_utterance_that_was_over_when_audio_was_cleared_does_not_end_the_next_one() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "next").unwrap();
+    say(&mut engine);
+    for ms in (10..200).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    engine.clear_audio(200 * MS);
+    say(&mut engine);
+    assert_eq!(drained(&mut engine), 0);
+    for ms in (200..400).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    assert_eq!(drained(&mut engine), 1);
+}
+
+#[test]
+fn what_was_sent_is_told_after_the_call() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "over").unwrap();
+    for ms in (10..=1000).step_by(10) {
+        engine.handle_timeout(ms * MS);
+    }
+    let during = engine.stats().outbound.unwrap();
+    engine.stop_sending(1000 * MS);
+    assert_eq!(engine.stats().outbound, Some(during));
+    assert_eq!((during.ssrc, during.packets_sent), (OWN, 50));
+    engine.start_sending(OWN + 1, OPUS, "next").unwrap();
+    engine.handle_timeout(1010 * MS);
+    assert_eq!(engine.stats().outbound.unwrap().ssrc, OWN + 1);
+}
+
+/// The RTP packets that an engine sends: payload type and octets.
+fn sent(engine: &mut Engine, span_ms: Range<u64>) -> Vec<(u8, usize)> {
+    let mut packets = Vec::new();
+    for ms in span_ms.step_by(10) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_transmit() {
+            if !is_rtcp(datagram) {
+                let packet = Packet::parse(datagram).unwrap();
+                packets.push((packet.header.payload_type, packet.payload.len()));
+            }
+        }
+    }
+    packets
+}
+
+#[test]
+fn a_codec_configured_in_mid_stream_waits_for_the_next_stream() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "codec").unwrap();
+    let pcm = support::speech(96_000, 48_000);
+    engine.queue_audio(&pcm, 48_000).unwrap();
+    sent(&mut engine, 0..500);
+    let formats = SendFormats {
+        codec: Codec::Pcmu,
+        ..SendFormats::default()
+    };
+    engine.configure_send(formats).unwrap();
+    let before = sent(&mut engine, 500..1000);
+    assert!(
+        before
+            .iter()
+            .all(|(payload_type, bytes)| *payload_type == OPUS && *bytes != 160)
+    );
+    engine.start_sending(OWN, 0, "codec").unwrap();
+    let after = sent(&mut engine, 1000..1500);
+    assert!(
+        after[1..].iter().all(|packet| *packet == (0, 160)),
+        "{after:?}"
+    );
+}
+
+#[test]
+fn a_sender_that_does_not_adapt_heeds_maxaveragebitrate_too() {
+    let octets = |max_bitrate_bps| {
+        let mut engine = engine(&settings());
+        let formats = SendFormats {
+            max_bitrate_bps,
+            ..SendFormats::default()
+        };
+        engine.configure_send(formats).unwrap();
+        engine.start_sending(OWN, OPUS, "bitrate").unwrap();
+        let pcm = support::speech(240_000, 48_000);
+        engine.queue_audio(&pcm, 48_000).unwrap();
+        let packets = sent(&mut engine, 0..5000);
+        packets.iter().map(|(_, bytes)| bytes).sum::<usize>()
+    };
+    let (free, bound) = (octets(None), octets(Some(12_000)));
+    assert!(bound * 2 < free, "{bound} of {free} octets");
+    assert!(bound <= 5 * 12_000 / 8 * 11 / 10, "{bound} octets");
+    assert_eq!(octets(Some(64_000)), free);
+}
+
+#[test]
+fn another_codec_is_no_jitter() {
+    let mut engine = engine(&settings());
+    let codecs = [(OPUS, Codec::Opus), (0, Codec::Pcmu)];
+    engine.configure_receive(&codecs).unwrap();
+    for n in 0..100u16 {
+        let now_ns = u64::from(n) * 20 * MS;
+        let datagram = if n < 50 {
+            packet(OPUS, n, u32::from(n) * 960, &SILENCE)
+        } else {
+            // Within the five seconds that could be jitter.
+            packet(0, n, 8000 + u32::from(n) * 160, &[0xff; 160])
+        };
+        engine.handle_rtp(&datagram, now_ns);
+    }
+    assert_eq!(engine.stats().inbound.unwrap().jitter_samples, 0);
+}
+
+/// The reports of an engine: how many, and their blocks.
+fn reports(engine: &mut Engine, span_ms: Range<u64>) -> (usize, Vec<ReportBlock>) {
+    let (mut reports, mut blocks) = (0, Vec::new());
+    for ms in span_ms.step_by(20) {
+        engine.handle_timeout(ms * MS);
+        while let Some(datagram) = engine.poll_transmit() {
+            if !is_rtcp(datagram) {
+                continue;
+            }
+            for packet in Compound::parse(datagram).unwrap().packets() {
+                if let RtcpPacket::SenderReport(report) = packet {
+                    reports += 1;
+                    blocks.extend(report.blocks());
+                }
+            }
+        }
+        while engine.poll_event().is_some() {}
+    }
+    (reports, blocks)
+}
+
+/// Ten packets from `begin_ms` on.
+fn receive_ten(engine: &mut Engine, first: u16, begin_ms: u64) {
+    for n in 0..10 {
+        let number = first + n;
+        let now_ns = (begin_ms + u64::from(n) * 20) * MS;
+        let datagram = packet(OPUS, number, u32::from(number) * 960, &SILENCE);
+        engine.handle_rtp(&datagram, now_ns);
+    }
+}
+
+#[test]
+fn a_source_that_is_silent_or_has_left_is_not_reported_on() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "report").unwrap();
+    receive_ten(&mut engine, 0, 0);
+    let (told, blocks) = reports(&mut engine, 200..60_000);
+    assert!(
+        told > 5 && blocks.len() == 1,
+        "{} blocks in {told}",
+        blocks.len()
+    );
+    receive_ten(&mut engine, 10, 60_000);
+    let mut goodbye = Vec::new();
+    ReportBlock::write_receiver_report(&mut goodbye, PEER, &[]);
+    write_goodbye(&mut goodbye, PEER);
+    engine.handle_rtcp(&goodbye, 60_190 * MS);
+    let (told, blocks) = reports(&mut engine, 60_200..90_000);
+    assert!(told > 2 && blocks.is_empty(), "{blocks:?}");
+}
+
+#[test]
+fn a_sender_report_that_overtakes_the_first_packet_is_not_lost() {
+    let mut engine = engine(&settings());
+    engine.start_sending(OWN, OPUS, "overtaken").unwrap();
+    let info = SenderInfo {
+        ntp_time: NtpTime(0x1234_5678_9abc_def0),
+        rtp_timestamp: 0,
+        packet_count: 1,
+        octet_count: 3,
+    };
+    let mut report = Vec::new();
+    info.write(&mut report, PEER, &[]);
+    engine.handle_rtcp(&report, 10 * MS);
+    receive_ten(&mut engine, 0, 20);
+    let (_, blocks) = reports(&mut engine, 220..20_000);
+    assert_eq!(blocks[0].last_sender_report, 0x5678_9abc);
+    assert_eq!(engine.stats().remote_outbound.unwrap().reports_sent, 1);
+}
