@@ -1,6 +1,5 @@
 """What a file is, by its bytes, and the stream in it that is to be replayed."""
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,7 +9,6 @@ from voicectl._native import Resampler, is_capture
 from voicectl.device.wav import decode_audio
 from voicectl.errors import MediaError, UsageError
 from voicectl.netem.trace import Trace, is_trace, parse_trace
-from voicectl.paths import unreadable
 from voicectl.replay.capture_stream import (
     captured_material,
     choose_stream,
@@ -19,6 +17,7 @@ from voicectl.replay.capture_stream import (
 )
 from voicectl.replay.captured_call import captured_packets
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
+from voicectl.replay.file_bytes import FileBytes, read_file
 from voicectl.replay.made_speech import trace_material
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.rtp_search import Found, search_dump, search_frames
@@ -29,9 +28,8 @@ from voicectl.wire.pcapng import is_pcapng, read_pcapng
 from voicectl.wire.rtcstats import StatsDump, StatsSeries, is_stats_dump, read_stats_dump
 from voicectl.wire.rtpdump import is_rtpdump, read_rtpdump
 
-__all__ = ["Choice", "material_of", "open_material", "read_file", "read_trace"]
+__all__ = ["Choice", "material_of", "read_trace"]
 
-_MAX_BYTES = 1 << 30
 _AUDIO_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
 _SHOWN_DAMAGE = 3
 
@@ -52,48 +50,20 @@ class Choice:
         return self.headers or self.stream is not None
 
 
-def open_material(
-    path: Path, choice: Choice, on_progress: Callable[[float], None] = lambda share: None
+def material_of(
+    file: FileBytes,
+    choice: Choice,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Material:
-    """Read a file of any kind that `replay` knows.
+    """What is to be replayed of a file of any kind that `replay` knows.
 
     Raises:
-        UsageError: It is missing, unreadable or too large, or the choice does not fit it.
+        UsageError: The choice does not fit it.
         MediaError: It holds nothing that can be replayed; says what it holds instead.
     """
-    return material_of(path, read_file(path), choice, on_progress)
-
-
-def material_of(
-    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
-) -> Material:
-    """As `open_material`, of a file that was read."""
+    path = file.path
     try:
-        if data.startswith(_AUDIO_MAGICS):
-            _refuse_choice(choice, "a recording", headers=True, stream=True)
-            return _spoken(path, data, choice, on_progress)
-        if is_pcap(data):
-            capture = read_pcap(data)
-            return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
-        if is_pcapng(data):
-            capture = read_pcapng(data)
-            return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
-        if is_capture(data):
-            packets = captured_packets(data)
-            material = _captured("voicecap", search_dump(packets), packets.damage, choice)
-            del material.description["flow"]  # an engine knows no addresses
-            return material
-        if is_rtpdump(data):
-            dump = read_rtpdump(data)
-            return _captured("rtpdump", search_dump(dump), dump.damage, choice)
-        if is_stats_dump(data):
-            _refuse_choice(choice, "a statistics dump", headers=True)
-            return _from_stats(data, choice, on_progress)
-        text = _text(data)
-        if text is not None and is_trace(text):
-            _refuse_choice(choice, "a trace", headers=True, stream=True)
-            trace = parse_trace(text)
-            return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
+        material = _recognized(file, choice, on_progress)
     except MediaError as error:
         # Of a stream it says what the file holds; `decode_audio` names the file itself.
         if error.message.startswith("holds "):
@@ -101,11 +71,45 @@ def material_of(
         elif str(path) not in error.message:
             error.message = f"{path}: {error.message}"
         raise
-    raise MediaError(
-        f"{path} is of no kind that replay reads",
-        hint="it reads wav, flac, captures of `talk --capture`, pcap, pcapng, rtpdump, a trace csv,"
-        " rtcstats and webrtc-internals dumps",
-    )
+    if material is None:
+        raise MediaError(
+            f"{path} is of no kind that replay reads",
+            hint="it reads wav, flac, captures of `talk --capture`, pcap, pcapng, rtpdump, a trace "
+            "csv, rtcstats and webrtc-internals dumps",
+        )
+    material.notes += [f"damaged {place}" for place in file.damage]
+    return material
+
+
+def _recognized(
+    file: FileBytes, choice: Choice, on_progress: Callable[[float], None]
+) -> Material | None:
+    data = file.data
+    if data.startswith(_AUDIO_MAGICS):
+        _refuse_choice(choice, "a recording", headers=True, stream=True)
+        return _spoken(file, choice, on_progress)
+    if is_pcap(data):
+        capture = read_pcap(data)
+        return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
+    if is_pcapng(data):
+        capture = read_pcapng(data)
+        return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
+    if is_capture(data):
+        packets = captured_packets(data)
+        material = _captured("voicecap", search_dump(packets), packets.damage, choice)
+        del material.description["flow"]  # an engine knows no addresses
+        return material
+    if is_rtpdump(data):
+        dump = read_rtpdump(data)
+        return _captured("rtpdump", search_dump(dump), dump.damage, choice)
+    if is_stats_dump(data):
+        _refuse_choice(choice, "a statistics dump", headers=True)
+        return _from_stats(data, choice, on_progress)
+    text = _text(data)
+    if text is None or not is_trace(text):
+        return None
+    _refuse_choice(choice, "a trace", headers=True, stream=True)
+    return trace_material(parse_trace(text), "trace", seed=choice.seed, on_progress=on_progress)
 
 
 def read_trace(path: Path) -> Trace:
@@ -114,7 +118,7 @@ def read_trace(path: Path) -> Trace:
     Raises:
         UsageError: It is missing, unreadable, or none.
     """
-    text = _text(read_file(path))
+    text = _text(read_file(path).data)
     if text is None or not is_trace(text):
         raise UsageError(
             f"{path} is no trace",
@@ -124,35 +128,6 @@ def read_trace(path: Path) -> Trace:
     return parse_trace(text)
 
 
-def read_file(path: Path) -> bytes:
-    """All bytes of a file, unpacked where it is gzipped.
-
-    Raises:
-        UsageError: It is missing, unreadable or too large.
-        MediaError: It breaks off within its compression.
-    """
-    if (trouble := unreadable(path)) is not None:
-        raise UsageError(f"{path} {trouble}", hint="give a recording, a capture or a trace")
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{path} is larger than 1 GiB", hint="cut it with `editcap`")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    return _unpacked(path, data) if data.startswith(b"\x1f\x8b") else data
-
-
-def _unpacked(path: Path, data: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(data, _MAX_BYTES)
-    except zlib.error as error:
-        raise MediaError(f"{path} is damaged within its compression: {error}") from error
-    if unpacker.unconsumed_tail:
-        raise UsageError(f"{path} is larger than 1 GiB unpacked", hint="cut it with `editcap`")
-    return unpacked
-
-
 def _text(data: bytes) -> str | None:
     try:
         return data.decode("utf-8-sig")
@@ -160,10 +135,8 @@ def _text(data: bytes) -> str | None:
         return None
 
 
-def _spoken(
-    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
-) -> Material:
-    audio = decode_audio(BytesIO(data), path)
+def _spoken(file: FileBytes, choice: Choice, on_progress: Callable[[float], None]) -> Material:
+    audio = decode_audio(BytesIO(file.data), file.path)
     if audio.sample_rate_hz == SAMPLE_RATE_HZ:
         pcm = audio.pcm
     else:

@@ -12,7 +12,8 @@ from voicectl._native import is_capture
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import MediaError, SetupError, UsageError
 from voicectl.replay.captured_call import CallAgain, play_again
-from voicectl.replay.files import Choice, material_of, read_file
+from voicectl.replay.file_bytes import FileBytes, read_file
+from voicectl.replay.files import Choice, material_of
 from voicectl.replay.gaps import shorten_gaps
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
 from voicectl.replay.network import Network
@@ -63,7 +64,7 @@ def replay_file(
     """Replay one file.
 
     Args:
-        path: Of any kind that `open_material` reads.
+        path: Of any kind that `material_of` takes.
         plan: What to do with it.
         on_progress: Told what is going on, and the share of it that is done.
 
@@ -76,11 +77,11 @@ def replay_file(
         from voicectl.replay.plot import check_matplotlib
 
         check_matplotlib()
-    data = read_file(path)
+    file = read_file(path)
     as_it_was = plan.strategies is None and plan.network is None and not plan.choice.is_made
-    if is_capture(data) and as_it_was:
-        return _again(path, data, plan, on_progress)
-    material = material_of(path, data, plan.choice, lambda share: on_progress("reading", share))
+    if is_capture(file.data) and as_it_was:
+        return _again(file, plan, on_progress)
+    material = material_of(file, plan.choice, lambda share: on_progress("reading", share))
     material.packets = _without_long_gaps(path, material, material.packets)
     packets = material.packets
     if plan.network is not None:
@@ -111,15 +112,16 @@ def _without_long_gaps(
 
 
 def _again(
-    path: Path, data: bytes, plan: ReplayPlan, on_progress: Callable[[str, float], None]
+    file: FileBytes, plan: ReplayPlan, on_progress: Callable[[str, float], None]
 ) -> FileReport:
     """A call of our own capture, to the bit."""
+    path = file.path
     try:
-        call = play_again(data, lambda share: on_progress("playing", min(share, 1.0)))
+        call = play_again(file.data, lambda share: on_progress("playing", min(share, 1.0)))
     except MediaError as error:
         error.message = f"{path}: {error.message}"
         raise
-    material = material_of(path, data, plan.choice, lambda share: None)
+    material = material_of(file, plan.choice)
     material.notes += call.notes()
     outputs = []
     if plan.output is not None:

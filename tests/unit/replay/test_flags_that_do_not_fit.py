@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from voicectl.errors import UsageError
+from voicectl.replay.file_bytes import FileBytes
 from voicectl.replay.files import Choice, material_of
 from voicectl.replay.network import find_network
 
@@ -55,13 +56,13 @@ def dump(*ssrcs: int) -> bytes:
 )
 def test_flag_that_does_not_fit_the_file_is_refused(data: bytes, choice: Choice, said: str) -> None:
     with pytest.raises(UsageError) as raised:
-        material_of(Path("file"), data, choice, lambda share: None)
+        material_of(FileBytes(Path("file"), data), choice)
     assert said in str(raised.value)
 
 
 @pytest.mark.parametrize(("wanted", "ssrc"), [(None, 1234), ("1235", 1235), ("0x4d2", 1234)])
 def test_stream_of_a_dump_is_the_one_asked_for(wanted: str | None, ssrc: int) -> None:
-    material = material_of(Path("f"), dump(1234, 1235), Choice(stream=wanted), lambda share: None)
+    material = material_of(FileBytes(Path("f"), dump(1234, 1235)), Choice(stream=wanted))
     assert material.description["ssrc"] == f"0x{ssrc:08x}"
 
 
