@@ -73,7 +73,7 @@ def is_trace(text: str) -> bool:
     for line in text.splitlines():
         line = line.strip()
         if line and not line.startswith("#"):
-            return line == _COLUMNS or line.count(",") == 2 and line[0].isdigit()
+            return _is_heading(line) or line.count(",") == 2 and line[0].isdigit()
     return False
 
 
@@ -88,7 +88,7 @@ def parse_trace(text: str) -> Trace:
         line = line.strip()
         if line.startswith("#"):
             trace.comments.append(line.lstrip("# "))
-        elif line and line != _COLUMNS:
+        elif line and not _is_heading(line):
             trace.packets.append(_parse_line(line, number))
     if not trace.packets:
         raise UsageError("the trace holds no packets", hint=f"a line a packet: {_COLUMNS}")
@@ -147,6 +147,10 @@ def _check_span(trace: Trace) -> None:
             f"{sent_ns / NS_PER_S:g} s: they do not fit",
             hint="seq counts 20 ms of the stream, at most a day of them",
         )
+
+
+def _is_heading(line: str) -> bool:
+    return ",".join(column.strip() for column in line.split(",")) == _COLUMNS
 
 
 def _parse_line(line: str, number: int) -> TracePacket:

@@ -64,7 +64,7 @@ def material_of(
     path = file.path
     try:
         material = _recognized(file, choice, on_progress)
-    except MediaError as error:
+    except (MediaError, UsageError) as error:
         # Of a stream it says what the file holds; `decode_audio` names the file itself.
         if error.message.startswith("holds "):
             error.message = f"{path} {error.message}"
@@ -109,7 +109,13 @@ def _recognized(
     if text is None or not is_trace(text):
         return None
     _refuse_choice(choice, "a trace", headers=True, stream=True)
-    return trace_material(parse_trace(text), "trace", seed=choice.seed, on_progress=on_progress)
+    trace = parse_trace(text)
+    if trace.lost == trace.sent:
+        raise MediaError(
+            f"of the trace's packets none arrived ({trace.sent} lost)",
+            hint="there is nothing to replay",
+        )
+    return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
 
 
 def read_trace(path: Path) -> Trace:
@@ -125,7 +131,11 @@ def read_trace(path: Path) -> Trace:
             hint="--network takes a profile, a trace csv (seq,send_ms,arrival_ms) or "
             "loss=2%,delay=40ms",
         )
-    return parse_trace(text)
+    try:
+        return parse_trace(text)
+    except UsageError as error:
+        error.message = f"{path}: {error.message}"
+        raise
 
 
 def _text(data: bytes) -> str | None:

@@ -161,9 +161,14 @@ def _play(
         red_payload_type=material.red_payload_type,
         on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
     )
-    if played is None:
+    if not packets:
         raise MediaError(
             f"{path}: no packet arrived", hint="the network loses them all: choose another one"
+        )
+    if played is None:
+        raise MediaError(
+            f"{path}: none of its packets could be played",
+            hint="take only its timing, with speech of our own: add --headers",
         )
     return played
 

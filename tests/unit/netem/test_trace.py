@@ -52,6 +52,12 @@ def test_bad_line_is_named(line: str, named: str) -> None:
         assert "line 3" in raised.value.message
 
 
+def test_heading_with_spaces_is_a_heading() -> None:
+    text = "seq, send_ms , arrival_ms\r\n0, 0, 1\r\n1, 20,\r\n"
+    assert is_trace(text)
+    assert [packet.arrival_ns for packet in parse_trace(text).packets] == [1_000_000, None]
+
+
 def test_trace_without_packets_is_refused() -> None:
     with pytest.raises(UsageError, match="no packets"):
         parse_trace("# nothing\nseq,send_ms,arrival_ms\n")
