@@ -1537,6 +1537,10 @@ class EngineDrops:
         """Datagrams that were received before (RFC 3711 §3.3.2)."""
 
     @property
+    def surplus_source_packets(self) -> int:
+        """Datagrams of more SSRCs than a call keeps apart (1024)."""
+
+    @property
     def skipped_ticks(self) -> int:
         """Passed over because a call came more than five seconds late."""
 

@@ -11,7 +11,14 @@ import av
 import numpy as np
 import pytest
 from support.own_network import OwnNetwork, missing
-from support.real_calls import PATHS, Echo, call_seconds, check_counts, check_tone
+from support.real_calls import (
+    PATHS,
+    Echo,
+    call_seconds,
+    check_counts,
+    check_tone,
+    check_trickled,
+)
 
 FRAME_SAMPLES = 960
 PAGE = Path(__file__).with_name("call.html")
@@ -96,6 +103,23 @@ def test_tone_of_a_browser_comes_back_clean(
     assert "error" not in end.peer, end.peer
     check_counts(end, path)
     check_tone(recorded(end.recording), end, path, seconds)
+
+
+@pytest.mark.parametrize("path", ["ipv4", "relay-udp"])
+@pytest.mark.parametrize(("browser", "launch", "source"), BROWSERS, ids=[b[0] for b in BROWSERS])
+def test_a_browser_and_we_connect_by_trickled_candidates(
+    browser: str, launch: Launch, source: str, path: str, tmp_path: Path
+) -> None:
+    program = shutil.which(browser)
+    if program is None:
+        pytest.skip(f"needs {browser}")
+    with Echo(path, tmp_path, PAGE).running() as echo:
+        url = f"{echo.url}/?seconds=2&source={source}&trickle"
+        process = launch(echo.network, url, program)
+        end = echo.finish(process, browser.partition("-")[0], 60)
+    assert "error" not in end.peer, end.peer
+    check_counts(end, path)
+    check_trickled(end, path)
 
 
 @pytest.mark.parametrize("repair", ["red", "nack"])

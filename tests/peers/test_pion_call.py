@@ -15,6 +15,7 @@ from support.real_calls import (
     call_seconds,
     check_counts,
     check_tone,
+    check_trickled,
     tone,
 )
 
@@ -80,3 +81,17 @@ def test_tone_of_a_pion_client_comes_back_clean(path: str, tmp_path: Path, clien
         end = echo.finish(process, "pion", seconds + 25)
     check_counts(end, path)
     check_tone(decoded(kept.read_bytes()), end, path, seconds)
+
+
+@pytest.mark.parametrize("path", ["ipv4", "relay-udp"])
+def test_a_pion_client_and_we_connect_by_trickled_candidates(
+    path: str, tmp_path: Path, client: Path
+) -> None:
+    sent, kept = tmp_path / "sent", tmp_path / "kept"
+    sent.write_bytes(encoded_tone(2))
+    with Echo(path, tmp_path).running() as echo:
+        files = ("-send", str(sent), "-keep", str(kept))
+        process = echo.network.start("pion", str(client), "-url", echo.url, "-trickle", *files)
+        end = echo.finish(process, "pion", 30)
+    check_counts(end, path)
+    check_trickled(end, path)

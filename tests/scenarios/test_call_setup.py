@@ -49,7 +49,7 @@ def test_every_step_of_the_set_up_is_timed_in_order() -> None:
             t = end.peer.timings
             assert t.created_ns < t.signaling_done_ns < t.ice_connected_ns < t.dtls_connected_ns
             assert t.dtls_connected_ns <= t.first_packet_sent_ns
-            assert t.dtls_connected_ns <= t.first_packet_received_ns
+            assert t.ice_connected_ns < t.first_packet_received_ns  # it may come before our keys
             assert t.dtls_connected_ns < t.channel_open_ns
 
     run(scenario)
@@ -236,6 +236,72 @@ def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer: str) -> None:
             offer = await caller.peer.create_offer()
             with pytest.raises(WireError):
                 await caller.peer.accept_answer(offer if "offer" in answer else answer)
+
+    run(scenario)
+
+
+def test_an_answer_that_comes_twice_or_to_no_offer_is_a_wire_error() -> None:
+    """aiortc's InvalidStateError came out of it."""
+
+    async def scenario() -> None:
+        caller, agent, stranger = fake_end(), fake_end(), fake_end()
+        async with caller.peer, agent.peer, stranger.peer:
+            answer = await agent.peer.accept_offer(await caller.peer.create_offer())
+            await caller.peer.accept_answer(answer)
+            for end in (caller, stranger):
+                with pytest.raises(WireError):
+                    await end.peer.accept_answer(answer)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_closing_while_an_offer_is_answered_is_a_connect_error(steps: int) -> None:
+    """aiortc's InvalidStateError came out of it, one step after the beginning."""
+
+    async def scenario() -> None:
+        caller, agent = fake_end(), fake_end()
+        async with caller.peer, agent.peer:
+            answering = asyncio.ensure_future(
+                agent.peer.accept_offer(await caller.peer.create_offer())
+            )
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await agent.peer.close()
+            with pytest.raises(ConnectError, match="closed by this end"):
+                await answering
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("steps", [0, 2, 5, 10, 20, 40])
+def test_closing_while_connecting_leaves_no_failed_task(steps: int) -> None:
+    """aiortc's task that connects died of the closed transport, with a traceback."""
+
+    async def scenario() -> None:
+        caller, agent = fake_end(), fake_end()
+        async with caller.peer, agent.peer:
+            await connect_in_memory(caller.peer, agent.peer)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+    run(scenario)
+
+
+def test_the_end_is_told_even_when_aiortc_fails_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        end = fake_end()
+        await end.peer.create_offer()
+        close = end.peer._connection.close
+
+        async def fail() -> None:
+            await close()
+            raise RuntimeError("close failed")
+
+        monkeypatch.setattr(end.peer._connection, "close", fail)
+        with pytest.raises(RuntimeError):
+            await end.peer.close()
+        assert end.closings == [CloseReason.LOCAL]
 
     run(scenario)
 

@@ -1,4 +1,5 @@
 """A call through a TURN server (coturn on loopback), both ends relayed."""
+# ruff: noqa: SLF001 (the description that went is aiortc's to tell)
 
 import asyncio
 import shutil
@@ -14,7 +15,7 @@ from support.calls import LOOPBACK, connected, fake_end, run
 from support.fake_servers import LoopbackTurn
 from support.fake_turn import FakeTurn
 
-from voicectl.rtc import IceServer, PeerSettings, _aioice_private
+from voicectl.rtc import IceServer, PeerSettings, _aioice_turn_private
 
 needs_coturn = pytest.mark.skipif(
     shutil.which("turnserver") is None, reason="needs coturn (turnserver)"
@@ -80,6 +81,8 @@ def test_a_relayed_call_carries_packets_both_ways(transport: str, tmp_path: Path
                 stats = caller.peer.transport_stats()
             assert stats.nominated_pair is not None
             assert stats.nominated_pair.local_type == "relay"
+            described = caller.peer._connection.localDescription.sdp
+            assert "a=candidate" not in described  # it followed
             assert stats.dropped.unsent == 0
 
     run(scenario)
@@ -92,8 +95,8 @@ def test_a_relayed_call_outlives_its_permissions(monkeypatch: pytest.MonkeyPatch
     coturn and Pion let a permission that came with a channel live as long as the channel.
     """
     shrunk = 100
-    interval_s = _aioice_private.PERMISSION_REFRESH_S / shrunk
-    monkeypatch.setattr(_aioice_private, "PERMISSION_REFRESH_S", interval_s)
+    interval_s = _aioice_turn_private.PERMISSION_REFRESH_S / shrunk
+    monkeypatch.setattr(_aioice_turn_private, "PERMISSION_REFRESH_S", interval_s)
     strict = FakeTurn(permission_lifetime_s=300 / shrunk, clock=time.monotonic)
 
     async def scenario() -> None:

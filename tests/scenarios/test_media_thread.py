@@ -2,6 +2,7 @@
 # ruff: noqa: SLF001 (which sockets and pairs there are is seen from inside only)
 
 import asyncio
+import errno
 import socket
 import sys
 from dataclasses import replace
@@ -9,10 +10,11 @@ from dataclasses import replace
 import pytest
 from aioice.ice import CandidatePair
 from support.calls import LOOPBACK, End, connected, fake_end, run
+from support.held_turn import HeldTurn, gathered, kinds, served_by
 
-from voicectl._native import Engine, EngineSettings, StreamEnded, StreamStarted
+from voicectl._native import Engine, EngineSettings, MediaPlane, StreamEnded, StreamStarted
 from voicectl.clock import SystemClock
-from voicectl.rtc import _aioice_private
+from voicectl.rtc import PeerSettings, _aioice_private, media_thread
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.media_thread import LoopPlane
 
@@ -22,10 +24,12 @@ if sys.platform != "linux":
 SECOND_OF_PACKETS = 50
 
 
-def real_end(seed: int, *, media_thread: bool = True) -> End:
+def real_end(
+    seed: int, *, media_thread: bool = True, peer_settings: PeerSettings = LOOPBACK
+) -> End:
     settings = EngineSettings(sink="eager", output_rate_hz=16_000)
     engine = Engine(settings, now_ns=SystemClock().now_ns(), seed=seed)
-    return End(engine, replace(LOOPBACK, media_thread=media_thread))
+    return End(engine, replace(peer_settings, media_thread=media_thread))
 
 
 def received(end: End) -> int:
@@ -165,5 +169,45 @@ def test_fake_engine_stays_with_the_event_loop() -> None:
         async with connected(caller, agent):
             assert not caller.peer.transport_stats().on_media_thread
             assert agent.peer.transport_stats().on_media_thread
+
+    run(scenario)
+
+
+def test_a_call_without_descriptors_for_the_thread_stays_with_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its sockets were read by nobody any more, and it never said that it was connected."""
+
+    class FullPlane:
+        def __init__(self) -> None:
+            self._plane = MediaPlane()
+            self.cpu_ns, self.call_count = 0, 0
+            self.fileno, self.close = self._plane.fileno, self._plane.close
+
+        def add(self, *_: object, **__: object) -> None:
+            raise OSError(errno.EMFILE, "too many open files")
+
+    async def scenario() -> None:
+        monkeypatch.setattr(media_thread, "MediaPlane", FullPlane)
+        loop = asyncio.get_running_loop()
+        caller, agent = real_end(1), real_end(2)
+        async with connected(caller, agent):
+            assert not agent.peer.transport_stats().on_media_thread
+            assert loop not in LoopPlane._of_loop
+            await agent.until(is_heard)
+            await caller.until(is_heard)
+
+    run(scenario)
+
+
+def test_a_stun_server_that_answers_when_the_thread_reads_is_heard() -> None:
+    async def scenario() -> None:
+        async with HeldTurn() as turn:
+            settings = served_by(turn, stun=True)
+            caller, agent = real_end(1, peer_settings=settings), real_end(2)
+            async with connected(caller, agent):
+                assert caller.peer.transport_stats().on_media_thread
+                turn.release()
+                assert kinds(await gathered(caller.peer)) == ["end", "relay", "srflx"]
 
     run(scenario)

@@ -4,7 +4,9 @@
         [--repair red|nack]
 
 It prints the port of its HTTP server on 127.0.0.1: `GET /` is the page, `POST /offer` takes SDP
-and gives the answer, `POST /received` takes {"received": N} and tells whether that is what was
+and gives the answer, `POST /offer?trickle` gives it at once: the caller's candidates come by
+`POST /candidate` then, and each `GET /candidate` waits for one of ours (null: no more follows).
+`POST /received` takes {"received": N} and tells whether that is what was
 sent, `POST /recording` and `POST /result` are written to the directory RESULTS. `POST /result`
 ends the call, with the endpoint's own statistics in RESULTS/endpoint.json. With `--repair` one
 repair of lost packets is used both ways, and no other.
@@ -19,7 +21,7 @@ import numpy as np
 
 from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
 from voicectl.clock import SystemClock
-from voicectl.rtc import IceServer, Peer, PeerSettings
+from voicectl.rtc import IceCandidate, IceServer, Peer, PeerSettings
 from voicectl.rtc.description import OpusParameters
 from voicectl.rtc.repairs import RepairSettings
 
@@ -62,6 +64,10 @@ class Endpoint:
             on_events=self._send_back,
         )
         self._ended = asyncio.Event()
+        self._candidates = self._peer.local_candidates()
+        self._trickled: list[IceCandidate] = []
+        self._offered = self._answered = 0
+        """Candidates that were in the descriptions."""
 
     async def run(self) -> None:
         """Serve until the result is there."""
@@ -104,6 +110,22 @@ class Endpoint:
                 return "text/html", self._page
             case "POST", "/offer":
                 return "application/sdp", (await self._peer.accept_offer(body.decode())).encode()
+            case "POST", "/offer?trickle":
+                offer = body.decode()
+                answer = await self._peer.accept_offer(offer, trickle=True)
+                self._offered, self._answered = (
+                    sdp.count("a=candidate:") for sdp in (offer, answer)
+                )
+                return "application/sdp", answer.encode()
+            case "POST", "/candidate":
+                init = json.loads(body)
+                mid, fragment = init.get("sdpMid"), init.get("usernameFragment")
+                theirs = IceCandidate(init["candidate"], mid, fragment)
+                self._trickled.append(theirs)
+                await self._peer.add_remote_candidate(theirs)
+                return "text/plain", b"ok"
+            case "GET", "/candidate":
+                return "application/json", json.dumps(await self._next_candidate()).encode()
             case "POST", "/received":
                 outbound = self._peer.stats().outbound
                 sent = outbound.packets_sent if outbound else None
@@ -118,12 +140,24 @@ class Endpoint:
                 return "text/plain", b"ok"
         return "text/plain", None
 
+    async def _next_candidate(self) -> dict[str, str | None] | None:
+        ours = await anext(self._candidates, None)
+        if ours is None or not ours.candidate:
+            return None
+        self._trickled.append(ours)
+        fragment = ours.username_fragment
+        return {"candidate": ours.candidate, "sdpMid": ours.mid, "usernameFragment": fragment}
+
     def _write_result(self, peer: dict[str, object]) -> None:
         stats, transport = self._peer.stats(), self._peer.transport_stats()
         inbound, outbound = stats.inbound, stats.outbound
         pair = transport.nominated_pair
         result = {
             "peer": peer,
+            "offered_candidates": self._offered,
+            "answered_candidates": self._answered,
+            "trickled_candidates": [each.candidate for each in self._trickled],
+            "refused_candidates": transport.refused_candidates,
             "packets_received": inbound.packets_received if inbound else 0,
             "packets_lost": inbound.packets_lost if inbound else 0,
             "packets_sent": outbound.packets_sent if outbound else 0,

@@ -30,6 +30,7 @@ __all__ = [
     "call_seconds",
     "check_counts",
     "check_tone",
+    "check_trickled",
     "tone",
 ]
 
@@ -130,6 +131,19 @@ def check_counts(end: CallEnd, path: str) -> None:
     assert ours["local"][0] == ("relay" if path.startswith("relay") else "host")
     assert (":" in ours["remote"][1].rpartition(":")[0]) == (path == "ipv6")
     assert ours["on_media_thread"] == (not path.startswith("relay"))
+
+
+def check_trickled(end: CallEnd, path: str) -> None:
+    """The pair in use came of candidates that were in no description."""
+    ours = end.endpoint
+    assert ours["offered_candidates"] == 0
+    is_late = {"remote": True, "local": path.startswith("relay")}
+    assert (ours["answered_candidates"] == 0) == is_late["local"]
+    for end_of_pair in (name for name, late in is_late.items() if late):
+        kind, address = ours[end_of_pair]
+        host, _, port = address.rpartition(":")
+        line = f" {host} {port} typ {kind}"
+        assert kind == "prflx" or any(line in each for each in ours["trickled_candidates"])
 
 
 def check_tone(pcm: NDArray[np.int16], end: CallEnd, path: str, seconds: int) -> None:

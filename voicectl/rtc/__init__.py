@@ -4,6 +4,7 @@ Importing it checks the installed aiortc and aioice, and raises SetupError when 
 """
 
 from voicectl.rtc import _requirements as _requirements  # first: it checks what the rest imports
+from voicectl.rtc.candidates import END_OF_CANDIDATES, IceCandidate
 from voicectl.rtc.description import OpusParameters
 from voicectl.rtc.driver import EngineLike
 from voicectl.rtc.peer import Peer
@@ -17,10 +18,12 @@ from voicectl.rtc.stats import (
 )
 
 __all__ = [
+    "END_OF_CANDIDATES",
     "CloseReason",
     "DatagramCounters",
     "EngineLike",
     "HostAddresses",
+    "IceCandidate",
     "IceServer",
     "NominatedPair",
     "OpusParameters",

@@ -1,20 +1,19 @@
-"""aioice's ICE agent, with what it leaves out. Only this file touches what aioice keeps to itself.
+"""aioice's ICE agent, with what it leaves out.
+
+Only this file and `_aioice_turn_private` touch what aioice keeps to itself.
 
 Nothing is replaced in that package: what changes, changes in a subclass that only our own
 connections use, so another user of it in the same process keeps the stock behaviour.
 """
 
 import asyncio
-import contextlib
-import math
-import struct
 from asyncio import selector_events
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aioice import Connection, TransportPolicy, stun
+from aioice import Candidate, Connection, TransportPolicy, stun
 from aioice.ice import (
     ICE_COMPLETED,
     ICE_FAILED,
@@ -24,8 +23,14 @@ from aioice.ice import (
 )
 from aioice.turn import TurnTransport
 from aiortc import RTCIceServer
-from aiortc.rtcicetransport import connection_kwargs
 
+from voicectl.rtc._aioice_turn_private import (
+    MALFORMED_STUN,
+    guard_client,
+    keep_permissions,
+    pending_relay_sends,
+)
+from voicectl.rtc.gathering import IceQuestions, ServerFailure
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.stats import DatagramCounters, NominatedPair
 
@@ -38,25 +43,21 @@ LOOPBACK_ADDRESSES = ["127.0.0.1"]
 STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
-CANDIDATE_WAIT_S = 0.02
-"""How soon a candidate that the peer trickles is noticed."""
-PERMISSION_REFRESH_S = 120
-"""A relay's permissions live 300 s (RFC 8656 §9): a refresh that fails leaves time for another."""
-STUN_GATHER_TIMEOUT_S = 1
-TURN_GATHER_TIMEOUT_S = 3
+PAIRS_ADDED = 0
+"""In the queue of check list states, beside ICE_COMPLETED and ICE_FAILED: go on checking."""
 MAX_DATAGRAM_BYTES = 1500
 """No WebRTC endpoint sends more than an Ethernet frame holds."""
 MAX_QUEUED_DATAGRAMS = 256
 """DTLS that waits for its reader; the newest is dropped."""
 MAX_EARLY_MEDIA = 64
 """Media that waits for the keys; the newest is dropped."""
+MAX_PEER_REFLEXIVE = 32
+"""Addresses that a peer may be learned at: each is sent checks, whoever is there."""
 MAX_QUEUED_RELAY_SENDS = 64
 MAX_QUEUED_SOCKET_BYTES = 65536
 
 # Typeshed leaves it out. Nothing is an instance of () on a Python that has it no more.
 _SELECTOR_TRANSPORT: Any = getattr(selector_events, "_SelectorDatagramTransport", ())
-
-_MALFORMED_STUN = (ValueError, KeyError, IndexError, AssertionError, struct.error)
 
 Address = tuple[int, str, int]
 """Index of a socket, host and port."""
@@ -90,15 +91,24 @@ class EngineConnection(Connection):
         transport_policy: TransportPolicy,
         servers: list[RTCIceServer],
     ) -> None:
-        super().__init__(
-            ice_controlling=False,
-            transport_policy=transport_policy,
-            **connection_kwargs(servers),
-        )
+        super().__init__(ice_controlling=False, transport_policy=transport_policy)
         self.counters = DatagramCounters()
         self.on_pairs_changed: Callable[[], None] | None = None
         """Called when a pair may have come to life or been nominated."""
         self.consent_expired = False
+        self.gathering_wait_s: float | None = None
+        """How long `gather_candidates` waits for the servers; None: not even for a candidate."""
+        self.server_failures: list[ServerFailure] = []
+        self.on_first_candidate: Callable[[], None] | None = None
+        """Called when a server gave the first candidate, no host having given one."""
+        self.on_gathered: Callable[[], None] | None = None
+        """Called when no more candidates are to come."""
+        self._questions = IceQuestions(
+            servers, relay_only=transport_policy is TransportPolicy.RELAY
+        )
+        self._asking: asyncio.Task[None] | None = None
+        self._gathering_news = asyncio.Event()
+        self._is_resting = False
         self._on_media: Callable[[bytes], None] | None = None
         self._early_media: list[bytes] = []
         self._host_addresses = host_addresses
@@ -107,23 +117,102 @@ class EngineConnection(Connection):
         self._permission_tasks: list[asyncio.Task[None]] = []
 
     async def gather_candidates(self) -> None:
-        """Gather, bounded by what can still succeed, then put the gate before every socket."""
+        """Gather the hosts' candidates, and wait for the servers' as long as was asked.
+
+        With no candidate there is nothing to wait less for: then the first one ends the wait.
+        The servers' candidates go on coming in after it.
+        """
         if self._local_candidates_start:
             return
         self._local_candidates_start = True
-        timeout = TURN_GATHER_TIMEOUT_S if self.turn_server else STUN_GATHER_TIMEOUT_S
-        self._local_candidates += await self.get_component_candidates(
-            COMPONENT, self._addresses(), timeout
-        )
-        self._local_candidates_end = True
+        self._local_candidates += await self.get_component_candidates(COMPONENT, self._addresses())
         for protocol in self._protocols:
-            gate = partial(self._admit_datagram, protocol)
-            protocol.datagram_received = gate  # type: ignore[method-assign]
-            if isinstance(protocol.transport, TurnTransport):
-                keeping = asyncio.create_task(_keep_permissions(protocol.transport))
-                self._permission_tasks.append(keeping)
+            self._guard(protocol)
         if self._closing:
             self.abort()  # close() has come and gone, and did not see these sockets
+        elif not self._questions:
+            self._end_gathering()
+        else:
+            self._asking = asyncio.create_task(self._ask_servers(list(self._protocols)))
+            if self.gathering_wait_s is not None:
+                await asyncio.wait({self._asking}, timeout=self.gathering_wait_s)
+                while not (self._local_candidates or self._asking.done() or self._closing):
+                    await self._gathering_news.wait()
+
+    async def _ask_servers(self, hosts: list[StunProtocol]) -> None:
+        self.server_failures = await self._questions.ask(
+            COMPONENT, hosts, lambda: StunProtocol(self), self._add_local_candidate
+        )
+        self._end_gathering()
+
+    def _add_local_candidate(self, candidate: Candidate, protocol: StunProtocol | None) -> None:
+        """Take what a server gave; a relayed candidate has a socket of its own, and pairs.
+
+        A server-reflexive one is for the peer to know: its pairs are those of its host.
+        """
+        if protocol is None and self._is_known(candidate):
+            return
+        is_first = not self._local_candidates
+        self._local_candidates.append(candidate)
+        if protocol is not None:
+            self._protocols.append(protocol)
+            self._guard(protocol)
+            if not self._check_list_done:  # else it would bring back the pairs that were pruned
+                for remote in self._remote_candidates:
+                    self._pair_remote_candidate(remote)
+                self.sort_check_list()
+        self._tell_gathering()
+        if is_first and self.on_first_candidate is not None:
+            self.on_first_candidate()
+
+    def _is_known(self, candidate: Candidate) -> bool:
+        """Whether the peer learns nothing from it (RFC 8445 §5.1.3)."""
+        address = (candidate.host, candidate.port)
+        return candidate.port == 0 or any(
+            address == (known.host, known.port) for known in self._local_candidates
+        )
+
+    def _guard(self, protocol: StunProtocol) -> None:
+        """Put the gate before a socket, and keep a relay's permissions."""
+        gate = partial(self._admit_datagram, protocol)
+        protocol.datagram_received = gate  # type: ignore[method-assign]
+        if isinstance(protocol.transport, TurnTransport):
+            guard_client(protocol.transport, self.counters)
+            keeping = asyncio.create_task(keep_permissions(protocol.transport))
+            self._permission_tasks.append(keeping)
+
+    def _end_gathering(self) -> None:
+        self._local_candidates_end = True
+        self._tell_gathering()
+        if self.on_gathered is not None:
+            self.on_gathered()
+        if self._early_checks_done and not self._check_list_maybe_complete():
+            self._check_list_maybe_fail()
+
+    def _tell_gathering(self) -> None:
+        self._gathering_news.set()
+        self._gathering_news = asyncio.Event()
+
+    @property
+    def has_gathered(self) -> bool:
+        """Whether no more local candidates are to come."""
+        return self._local_candidates_end
+
+    async def candidates_after(self, count: int) -> AsyncIterator[Candidate | None]:
+        """The local candidates after the first `count`, as they come; None when it was the last.
+
+        It stops without a None when the agent is closed.
+        """
+        while not self._closing:
+            news = self._gathering_news
+            if count < len(self._local_candidates):
+                count += 1
+                yield self._local_candidates[count - 1]
+            elif self._local_candidates_end:
+                yield None
+                return
+            else:
+                await news.wait()
 
     def _addresses(self) -> list[str]:
         if self._transport_policy is TransportPolicy.RELAY:
@@ -144,7 +233,7 @@ class EngineConnection(Connection):
                 return
             try:
                 StunProtocol.datagram_received(protocol, data, source)
-            except _MALFORMED_STUN:
+            except MALFORMED_STUN:
                 self.counters.malformed += 1
         elif not self._is_pair(protocol, source):
             self.counters.unknown_source += 1
@@ -189,7 +278,7 @@ class EngineConnection(Connection):
 
     async def connect(self) -> None:
         """As aioice's, but over the moment the check list is done, not at the next 20 ms."""
-        if not self._local_candidates_end:
+        if not self._local_candidates_start:
             raise ConnectionError("Candidates were not gathered")
         for candidate in self._remote_candidates:
             self._pair_remote_candidate(candidate)
@@ -213,14 +302,29 @@ class EngineConnection(Connection):
 
     async def _run_checks(self) -> int:
         unchecked = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
-        while self._check_periodic():
-            more = any(pair.state in unchecked for pair in self._check_list)
+        while self._check_periodic() or self._check_list:
+            self._is_resting = all(pair.state not in unchecked for pair in self._check_list)
             try:
-                async with asyncio.timeout(CHECK_PACING_S if more else CANDIDATE_WAIT_S):
-                    return await self._check_list_state.get()
+                async with asyncio.timeout(None if self._is_resting else CHECK_PACING_S):
+                    if (result := await self._check_list_state.get()) != PAIRS_ADDED:
+                        return result
             except TimeoutError:
                 continue
-        return await self._check_list_state.get() if self._check_list else ICE_FAILED
+        return ICE_FAILED
+
+    def _pair_remote_candidate(self, remote_candidate: Candidate) -> None:
+        """As aioice's, and check the pairs at once when there was nothing to check."""
+        super()._pair_remote_candidate(remote_candidate)
+        if self._is_resting:
+            self._is_resting = False
+            self._check_list_state.put_nowait(PAIRS_ADDED)
+
+    def _remote_candidates_expected(self) -> bool:
+        """As aioice's, which asks it before it gives up: candidates of ours may follow as well."""
+        return not self._local_candidates_end or super()._remote_candidates_expected()
+
+    def _prune_components(self) -> None:
+        """Leave the one component there is, for a peer-reflexive candidate that may be learned."""
 
     def check_incoming(
         self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
@@ -234,11 +338,21 @@ class EngineConnection(Connection):
         if "PRIORITY" not in message.attributes:
             self.counters.malformed += 1
             return
+        if self._learned_too_many(addr):
+            self.counters.overflowed += 1
+            return
         in_progress = self._in_progress_pair(protocol, addr)
         super().check_incoming(message, addr, protocol)
         if in_progress and self._triggered_by.get(in_progress) != message.transaction_id:
             self._triggered_by[in_progress] = message.transaction_id
             _retransmit_checks(in_progress)
+
+    def _learned_too_many(self, addr: tuple[str, int]) -> bool:
+        learned = sum(candidate.type == "prflx" for candidate in self._remote_candidates)
+        return learned >= MAX_PEER_REFLEXIVE and all(
+            addr != (candidate._network_host, candidate.port)
+            for candidate in self._remote_candidates
+        )
 
     def _in_progress_pair(
         self, protocol: StunProtocol, addr: tuple[str, int]
@@ -295,6 +409,13 @@ class EngineConnection(Connection):
             remove_reader(detached.fileno)
         return sockets
 
+    def attach_sockets(self, sockets: Sequence[DetachedSocket]) -> None:
+        """Read detached sockets again."""
+        loop: Any = asyncio.get_running_loop()
+        for detached in sockets:
+            transport: Any = detached.protocol.transport
+            loop._add_reader(detached.fileno, transport._read_ready)
+
     def media_route(self, sockets: Sequence[DetachedSocket]) -> MediaRoute:
         """Where media may come from and goes to now, by index into `sockets`."""
         index_of = {detached.protocol: index for index, detached in enumerate(sockets)}
@@ -320,7 +441,7 @@ class EngineConnection(Connection):
             return False
         transport: Any = pair.protocol.transport
         if isinstance(transport, TurnTransport):
-            if _pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
+            if pending_relay_sends(transport) >= MAX_QUEUED_RELAY_SENDS:
                 return False
         elif transport.is_closing() or transport.get_write_buffer_size() > MAX_QUEUED_SOCKET_BYTES:
             return False
@@ -328,43 +449,26 @@ class EngineConnection(Connection):
         return True
 
     async def close(self) -> None:
-        """As aioice's, and keep no permissions any longer."""
-        self._stop_permission_tasks()
+        """As aioice's, and ask no server and keep no permissions any longer."""
+        self._closing = True
+        self._stop_tasks()
+        if self._asking is not None:
+            await asyncio.wait({self._asking})  # or it would leave a relay behind
         await super().close()
 
-    def _stop_permission_tasks(self) -> None:
+    def _stop_tasks(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         for task in self._permission_tasks:
             task.cancel()
         self._permission_tasks.clear()
+        self._tell_gathering()
 
     def abort(self) -> None:
         """Close the sockets at once, for a close that did not end in time."""
-        self._stop_permission_tasks()
+        self._stop_tasks()
         for protocol in self._protocols:
             protocol.transport.close()
-
-
-def _pending_relay_sends(transport: TurnTransport) -> int:
-    """Sends of a relay that wait for a channel binding or their turn."""
-    stock: Any = transport
-    return len(stock._TurnTransport__send_tasks)
-
-
-async def _keep_permissions(transport: TurnTransport) -> None:
-    """Bind a relay's channels again and again, which refreshes its permissions (RFC 8656 §12).
-
-    aioice does so only with a packet sent after 500 s, when the permission has been gone for
-    200 s; and packets sent before the answer bind once more each. Here none waits for it.
-    """
-    stock: Any = transport
-    client: Any = stock._TurnTransport__inner_protocol
-    client.channel_refresh_time = math.inf
-    while True:
-        await asyncio.sleep(PERMISSION_REFRESH_S)
-        for number, peer in list(client.channel_to_peer.items()):
-            # Should it stay so, the peer's consent expires.
-            with contextlib.suppress(ConnectionError, stun.TransactionError):
-                await client.channel_bind(number, peer)
 
 
 def _retransmit_checks(pair: CandidatePair) -> None:

@@ -5,12 +5,15 @@ connections use, so another user of aiortc in the same process keeps the stock b
 
 - `EngineDtlsTransport` gives the keys and the media to the `EngineDriver`, and sends what comes
   from there, without a task or an await per packet.
+- `GuardedReceiver` stands before aiortc's SCTP.
 - `EngineSender` and `EngineReceiver` report what was negotiated; they start no codec, no thread.
 - `EnginePeerConnection` builds these, with one DTLS certificate for the process.
 """
 
+import asyncio
+import struct
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from aiortc import (
@@ -23,15 +26,17 @@ from aiortc import (
     RTCRtpSender,
     RTCRtpTransceiver,
 )
+from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdtlstransport import (
     SRTP_PROFILES,
+    DataReceiver,
     RTCCertificate,
     RTCDtlsFingerprint,
     SRTPProtectionProfile,
     State,
 )
-from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES
+from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES, RTCIceParameters
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,11 +44,14 @@ from OpenSSL import SSL
 
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.driver import EngineDriver
+from voicectl.rtc.sctp_gate import is_sound
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.voice_formats import CODECS
 
 __all__ = ["EnginePeerConnection"]
 
+SCTP_FAILURES = (ValueError, AssertionError, LookupError, InvalidStateError, struct.error)
+"""What aiortc raises for chunks and channel messages that are not as they should be."""
 EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
 
 
@@ -55,7 +63,27 @@ class EngineGatherer(RTCIceGatherer):
         super().__init__(iceServers=servers, iceTransportPolicy=configuration.iceTransportPolicy)
         policy = ICE_TRANSPORT_POLICIES[configuration.iceTransportPolicy]
         self.connection = EngineConnection(host_addresses, policy, servers)
+        self.connection.on_gathered = partial(self._become, "completed")
         self._connection = self.connection
+
+    async def gather(self) -> None:
+        """Gather what a description is to wait for; the rest completes it later."""
+        if self.state == "new":
+            self._become("gathering")
+            await self.connection.gather_candidates()
+
+    def _become(self, state: str) -> None:
+        stock: Any = self
+        stock._RTCIceGatherer__setState(state)
+
+
+class EngineIceTransport(RTCIceTransport):
+    """An ICE transport whose end may overtake its beginning."""
+
+    async def start(self, remoteParameters: RTCIceParameters) -> None:
+        """As aiortc's, whose task that connects dies of a transport that was closed meanwhile."""
+        if self.state != "closed":
+            await super().start(remoteParameters)
 
 
 class EngineDtlsTransport(RTCDtlsTransport):
@@ -97,6 +125,32 @@ class EngineDtlsTransport(RTCDtlsTransport):
         self.connection.set_media_handler(None)
         await super().stop()
 
+    def _register_data_receiver(self, receiver: DataReceiver) -> None:
+        """Look at what the peer sends before SCTP does."""
+        super()._register_data_receiver(GuardedReceiver(receiver, self.connection))
+
+    def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
+        guarded = self._data_receiver
+        if isinstance(guarded, GuardedReceiver) and guarded.receiver is receiver:
+            super()._unregister_data_receiver(guarded)
+
+
+class GuardedReceiver:
+    """SCTP that counts what aiortc fails on, which would end the call with a traceback."""
+
+    def __init__(self, receiver: DataReceiver, connection: EngineConnection) -> None:
+        self.receiver = receiver
+        self._counters = connection.counters
+
+    async def _handle_data(self, data: bytes) -> None:
+        if not is_sound(data):
+            self._counters.malformed += 1
+            return
+        try:
+            await self.receiver._handle_data(data)
+        except SCTP_FAILURES:
+            self._counters.malformed += 1
+
 
 class EngineSender(RTCRtpSender):
     """Stands for our audio in SDP; the engine encodes and sends."""
@@ -134,15 +188,22 @@ class EnginePeerConnection(RTCPeerConnection):
         self._driver = driver
         self._host_addresses = host_addresses
         self.dtls_transport: EngineDtlsTransport | None = None
+        self._late_start: asyncio.Future[None] | None = None
 
     def _RTCPeerConnection__createDtlsTransport(self) -> EngineDtlsTransport:
         """Every section shares the one transport, so this runs once."""
         gatherer = EngineGatherer(self._configuration, self._host_addresses)
-        ice = RTCIceTransport(gatherer)
+        gatherer.connection.on_first_candidate = self._connect_late
+        ice = EngineIceTransport(gatherer)
         dtls = EngineDtlsTransport(ice, gatherer.connection, self._driver)
         _register_transport(self, ice, dtls)
         self.dtls_transport = dtls
         return dtls
+
+    def _connect_late(self) -> None:
+        """Start ICE and DTLS, which aiortc leaves out for want of a local candidate."""
+        stock: Any = self
+        self._late_start = asyncio.ensure_future(stock._RTCPeerConnection__connect())
 
     def _RTCPeerConnection__createTransceiver(
         self, direction: str, kind: str, sender_track: MediaStreamTrack | None = None

@@ -19,18 +19,27 @@ VERSIONS = MappingProxyType({"aiortc": "1.16", "aioice": "0.13"})
 CLASS_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_periodic _pair_remote_candidate _unfreeze_initial check_complete "
-            "check_incoming check_state close connect data_received gather_candidates "
-            "get_component_candidates query_consent sort_check_list"
+            "_check_list_maybe_complete _check_list_maybe_fail _check_periodic "
+            "_pair_remote_candidate _prune_components _remote_candidates_expected "
+            "_unfreeze_initial add_remote_candidate check_complete check_incoming check_state "
+            "close connect data_received gather_candidates get_component_candidates "
+            "query_consent sort_check_list"
         ),
+        "aioice:ice": "relayed_candidate server_reflexive_candidate",
         "aioice.ice:StunProtocol": "datagram_received send_stun",
-        "aioice.turn:TurnClientMixin": "channel_bind",
+        "aioice.turn:TurnClientMixin": "channel_bind datagram_received",
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
-        "aiortc:RTCDtlsTransport": "_set_state _setup_srtp stop",
+        "aiortc:RTCDtlsTransport": (
+            "_register_data_receiver _set_state _setup_srtp _unregister_data_receiver stop"
+        ),
+        "aiortc:RTCIceGatherer": "_RTCIceGatherer__setState gather",
+        "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
+        "aiortc:RTCSctpTransport": "_handle_data",
         "aiortc:RTCPeerConnection": (
+            "_RTCPeerConnection__connect "
             "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
             "_RTCPeerConnection__updateConnectionState "
             "_RTCPeerConnection__updateIceConnectionState "
@@ -38,22 +47,23 @@ CLASS_NAMES = MappingProxyType(
         ),
     }
 )
-"""Methods that are overridden or called."""
+"""Methods and functions that are overridden or called."""
 
 INSTANCE_NAMES = MappingProxyType(
     {
         "aioice.ice:Connection": (
-            "_check_list _check_list_state _closing _early_checks _early_checks_done "
-            "_local_candidates _local_candidates_end _local_candidates_start _nominated "
-            "_protocols _query_consent_task _queue _remote_candidates _transport_policy "
-            "turn_server"
+            "_check_list _check_list_done _check_list_state _closing _early_checks "
+            "_early_checks_done _local_candidates _local_candidates_end "
+            "_local_candidates_start _nominated _protocols _query_consent_task "
+            "_queue _remote_candidates _transport_policy"
         ),
+        "aioice:Candidate": "_network_host",
         "aioice.ice:CandidatePair": "protocol remote_candidate state task",
         "aioice.ice:StunProtocol": "transactions",
         "aioice.stun:Transaction": "_Transaction__addr _Transaction__request",
         "aioice.turn:TurnClientMixin": "channel_refresh_time channel_to_peer",
         "aioice.turn:TurnTransport": "_TurnTransport__inner_protocol _TurnTransport__send_tasks",
-        "aiortc:RTCDtlsTransport": "_role _srtp_profiles _ssl _state",
+        "aiortc:RTCDtlsTransport": "_data_receiver _role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "

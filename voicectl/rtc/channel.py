@@ -1,5 +1,6 @@
 """The text channel beside the audio, on an SCTP data channel."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -81,6 +82,7 @@ class MessageChannel:
 
     def _received(self, message: str | bytes) -> None:
         if isinstance(message, str) and self._on_message is not None:
-            self._on_message(message)
+            # On its own: what it raises is not SCTP's.
+            asyncio.get_running_loop().call_soon(self._on_message, message)
         else:
             self.dropped += 1

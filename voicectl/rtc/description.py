@@ -4,14 +4,14 @@ aiortc writes and parses SDP; what it writes has no Opus parameters (RFC 7587 §
 parses may come from anyone.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+from aiortc.sdp import MediaDescription, SessionDescription
 
 from voicectl.errors import ConnectError, WireError
+from voicectl.rtc.candidates import RemoteTransport
 from voicectl.rtc.repairs import (
     DRED_PARAMETER,
     DescribedRepairs,
@@ -28,12 +28,12 @@ __all__ = [
     "own_formats",
     "payload_types",
     "read_remote",
+    "that_trickles",
     "with_opus_parameters",
 ]
 
 MAX_BYTES = 65536
 MAX_SECTIONS = 4
-MAX_CANDIDATES = 32
 
 SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
 """What aiortc raises when a description does not parse or does not fit."""
@@ -96,18 +96,18 @@ class RemoteDescription:
     """A peer's description that may be given to aiortc.
 
     Args:
-        sdp: The description, without the candidates that must not be tried.
+        sdp: The description, without its candidates.
         opus: What the peer asks to receive; None: it has no Opus.
         repairs: What the peer says about repairing loss of Opus.
         formats: What voices and keys the peer takes.
-        refused_candidates: How many candidates were taken out.
+        transport: Its candidates, and to what they belong.
     """
 
     sdp: str
     opus: OpusParameters | None
     repairs: DescribedRepairs | None
     formats: VoiceFormats
-    refused_candidates: int
+    transport: RemoteTransport
 
 
 def opus_payload_type(sdp: str) -> int | None:
@@ -168,14 +168,13 @@ def with_opus_parameters(
     return "\r\n".join(line for section in sections for line in section) + "\r\n"
 
 
-def read_remote(
-    sdp: str, kind: Literal["offer", "answer"], *, allow_loopback: bool
-) -> RemoteDescription:
-    """Check a peer's description.
+def that_trickles(sdp: str) -> str:
+    """A description of ours that tells the peer to send candidates apart (RFC 8838 §3)."""
+    return sdp.replace("\r\nm=", "\r\na=ice-options:trickle\r\nm=", 1)
 
-    An answerer sends checks to every address in an offer, so addresses that no peer can have
-    (loopback unless allowed, link-local, multicast, unspecified, broadcast) are taken out, and of
-    the rest only the first 32 stay.
+
+def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription:
+    """Check a peer's description.
 
     Raises:
         WireError: It does not parse, is too large, or lacks what every WebRTC description has.
@@ -196,30 +195,44 @@ def read_remote(
     _check_bundle(description, kind)
     audio = _voice_of(description, kind)
     opus, repairs = _opus_of(audio, kind)
-    lines, refused = _admit_lines(sdp, description, allow_loopback)
-    formats = read_formats(audio)
-    return RemoteDescription("\r\n".join(lines) + "\r\n", opus, repairs, formats, refused)
+    return RemoteDescription(
+        "\r\n".join(_lines_for_aiortc(sdp, description)) + "\r\n",
+        opus,
+        repairs,
+        read_formats(audio),
+        _transport_of(sdp, description, audio),
+    )
 
 
-def _admit_lines(
-    sdp: str, description: SessionDescription, allow_loopback: bool
-) -> tuple[list[str], int]:
-    """The lines without refused candidates, and how many those were."""
+def _lines_for_aiortc(sdp: str, description: SessionDescription) -> list[str]:
+    """The lines without candidates, which come to the ICE agent another way."""
     lines: list[str] = []
     sections = iter(description.media)
-    admitted = refused = 0
     for line in sdp.splitlines():
-        if line.startswith("a=candidate:"):
-            if admitted == MAX_CANDIDATES or not _is_allowed(line, allow_loopback):
-                refused += 1
-                continue
-            admitted += 1
+        if line.startswith(("a=candidate:", "a=end-of-candidates")):
+            continue
         lines.append(line)
         if line.startswith("m="):
             section = next(sections)
             if section.kind != "application" and section.direction is None:
                 lines.append("a=sendrecv")  # the default of RFC 8866 §6.7, unknown to aiortc
-    return lines, refused
+    return lines
+
+
+def _transport_of(
+    sdp: str, description: SessionDescription, audio: MediaDescription
+) -> RemoteTransport:
+    """Bundled sections have that of the first one (RFC 9143 §7.1.3); aiortc takes the last."""
+    bundled = [mid for g in description.group if g.semantic == "BUNDLE" for mid in g.items]
+    accepted = {media.rtp.muxId: media for media in description.media if media.port}
+    media = next((accepted[mid] for mid in bundled if mid in accepted), audio)
+    of_session = sdp.partition("\nm=")[0]
+    return RemoteTransport(
+        media.rtp.muxId,
+        media.ice.usernameFragment or "" if media.ice else "",
+        media.ice_candidates,
+        ended=media.ice_candidates_complete or "\na=end-of-candidates" in of_session,
+    )
 
 
 def _check_section(media: MediaDescription, kind: str) -> None:
@@ -269,26 +282,3 @@ def _opus_of(
                     f"the {kind} has an Opus parameter that is no number", detail=str(error)
                 ) from error
     return None, None
-
-
-def _is_allowed(line: str, allow_loopback: bool) -> bool:
-    """Whether a check may be sent to an `a=candidate` (aioice resolves an mDNS name itself)."""
-    candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
-    if not 0 < candidate.port < 65536:
-        return False
-    if candidate.ip.endswith(".local"):
-        return True
-    try:
-        address = ipaddress.ip_address(candidate.ip)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_loopback:
-        return allow_loopback
-    return not (
-        address.is_link_local
-        or address.is_multicast
-        or address.is_unspecified
-        or address == ipaddress.IPv4Address("255.255.255.255")
-    )

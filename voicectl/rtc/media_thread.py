@@ -39,8 +39,9 @@ def carry(
 ) -> "CarriedCall | None":
     """Give a connected call's sockets to the media thread of the running event loop.
 
-    Returns None where that cannot be: off Linux, on a loop that is not asyncio's own, and while
-    the pair in use is relayed. The call's media then stays with the event loop.
+    Returns None where that cannot be: off Linux, on a loop that is not asyncio's own, while the
+    pair in use is relayed, and with no descriptors left. The call's media then stays with the
+    event loop.
 
     Args:
         engine: With its keys; from now on the thread drives it.
@@ -51,7 +52,11 @@ def carry(
     """
     if sys.platform != "linux" or not (sockets := connection.detach_sockets()):
         return None
-    return CarriedCall(engine, connection, sockets, on_events, on_failure, audio_interval_ms)
+    try:
+        return CarriedCall(engine, connection, sockets, on_events, on_failure, audio_interval_ms)
+    except OSError:
+        connection.attach_sockets(sockets)
+        return None
 
 
 def load_with_another() -> float:
@@ -190,14 +195,22 @@ class LoopPlane:
         on_ready: Callable[[], None],
     ) -> "MediaCall":
         """Carry one more call; `on_ready` runs when it has events or datagrams."""
-        call = self._plane.add(engine, sockets, delivery_interval_ms=audio_interval_ms)
+        try:
+            call = self._plane.add(engine, sockets, delivery_interval_ms=audio_interval_ms)
+        except OSError:
+            self._end_without_calls()
+            raise
         self._on_ready[call.id] = on_ready
         return call
 
     def remove(self, call: "MediaCall") -> None:
         """Carry a call no longer."""
         call.close()
-        if self._on_ready.pop(call.id, None) is None or self._on_ready:
+        if self._on_ready.pop(call.id, None) is not None:
+            self._end_without_calls()
+
+    def _end_without_calls(self) -> None:
+        if self._on_ready:
             return
         self._timer.cancel()
         self._loop.remove_reader(self._plane.fileno())

@@ -2,20 +2,22 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
 from aiortc import RTCDataChannel, RTCSessionDescription
-from aiortc.exceptions import OperationError
+from aiortc.exceptions import InvalidStateError, OperationError
 from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.candidate_exchange import CandidateExchange
+from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import (
     SDP_FAILURES,
@@ -24,6 +26,7 @@ from voicectl.rtc.description import (
     own_formats,
     payload_types,
     read_remote,
+    that_trickles,
     with_opus_parameters,
 )
 from voicectl.rtc.driver import EngineDriver
@@ -100,6 +103,8 @@ class Peer:
         self._connection.on("connectionstatechange", self._connection_state_changed)
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
         self._connection.on("datachannel", self._channel_offered)
+        self._connection.on("icegatheringstatechange", self._gathering_state_changed)
+        self._candidates = CandidateExchange(self._connection, self._settings)
         self._carried: CarriedCall | None = None
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
@@ -117,8 +122,16 @@ class Peer:
 
     # Signaling
 
-    async def create_offer(self) -> str:
-        """The SDP offer of a call with audio both ways, its candidates gathered.
+    async def create_offer(self, *, trickle: bool = False) -> str:
+        """The SDP offer of a call with audio both ways.
+
+        It waits up to `gathering_wait_ms` for the ICE servers, and says whether more candidates
+        follow. What they give later still makes pairs: the peer learns those addresses from our
+        checks.
+
+        Args:
+            trickle: Give the offer at once, for a signaling that takes `local_candidates` to the
+                peer, and the peer is known to take them.
 
         Raises:
             ConnectError: There is no candidate to offer, or the peer is closed.
@@ -127,10 +140,15 @@ class Peer:
         self._connection.addTransceiver("audio")
         if (label := self._settings.data_channel) is not None:
             self._messages.adopt(self._connection.createDataChannel(label, ordered=True))
-        return await self._apply_local(await self._connection.createOffer())
+        return await self._apply_local(await self._connection.createOffer(), trickle=trickle)
 
-    async def accept_offer(self, sdp: str) -> str:
-        """The SDP answer to an offer, its candidates gathered.
+    async def accept_offer(self, sdp: str, *, trickle: bool = False) -> str:
+        """The SDP answer to an offer.
+
+        Args:
+            sdp: The offer.
+            trickle: As in `create_offer`. Offers need not say `a=ice-options:trickle` (RFC 8838
+                §3) for it: of those that take candidates on their own, Pion's do not.
 
         Raises:
             WireError: The offer is malformed.
@@ -141,7 +159,7 @@ class Peer:
         self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
-        answer = await self._apply_local(await self._connection.createAnswer())
+        answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
         self._timings.signaling_done_ns = self._clock.now_ns()
         return answer
 
@@ -155,6 +173,28 @@ class Peer:
         self._require_open()
         await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
+
+    async def local_candidates(self) -> AsyncIterator[IceCandidate]:
+        """What is gathered after our description, as it comes, and then end-of-candidates.
+
+        Nothing when the description has said that no more follows. It stops when the peer closes.
+
+        Raises:
+            ConnectError: There is no description yet.
+        """
+        async for candidate in self._candidates.local():
+            yield candidate
+
+    async def add_remote_candidate(self, candidate: IceCandidate) -> None:
+        """Take a candidate of the peer's, or its end-of-candidates, apart from its description.
+
+        It may come before the description. One that must not be tried, or comes after the end or
+        after `close`, is counted in `TransportStats.refused_candidates`.
+
+        Raises:
+            WireError: It does not parse.
+        """
+        await self._candidates.take(candidate)
 
     async def connected(self, timeout_s: float) -> None:
         """Wait until ICE and DTLS are connected; audio flows from then on.
@@ -233,6 +273,7 @@ class Peer:
         return TransportStats(
             nominated_pair=dtls.connection.nominated_pair if dtls else None,
             dropped=dropped,
+            refused_candidates=self._candidates.refused,
             on_media_thread=self._carried is not None,
             messages_dropped=self._messages.dropped,
             max_lateness_ns=self._driver.max_lateness_ns,
@@ -272,6 +313,7 @@ class Peer:
         self._engine.stop(self._clock.now_ns())
         self._driver.stop()
         self._messages.close()
+        self._candidates.close()
         self._settled.set()
         self._close_task = asyncio.create_task(self._close_connection(reason))
         self._close_begun.set()
@@ -281,12 +323,12 @@ class Peer:
         _, pending = await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
         if pending or closing.exception():
             self._connection.abort()
+        if self._on_closed is not None:
+            self._on_closed(reason)
         if pending:
             closing.cancel()
         else:
             closing.result()
-        if self._on_closed is not None:
-            self._on_closed(reason)
 
     # aiortc's side
 
@@ -309,20 +351,13 @@ class Peer:
         if self.close_reason is not None:
             raise self._connect_error(self.close_reason.value)
 
-    async def _apply_local(self, description: RTCSessionDescription) -> str:
-        sdp = self._describe(description.sdp)
+    async def _apply_local(self, description: RTCSessionDescription, *, trickle: bool) -> str:
+        sdp = that_trickles(self._describe(description.sdp))
+        if not trickle:
+            self._candidates.wait_for_servers()
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
-        local: str = self._connection.localDescription.sdp
-        if "a=candidate:" not in local:
-            raise ConnectError(
-                "no candidate could be gathered",
-                detail=f"host addresses: {self._settings.host_addresses}"
-                + (", relayed candidates only" if self._settings.relay_only else ""),
-                hint="check the network interfaces, and the TURN server when only relayed "
-                "candidates are wanted (voicectl probe)",
-            )
-        return local
+        return self._candidates.describe_local()
 
     def _describe(self, sdp: str) -> str:
         """Our description with what aiortc has no words for."""
@@ -372,8 +407,7 @@ class Peer:
             self._driver.repairs_negotiated(repairs)
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
-        allow_loopback = self._settings.host_addresses != "interfaces"
-        remote = read_remote(sdp, kind, allow_loopback=allow_loopback)
+        remote = read_remote(sdp, kind)
         self.remote_opus = remote.opus
         self._remote_repairs = remote.repairs
         self._remote_formats = remote.formats
@@ -381,8 +415,11 @@ class Peer:
         self._negotiate_formats()
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
-        except (*SDP_FAILURES, OperationError) as error:
+        except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
+            self._require_open()
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
+        await self._candidates.describe_remote(remote.transport)
+        self._require_open()
 
     def _send_packet(self, packet: bytes) -> bool:
         dtls = self._connection.dtls_transport
@@ -393,6 +430,11 @@ class Peer:
             self._messages.adopt(channel)
         else:
             channel.close()
+
+    def _gathering_state_changed(self) -> None:
+        """End a call without candidates: it has no way to connect."""
+        if self._candidates.has_nothing_to_offer:
+            self._begin_close(CloseReason.ICE_FAILED)
 
     def _ice_state_changed(self) -> None:
         if self._connection.iceConnectionState == "completed":

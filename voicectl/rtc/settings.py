@@ -21,7 +21,7 @@ HostAddresses = Literal["interfaces", "loopback", "all"]
 class IceServer:
     """A STUN or TURN server (RFC 7064, RFC 7065).
 
-    Of several servers the first STUN and the first TURN URI are used.
+    All of several servers are asked, at once; relays are preferred in the order given.
 
     Args:
         urls: `stun:`, `turn:` or `turns:` URIs.
@@ -40,6 +40,8 @@ class PeerSettings:
 
     Args:
         ice_servers: None by default: a call waits for no server that nobody asked for.
+        gathering_wait_ms: How long a description waits for the servers where candidates cannot
+            follow it. Longer only when there would be no candidate in it at all.
         relay_only: Offer and use relayed candidates only.
         host_addresses: Where host candidates are gathered. Loopback candidates of the peer are
             accepted only where ours are gathered.
@@ -57,6 +59,7 @@ class PeerSettings:
     """
 
     ice_servers: tuple[IceServer, ...] = ()
+    gathering_wait_ms: int = 300
     relay_only: bool = False
     host_addresses: HostAddresses = "interfaces"
     opus: OpusParameters = OpusParameters()

@@ -22,11 +22,12 @@ class DatagramCounters:
     """Datagrams that were dropped, by reason."""
 
     malformed: int = 0
-    """Empty, longer than an MTU, or STUN that does not parse."""
+    """Empty, longer than an MTU, or STUN or SCTP that does not parse."""
     unknown_source: int = 0
     """Not STUN, and not from the remote address of a live candidate pair."""
     overflowed: int = 0
-    """Beyond the queues that wait for DTLS, for its keys, or for the event loop."""
+    """Beyond the queues that wait for DTLS, for its keys, or for the event loop; and checks from
+    more addresses than a peer has."""
     unsent: int = 0
     """Our packets that met no nominated pair or a full send queue."""
 
@@ -61,6 +62,9 @@ class TransportStats:
 
     nominated_pair: NominatedPair | None
     dropped: DatagramCounters
+    refused_candidates: int
+    """The peer's candidates that were not tried: addresses that no peer can have, no UDP, too
+    many, of another ICE generation, or too late."""
     messages_dropped: int
     """Messages of the data channel that were binary or met a full or closed channel."""
     on_media_thread: bool

@@ -1,15 +1,32 @@
-"""Signaling between two peers of one process: the descriptions are handed over as text."""
+"""Signaling between two peers of one process: what each has to say is handed to the other."""
 
-from typing import Protocol
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol, TypeVar
 
 __all__ = ["Answerer", "Offerer", "connect_in_memory"]
 
 
-class Offerer(Protocol):
+Candidate = TypeVar("Candidate")
+
+
+class Trickler(Protocol[Candidate]):
+    """An end whose candidates may follow its description."""
+
+    def local_candidates(self) -> AsyncIterator[Candidate]:
+        """Those that follow, and that no more do."""
+        ...
+
+    async def add_remote_candidate(self, candidate: Candidate) -> None:
+        """Take one of the other end's."""
+        ...
+
+
+class Offerer(Trickler[Candidate], Protocol[Candidate]):
     """The end that calls."""
 
-    async def create_offer(self) -> str:
-        """The offer, with all its candidates."""
+    async def create_offer(self, *, trickle: bool) -> str:
+        """The offer."""
         ...
 
     async def accept_answer(self, sdp: str) -> None:
@@ -17,21 +34,39 @@ class Offerer(Protocol):
         ...
 
 
-class Answerer(Protocol):
+class Answerer(Trickler[Candidate], Protocol[Candidate]):
     """The end that is called."""
 
-    async def accept_offer(self, sdp: str) -> str:
-        """The answer, with all its candidates."""
+    async def accept_offer(self, sdp: str, *, trickle: bool) -> str:
+        """The answer."""
         ...
 
 
-async def connect_in_memory(caller: Offerer, agent: Answerer) -> None:
+_trickling: set[asyncio.Task[None]] = set()
+"""Each ends when its peer has gathered or is closed."""
+
+
+async def connect_in_memory(caller: Offerer[Candidate], agent: Answerer[Candidate]) -> None:
     """Exchange offer and answer; await both peers' `connected` after it.
 
-    Neither side trickles: both descriptions end with `a=end-of-candidates`, so a call that
-    cannot connect fails instead of waiting for more candidates.
+    Both sides trickle: no description waits for a STUN or TURN server. Without one, both end with
+    `a=end-of-candidates`, and a call that cannot connect fails at once.
 
     Raises:
         ConnectError: A peer refused a description or has nothing to offer.
     """
-    await caller.accept_answer(await agent.accept_offer(await caller.create_offer()))
+    offer = await caller.create_offer(trickle=True)
+    _hand_over(caller, agent)
+    answer = await agent.accept_offer(offer, trickle=True)
+    _hand_over(agent, caller)
+    await caller.accept_answer(answer)
+
+
+def _hand_over(source: Trickler[Candidate], sink: Trickler[Candidate]) -> None:
+    async def hand_over() -> None:
+        async for candidate in source.local_candidates():
+            await sink.add_remote_candidate(candidate)
+
+    task = asyncio.create_task(hand_over())
+    _trickling.add(task)
+    task.add_done_callback(_trickling.discard)

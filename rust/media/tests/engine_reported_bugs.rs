@@ -5,12 +5,12 @@ mod support;
 
 use std::ops::Range;
 
-use voicectl_media::engine::{Codec, Engine, Event, SendFormats, Settings};
+use voicectl_media::engine::{Codec, Engine, Event, RepairFormats, Repairs, SendFormats, Settings};
 use voicectl_media::opus::{Encoder, EncoderSettings};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo, write_goodbye};
 use voicectl_media::rtp::{Header, NtpTime, Packet, is_rtcp};
-use voicectl_media::srtp::Profile;
+use voicectl_media::srtp::{Keying, MAX_SOURCES, Profile, Session};
 use voicectl_media::vad::DetectorKind;
 
 const MS: u64 = 1_000_000;
@@ -40,12 +40,22 @@ fn engine(settings: &Settings) -> Engine {
 }
 
 fn packet(payload_type: u8, sequence_number: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    packet_of(PEER, payload_type, sequence_number, timestamp, payload)
+}
+
+fn packet_of(
+    ssrc: u32,
+    payload_type: u8,
+    sequence_number: u16,
+    timestamp: u32,
+    payload: &[u8],
+) -> Vec<u8> {
     let header = Header {
         marker: false,
         payload_type,
         sequence_number,
         timestamp,
-        ssrc: PEER,
+        ssrc,
     };
     let mut datagram = Vec::new();
     Packet::new(header, payload).write(&mut datagram);
@@ -424,4 +434,119 @@ fn a_sender_report_that_overtakes_the_first_packet_is_not_lost() {
     let (_, blocks) = reports(&mut engine, 220..20_000);
     assert_eq!(blocks[0].last_sender_report, 0x5678_9abc);
     assert_eq!(engine.stats().remote_outbound.unwrap().reports_sent, 1);
+}
+
+#[test]
+fn a_sender_that_rests_says_so() {
+    for frame_ms in [10, 20, 60] {
+        let mut resting = settings();
+        resting.frame_ms = frame_ms;
+        resting.encoder.dtx = true;
+        let mut speaker = Engine::new(&resting, 0, 1).unwrap();
+        let mut listener = engine(&settings());
+        speaker.start_sending(PEER, OPUS, "rest").unwrap();
+        let pcm = support::speech(96_000, 48_000);
+        speaker.queue_audio(&pcm, 48_000).unwrap();
+        speaker.finish_audio();
+        let (mut drained_ms, mut ended_ms, mut sizes) = (0, Vec::new(), Vec::new());
+        for ms in 0..8000 {
+            speaker.handle_timeout(ms * MS);
+            while let Some(datagram) = speaker.poll_transmit() {
+                if !is_rtcp(datagram) {
+                    sizes.push(Packet::parse(datagram).unwrap().payload.len());
+                    listener.handle_rtp(datagram, ms * MS);
+                }
+            }
+            if drained(&mut speaker) > 0 {
+                drained_ms = ms;
+            }
+            listener.handle_timeout(ms * MS);
+            while let Some(event) = listener.poll_event() {
+                if matches!(event, Event::SpeechEnded { .. }) {
+                    ended_ms.push(ms);
+                }
+            }
+        }
+        let told = sizes.windows(2).map(|pair| (pair[0] <= 2, pair[1] <= 2));
+        assert!(told.clone().all(|pair| pair != (true, true)), "{sizes:?}");
+        assert!(
+            told.filter(|pair| *pair == (false, true)).count() > 8,
+            "{sizes:?}"
+        );
+        let last_ms = *ended_ms.last().unwrap();
+        assert!(
+            last_ms < drained_ms + 300,
+            "{ended_ms:?} after {drained_ms}"
+        );
+        assert_eq!(listener.stats().playout.concealed_samples, 0);
+    }
+}
+
+#[test]
+fn a_call_with_more_than_64_sources_is_not_deaf() {
+    const PROFILE: Profile = Profile::Aes128CmSha1;
+    let (theirs, ours) = ([1; 30], [2; 30]);
+    let keying = |bytes| Keying::new(PROFILE, bytes).unwrap();
+    let mut peer = Session::new(PROFILE, keying(&theirs), keying(&ours)).unwrap();
+    let mut engine = engine(&settings());
+    engine.set_srtp_keys(PROFILE, &ours, &theirs).unwrap();
+    let mut datagram = Vec::new();
+    let mut now_ns = 0;
+    for source in 0..200 {
+        for n in 0..3 {
+            now_ns += 20 * MS;
+            let plain = packet_of(1000 + source, OPUS, n, u32::from(n) * 960, &SILENCE);
+            peer.protect(&plain, &mut datagram).unwrap();
+            assert!(engine.handle_datagram(&datagram, now_ns), "{source}");
+        }
+        assert_eq!(engine.stats().inbound.unwrap().ssrc, 1000 + source);
+        while engine.poll_event().is_some() {}
+    }
+    // Those that there is no room for have a name of their own.
+    let mut another = Session::new(PROFILE, keying(&theirs), keying(&ours)).unwrap();
+    for source in 0..MAX_SOURCES as u32 - 190 {
+        let plain = packet_of(9000 + source, OPUS, 0, 0, &SILENCE);
+        another.protect(&plain, &mut datagram).unwrap();
+        engine.handle_datagram(&datagram, now_ns);
+    }
+    let errors = engine.stats().errors;
+    assert_eq!(
+        (
+            errors.surplus_source_packets,
+            errors.unauthenticated_packets
+        ),
+        (10, 0)
+    );
+}
+
+#[test]
+fn red_of_another_codec_does_not_switch_to_opus() {
+    const RED: u8 = 63;
+    let mut engine = engine(&settings());
+    let codecs = [(OPUS, Codec::Opus), (0, Codec::Pcmu)];
+    engine.configure_receive(&codecs).unwrap();
+    let receive = RepairFormats {
+        red: Some(RED),
+        rtx: None,
+    };
+    let repairs = Repairs {
+        receive,
+        ..Repairs::default()
+    };
+    engine.configure_repairs(&repairs).unwrap();
+    let mut streams = 0;
+    for n in 0..50u16 {
+        let datagram = if n == 25 {
+            // The primary's payload type, and no block before it.
+            packet(RED, n, u32::from(n) * 160, &[0, 0xff, 0xff])
+        } else {
+            packet(0, n, u32::from(n) * 160, &[0xff; 160])
+        };
+        engine.handle_rtp(&datagram, u64::from(n) * 20 * MS);
+        while let Some(event) = engine.poll_event() {
+            streams += usize::from(matches!(event, Event::StreamStarted { .. }));
+        }
+    }
+    assert_eq!(streams, 1);
+    assert_eq!(engine.stats().errors.unknown_payload_type_packets, 1);
 }

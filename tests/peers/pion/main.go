@@ -26,6 +26,7 @@ func main() {
 	url := flag.String("url", "", "where offers are answered")
 	input := flag.String("send", "", "the packets to send")
 	output := flag.String("keep", "", "where to write those that come")
+	trickle := flag.Bool("trickle", false, "send candidates apart from the offer, and take them")
 	flag.Parse()
 	payloads := read(*input)
 
@@ -64,7 +65,11 @@ func main() {
 			log.Fatal("the connection failed")
 		}
 	})
-	negotiate(connection, *url+"/offer")
+	if *trickle {
+		negotiateAtOnce(connection, *url)
+	} else {
+		negotiate(connection, *url+"/offer")
+	}
 	answered := time.Now()
 	select {
 	case <-connected:
@@ -111,6 +116,44 @@ func negotiate(connection *webrtc.PeerConnection, url string) {
 	answer, err := io.ReadAll(response.Body)
 	check(err)
 	check(connection.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+}
+
+// negotiateAtOnce waits for no candidate: they go and come by requests of their own.
+func negotiateAtOnce(connection *webrtc.PeerConnection, url string) {
+	connection.OnICECandidate(func(candidate *webrtc.ICECandidate) {
+		var init webrtc.ICECandidateInit
+		if candidate != nil {
+			init = candidate.ToJSON()
+		}
+		body, err := json.Marshal(init)
+		check(err)
+		response, err := http.Post(url+"/candidate", "application/json", bytes.NewReader(body))
+		check(err)
+		response.Body.Close()
+	})
+	offer, err := connection.CreateOffer(nil)
+	check(err)
+	check(connection.SetLocalDescription(offer))
+	response, err := http.Post(url+"/offer?trickle", "application/sdp", bytes.NewBufferString(offer.SDP))
+	check(err)
+	answer, err := io.ReadAll(response.Body)
+	check(err)
+	check(connection.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+	go addCandidates(connection, url+"/candidate")
+}
+
+func addCandidates(connection *webrtc.PeerConnection, url string) {
+	for {
+		response, err := http.Get(url)
+		check(err)
+		var init *webrtc.ICECandidateInit
+		check(json.NewDecoder(response.Body).Decode(&init))
+		response.Body.Close()
+		if init == nil {
+			return
+		}
+		check(connection.AddICECandidate(*init))
+	}
 }
 
 // allArrived asks the other end whether count is what it has sent.

@@ -26,6 +26,7 @@ from voicectl.rtc import (
     HostAddresses,
     PeerSettings,
     _aioice_private,
+    _aioice_turn_private,
     _aiortc_private,
     _requirements,
 )
@@ -88,13 +89,15 @@ def test_every_private_name_that_is_touched_is_checked_at_import() -> None:
         for names in table.values()
         for name in names.split()
     }
-    files = (_aioice_private.__file__, _aiortc_private.__file__)
+    files = [m.__file__ for m in (_aioice_private, _aioice_turn_private, _aiortc_private)]
     tree = ast.parse("\n".join(Path(file).read_text() for file in files))
     ours = {"_context", "_fingerprints", "_host_addresses", "_proven", "_triggered_by", "_driver"}
-    ours |= {"_configuration", "_early_media", "_on_media", "_permission_tasks"}
+    ours |= {"_configuration", "_early_media", "_on_media", "_permission_tasks", "_asking"}
+    ours |= {"_gathering_news", "_is_resting", "_late_start", "_questions", "_counters"}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     ours |= {n.name for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)}
     touched = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    ours |= {"_add_reader", "_read_ready"}  # asyncio's, where detaching has found it to be so
     private = {name for name in touched if name.startswith("_") and not name.startswith("__")}
     assert private - ours - listed == set()
 
@@ -152,23 +155,6 @@ def test_loopback_is_gathered_when_asked(host_addresses: HostAddresses, has_loop
     run(scenario)
 
 
-def test_a_stun_server_that_does_not_answer_costs_a_bounded_wait(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def scenario() -> None:
-        monkeypatch.setattr(_aioice_private, "STUN_GATHER_TIMEOUT_S", 0)
-        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        silent.bind(("127.0.0.1", 0))
-        server = RTCIceServer(urls=[f"stun:127.0.0.1:{silent.getsockname()[1]}"])
-        agent = ice_agent(servers=[server])
-        await agent.gather_candidates()
-        assert [candidate.type for candidate in agent.local_candidates] == ["host"]
-        await agent.close()
-        silent.close()
-
-    run(scenario)
-
-
 def test_sockets_that_were_gathered_too_late_are_closed() -> None:
     async def scenario() -> None:
         agent = ice_agent()
@@ -188,7 +174,6 @@ def test_connecting_ends_when_the_check_list_is_done_not_at_the_next_check(
 ) -> None:
     async def scenario() -> None:
         monkeypatch.setattr(_aioice_private, "CHECK_PACING_S", 1000)
-        monkeypatch.setattr(_aioice_private, "CANDIDATE_WAIT_S", 1000)
         left, right = ice_agent(), ice_agent()
         await introduce(left, right)
         await asyncio.gather(left.connect(), right.connect())
@@ -402,6 +387,7 @@ def test_channels_are_bound_again_before_their_permissions_end() -> None:
     class Client(TurnClientMixin):
         def __init__(self) -> None:
             super().__init__(("192.0.2.1", 3478), "user", "pass", 600, 500)
+            self.transport = SimpleNamespace(is_closing=lambda: False)
             self.channel_to_peer = {0x4000: ("192.0.2.2", 9)}
             self.attempts = 0
 
@@ -413,7 +399,7 @@ def test_channels_are_bound_again_before_their_permissions_end() -> None:
             refreshed_s.append(loop.time())
 
     async def scenario() -> None:
-        keeping = _aioice_private._keep_permissions(TurnTransport(Client()))
+        keeping = _aioice_turn_private.keep_permissions(TurnTransport(Client()))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(keeping, 720)
 

@@ -50,6 +50,9 @@ impl Engine {
         match opened {
             Ok(()) if is_rtcp(&packet) => self.handle_rtcp(&packet, now_ns),
             Ok(()) => self.handle_rtp(&packet, now_ns),
+            Err(SrtpError::TooManySources) => {
+                self.receiver.errors.surplus_source_packets += 1;
+            }
             Err(error) => {
                 let is_replayed = error == SrtpError::Replayed;
                 self.count_refused(u64::from(is_replayed), u64::from(!is_replayed));

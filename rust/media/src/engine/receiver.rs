@@ -24,6 +24,8 @@ pub struct ReceiveErrors {
     pub unauthenticated_packets: u64,
     /// Datagrams that were received before (RFC 3711 §3.3.2).
     pub replayed_packets: u64,
+    /// Datagrams of more sources than are told apart ([`crate::srtp::MAX_SOURCES`]).
+    pub surplus_source_packets: u64,
     /// Datagrams that are not RTP, or whose payload is not the RED or RTX that it should be.
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
@@ -97,6 +99,8 @@ enum Format {
     Rtx,
     Unknown,
 }
+
+const OPUS: Format = Format::Plain(Codec::Opus);
 
 /// The first packet of a source on probation.
 #[derive(Default)]
@@ -202,11 +206,18 @@ impl Receiver {
         let header = packet.header;
         match self.format_of(header.payload_type) {
             Format::Plain(_) => {}
-            Format::Red if Red::parse(packet.payload).is_ok() => {}
-            Format::Red => {
-                self.errors.malformed_rtp_packets += 1;
-                return;
-            }
+            Format::Red => match Red::parse(packet.payload) {
+                // Agreed on for Opus; another codec's would be put in the buffer as Opus.
+                Ok(red) if self.format_of(red.primary_payload_type) == OPUS => {}
+                Ok(_) => {
+                    self.errors.unknown_payload_type_packets += 1;
+                    return;
+                }
+                Err(_) => {
+                    self.errors.malformed_rtp_packets += 1;
+                    return;
+                }
+            },
             Format::Rtx => {
                 self.receive_retransmission(&packet, now_ns);
                 self.give_out(now_ns, events);

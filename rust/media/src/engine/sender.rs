@@ -13,7 +13,8 @@ use super::telephone_events::{FrameTime, Report, SentEvents};
 use super::transmit::TransmitQueue;
 use super::{Codec, EngineError, NS_PER_MS, SAMPLE_RATE_HZ, ns_to_samples};
 
-/// Opus packets of up to this size are DTX and need not be sent (RFC 7587 §3.1.3).
+/// Opus packets of up to this size are DTX and need not be sent (RFC 7587 §3.1.3), but for the first
+/// of a rest: it tells the far end that nothing is lost.
 const MAX_DTX_BYTES: usize = 2;
 
 /// Silence that is encoded before the encoder rests: until then the decoder's echo of what was
@@ -50,6 +51,8 @@ pub(super) struct OutgoingStream {
     pub(super) next_frame_ns: u64,
     /// Nothing was sent just before the next packet.
     after_silence: bool,
+    /// The last packet told that nothing follows for a while.
+    rests: bool,
     pub(super) packets_sent: u64,
     pub(super) payload_bytes_sent: u64,
     header_bytes_sent: u64,
@@ -70,6 +73,7 @@ impl OutgoingStream {
             begun_ns: first_frame_ns,
             next_frame_ns: first_frame_ns,
             after_silence: true,
+            rests: false,
             ..self
         }
     }
@@ -277,6 +281,7 @@ impl Sender {
             begun_ns: first_frame_ns,
             next_frame_ns: first_frame_ns,
             after_silence: true,
+            rests: false,
             packets_sent: 0,
             payload_bytes_sent: 0,
             header_bytes_sent: 0,
@@ -386,6 +391,7 @@ impl Sender {
             transmit.push(|datagram| Packet::new(header, &payload).write(datagram));
             stream.count_packet(payload.len());
             stream.after_silence = true;
+            stream.rests = false;
             stream.next_frame_ns += self.frame_ns;
         }
         let nothing = Filled {
@@ -399,7 +405,7 @@ impl Sender {
     fn send_silence(&mut self, transmit: &mut TransmitQueue) {
         let is_due = self.silent_ns % DTX_INTERVAL_NS < self.frame_ns;
         let bytes = if self.dtx && !is_due {
-            0
+            self.encoder.write_dtx(&mut self.packet[..], self.frame_ns)
         } else {
             self.encoder
                 .write_silence(&mut self.packet[..], self.frame_ns)
@@ -411,10 +417,12 @@ impl Sender {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        if bytes <= MAX_DTX_BYTES {
+        let is_dtx = bytes <= MAX_DTX_BYTES;
+        if bytes == 0 || (is_dtx && stream.rests) {
             stream.after_silence = true;
             return;
         }
+        stream.rests = is_dtx;
         let header = Header {
             marker: stream.after_silence,
             payload_type: stream.payload_type,
@@ -436,7 +444,7 @@ impl Sender {
             self.sent.red_blocks(self.redundancy.red_frames, header),
         );
         transmit.push(|datagram| datagram.extend_from_slice(&self.datagram));
-        stream.after_silence = false;
+        stream.after_silence = is_dtx;
         stream.count_packet(self.datagram.len() - Header::BYTES);
         if self.repairs.nack || self.repairs.send.red.is_some() {
             self.sent.remember(header, bytes, &self.datagram);

@@ -61,7 +61,16 @@ impl StreamEncoder {
                 packet[..bytes].fill(law.silence());
                 bytes
             }
-            None => write_silence(packet, length_ms),
+            None => write_frames(packet, length_ms, &SILENT_FRAME),
+        }
+    }
+
+    /// Writes a packet without a frame, which tells that none follows for a while, and tells its
+    /// length: 0 where the codec has no such thing.
+    pub(super) fn write_dtx(&self, packet: &mut [u8], frame_ns: u64) -> usize {
+        match &self.g711 {
+            Some(_) => 0,
+            None => write_frames(packet, frame_ns / NS_PER_MS, &[]),
         }
     }
 
@@ -74,8 +83,9 @@ impl StreamEncoder {
     }
 }
 
-/// Writes a packet of `frame_ms` of silence (RFC 6716 §3.2) and tells its length.
-fn write_silence(packet: &mut [u8], frame_ms: u64) -> usize {
+/// Writes a packet of `frame_ms` (RFC 6716 §3.2), all frames of which are `frame`, and tells its
+/// length.
+fn write_frames(packet: &mut [u8], frame_ms: u64, frame: &[u8]) -> usize {
     let frames = frame_ms.div_ceil(20) as u8;
     let (toc, code) = match frames {
         1 if frame_ms == 10 => (TOC_CELT_FULLBAND_10_MS, &[][..]),
@@ -84,8 +94,8 @@ fn write_silence(packet: &mut [u8], frame_ms: u64) -> usize {
         _ => (TOC_CELT_FULLBAND_20_MS | 3, &[frames][..]),
     };
     let mut length = 0;
-    let body = std::iter::repeat_n(SILENT_FRAME, usize::from(frames)).flatten();
-    let bytes = std::iter::once(toc).chain(code.iter().copied()).chain(body);
+    let body = std::iter::repeat_n(frame, usize::from(frames)).flatten();
+    let bytes = std::iter::once(&toc).chain(code).chain(body).copied();
     for (place, byte) in packet.iter_mut().zip(bytes) {
         *place = byte;
         length += 1;
@@ -102,13 +112,15 @@ mod tests {
     #[test]
     fn silence_of_every_frame_length_decodes_to_its_length_of_zeros() {
         for frame_ms in [10, 20, 40, 60] {
-            let mut packet = [0; 16];
-            let length = write_silence(&mut packet, frame_ms);
-            let mut pcm = [1; 2880];
-            let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
-            let samples = decoder.decode(&packet[..length], &mut pcm).unwrap();
-            assert_eq!(samples as u64, 48 * frame_ms);
-            assert!(pcm[..samples].iter().all(|sample| *sample == 0));
+            for frame in [&SILENT_FRAME[..], &[]] {
+                let mut packet = [0; 16];
+                let length = write_frames(&mut packet, frame_ms, frame);
+                let mut pcm = [1; 2880];
+                let mut decoder = Decoder::new(SAMPLE_RATE_HZ, Channels::Mono).unwrap();
+                let samples = decoder.decode(&packet[..length], &mut pcm).unwrap();
+                assert_eq!(samples as u64, 48 * frame_ms);
+                assert!(pcm[..samples].iter().all(|sample| *sample == 0));
+            }
         }
     }
 }

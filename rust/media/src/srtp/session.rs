@@ -8,8 +8,10 @@ use super::index::estimate;
 use super::keys::{Keying, Profile, Purpose, derive};
 use super::replay_window::ReplayWindow;
 
-/// Sources of either direction that a session keeps apart; packets of further ones are refused.
-pub const MAX_SOURCES: usize = 64;
+/// Sources of either direction that a session keeps apart: one each ten seconds for three hours.
+/// Packets of further ones are refused, since a source that was forgotten could be replayed. Only who
+/// has the keys can fill them, with 0.3 kB each.
+pub const MAX_SOURCES: usize = 1_024;
 /// RTCP's first header and the SSRC of its sender stay in the clear.
 const RTCP_CLEAR_BYTES: usize = 8;
 const RTCP_INDEX_END: u64 = 1 << 31;
@@ -23,7 +25,7 @@ pub struct Session {
 struct Direction {
     rtp: Cipher,
     rtcp: Cipher,
-    /// Few: searched in order.
+    /// Searched in order, the one in use first.
     sources: Vec<Source>,
 }
 
@@ -189,7 +191,8 @@ impl Direction {
                 rtcp: ReplayWindow::default(),
             });
         }
-        Ok(&mut self.sources[place])
+        self.sources.swap(0, place);
+        Ok(&mut self.sources[0])
     }
 }
 

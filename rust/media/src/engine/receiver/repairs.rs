@@ -4,19 +4,19 @@ use crate::opus;
 use crate::playout::ReceivedFrame;
 use crate::rtp::{Packet, Red, Retransmission};
 
-use super::super::{Codec, SAMPLE_RATE_HZ};
-use super::{Format, Receiver};
+use super::super::SAMPLE_RATE_HZ;
+use super::{OPUS, Receiver};
 
 impl Receiver {
     /// The frames that a packet carries, the earlier ones first.
     pub(super) fn insert_red(&mut self, packet: &Packet<'_>, now_ns: u64) {
-        // It was read once before the source was judged.
+        // It was read once before the source was judged, and its last frame is Opus.
         let Ok(red) = Red::parse(packet.payload) else {
             return;
         };
         let header = packet.header;
         for block in red.redundant_blocks() {
-            if self.format_of(block.payload_type) != Format::Plain(Codec::Opus) {
+            if self.format_of(block.payload_type) != OPUS {
                 continue;
             }
             // RED tells when an earlier frame was said, not which packet it was in.
@@ -31,11 +31,7 @@ impl Receiver {
             };
             let _ = self.buffer.insert_redundant(&frame, now_ns);
         }
-        if self.format_of(red.primary_payload_type) == Format::Plain(Codec::Opus) {
-            self.insert(packet, red.primary, now_ns);
-        } else {
-            self.errors.unknown_payload_type_packets += 1;
-        }
+        self.insert(packet, red.primary, now_ns);
     }
 
     /// Takes what was asked for again and came in a stream of its own (RTX, RFC 4588). Anything else
