@@ -24,6 +24,8 @@ from voicectl.replay.report import Figures, FileReport, figures_of
 __all__ = ["ReplayPlan", "parse_strategies", "replay_file"]
 
 _NEAR = 1 << 15
+_MOST_SCORED_S = 120
+"""Longer speech would be scored for longer than it takes to speak it."""
 
 
 @dataclass(frozen=True)
@@ -192,17 +194,24 @@ def _score(
         frame_samples=material.frame_samples,
         red_payload_type=material.red_payload_type,
     )
-    meter = QualityMeter(material.speech, undisturbed=undisturbed)
+    meter = QualityMeter(
+        material.speech,
+        undisturbed=undisturbed,
+        at_most_s=_MOST_SCORED_S,
+        runs=len(runs),
+        on_progress=lambda share: on_progress("scoring", share),
+    )
+    if meter.is_sample:
+        minutes = len(material.speech.pcm) / SAMPLE_RATE_HZ / 60
+        material.notes.append(
+            f"scores are of a sample of {_MOST_SCORED_S / 60:g} of {minutes:.1f} minutes"
+        )
     if meter.missing:
         material.notes.append(
             f"without {' and '.join(meter.missing)} there are no such scores: "
             f"pip install {' '.join(meter.missing)}"
         )
-    figures = []
-    for index, run in enumerate(runs, start=1):
-        figures.append(figures_of(run, meter.score(run)))
-        on_progress("scoring", index / len(runs))
-    return figures
+    return [figures_of(run, meter.score(run)) for run in runs]
 
 
 def _write(
