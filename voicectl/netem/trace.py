@@ -12,7 +12,6 @@ __all__ = [
     "FRAME_NS",
     "Trace",
     "TracePacket",
-    "format_trace",
     "is_trace",
     "parse_trace",
     "without_long_pauses",
@@ -125,15 +124,6 @@ def without_long_pauses(trace: Trace) -> tuple[Trace, int]:
             )
         )
     return shortened, pauses
-
-
-def format_trace(trace: Trace) -> str:
-    """The text that `parse_trace` reads the same trace from."""
-    lines = [*(f"# {comment}" for comment in trace.comments), _COLUMNS]
-    for packet in trace.packets:
-        arrival = "" if packet.arrival_ns is None else f"{packet.arrival_ns / NS_PER_MS:.3f}"
-        lines.append(f"{packet.frame},{packet.send_ns / NS_PER_MS:.3f},{arrival}")
-    return "\n".join(lines) + "\n"
 
 
 def _check_span(trace: Trace) -> None:
