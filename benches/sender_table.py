@@ -2,7 +2,8 @@
 
     python benches/sender_table.py [PRESET...]
 
-Two minutes of a call each, in virtual time; medians over the seconds from 30 on.
+Two minutes of a call each, in virtual time; medians over the seconds from 30 on. Each network
+twice: by reports alone, and by transport-wide feedback; where they differ, `reports / feedback`.
 """
 
 import sys
@@ -30,9 +31,9 @@ NETWORKS = {
 COLUMNS = (
     "preset",
     "network",
-    "bitrate, frame",
+    "kbit/s, frame",
     "RED",
-    "on the wire",
+    "kbit/s on the wire",
     "delay p50",
     "lost",
     "changes",
@@ -41,23 +42,30 @@ COLUMNS = (
 
 
 def row(preset: str, name: str, network: str) -> str:
+    by_reports, by_feedback = (cells(preset, network, feedback) for feedback in (False, True))
+    both = (
+        reports if reports == feedback else f"{reports} / {feedback}"
+        for reports, feedback in zip(by_reports, by_feedback, strict=True)
+    )
+    return f"| {' | '.join((preset, name, *both))} |"
+
+
+def cells(preset: str, network: str, feedback: bool) -> tuple[str, ...]:
     repairs = _native.Repairs(nack=False, receive_red=63, send_red=63)
-    seconds = NetworkedCall(preset, network, repairs=repairs, seed=2).run_s(120)[30:]
+    call = NetworkedCall(preset, network, repairs=repairs, transport_feedback=feedback, seed=2)
+    seconds = call.run_s(120)[30:]
     adaptations = [second.adaptation for second in seconds]
     packets = sum(1000 / adaptation.frame_ms for adaptation in adaptations)
     bitrate_kbps = median(adaptation.bitrate_bps for adaptation in adaptations) / 1000
-    cells = (
-        preset,
-        name,
-        f"{bitrate_kbps:g} kbit/s, {median(a.frame_ms for a in adaptations):g} ms",
+    return (
+        f"{bitrate_kbps:g}, {median(a.frame_ms for a in adaptations):g} ms",
         f"{median(second.redundancy.red_frames for second in seconds):g}",
-        f"{median(second.offered_bps for second in seconds) / 1000:.0f} kbit/s",
+        f"{median(second.offered_bps for second in seconds) / 1000:.0f}",
         f"{median(second.delay_ms for second in seconds):.0f} ms",
         f"{100 * sum(second.dropped for second in seconds) / packets:.1f} %",
         str(adaptations[-1].changes - adaptations[0].changes),
         str(adaptations[-1].congestions),
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ __all__ = [
     "StreamEnded",
     "StreamStarted",
     "TelephoneEventReceived",
+    "TransportFeedbackCounters",
     "VoiceDetector",
     "__version__",
     "border_call",
@@ -758,6 +759,23 @@ class Engine:
             UsageError: RTP on a port shared with RTCP cannot have a payload type (64 to 95).
         """
 
+    def configure_transport_feedback(
+        self, *, extension_id: int | None, reduced_size: bool = False
+    ) -> None:
+        """Say what both ends agree on about transport-wide feedback; by default nothing.
+
+        From then on packets carry numbers on which the far end reports, and it is told of its own
+        (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+
+        Args:
+            extension_id: Of the header extension with the number (`a=extmap`), 1 to 255; None:
+                there is none.
+            reduced_size: The peer takes RTCP that is no compound packet (RFC 5506).
+
+        Raises:
+            UsageError: An extension id of 0.
+        """
+
     def set_redundancy(self, redundancy: Redundancy) -> None:
         """Protect what is sent from the next frame on like this.
 
@@ -1289,6 +1307,10 @@ class EngineStats:
         """How the sender fits the network, if it does."""
 
     @property
+    def transport_feedback(self) -> TransportFeedbackCounters | None:
+        """What transport-wide feedback came and went, where it is agreed on."""
+
+    @property
     def remote_inbound(self) -> RemoteInboundRtpStats | None:
         """What the peer reports on our stream, once it has."""
 
@@ -1338,7 +1360,10 @@ class Adaptation:
 
     @property
     def queue_delay_ms(self) -> float | None:
-        """How long packets wait on the way; None before two round trips."""
+        """How long packets wait on the way, once it is known.
+
+        By transport-wide feedback where there is some, else by round trips.
+        """
 
     @property
     def maximum_bps(self) -> int | None:
@@ -1351,6 +1376,31 @@ class Adaptation:
     @property
     def congestions(self) -> int:
         """How often the path was found congested."""
+
+@final
+class TransportFeedbackCounters:
+    """Transport-wide feedback of both directions, since the engine was made."""
+
+    @property
+    def packets_numbered(self) -> int:
+        """Packets that went out with a number, RTX included."""
+
+    @property
+    def packets_arrived(self) -> int:
+        """Those of them that the far end says came."""
+
+    @property
+    def packets_lost(self) -> int:
+        """Those that it says did not, when three later ones had."""
+
+    @property
+    def messages_received(self) -> int: ...
+    @property
+    def malformed_messages(self) -> int:
+        """Did not parse, or told of packets that were never sent; not believed."""
+
+    @property
+    def messages_sent(self) -> int: ...
 
 @final
 class InboundRtpStats:
@@ -1456,7 +1506,10 @@ class InboundRtpStats:
 
 @final
 class OutboundRtpStats:
-    """W3C `outbound-rtp`, of the stream that is on or was last. Counters begin anew with each SSRC."""
+    """W3C `outbound-rtp`, of the stream that is on or was last.
+
+    Counters begin anew with each SSRC.
+    """
 
     @property
     def ssrc(self) -> int: ...

@@ -16,6 +16,7 @@ from support.real_calls import (
     Echo,
     call_seconds,
     check_counts,
+    check_feedback,
     check_tone,
     check_trickled,
 )
@@ -102,6 +103,9 @@ def test_tone_of_a_browser_comes_back_clean(
         end = echo.finish(process, browser.partition("-")[0], seconds + 60)
     assert "error" not in end.peer, end.peer
     check_counts(end, path)
+    check_feedback(end, seconds)
+    if browser == "chromium":  # Firefox has no such figure
+        assert end.peer["available"] > 0
     check_tone(recorded(end.recording), end, path, seconds)
 
 

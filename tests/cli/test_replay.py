@@ -67,6 +67,16 @@ def encrypted(tmp_path: Path) -> Path:
     return capture(tmp_path / "srtp.pcap", [DTLS, *packets])
 
 
+def test_losses_at_the_end_that_no_receiver_can_miss_are_told(tone: Path) -> None:
+    arguments = [tone, "--network", "blackout=1s,blackout-every=2s", "--strategy", "eager"]
+    told = answer(*arguments, "--no-scores")["delivery"]
+    assert told["packets_sent"] == 150
+    assert told["packets_lost"] >= told["missing_end_ms"] / 20 > 0
+    table = voicectl("replay", *arguments, "--no-scores").stdout
+    assert f"150 packets  {told['packets_lost']} lost on the way" in table
+    assert f"{told['missing_end_ms'] / 1000:.2f} s at the end" in table
+
+
 def test_same_file_network_and_seed_give_the_same_bytes(tone: Path, tmp_path: Path) -> None:
     arguments = [tone, "--network", "wifi-spikes", "--strategy", "eager", "--seed", "7", "--json"]
     heard = [tmp_path / "a.wav", tmp_path / "b.wav"]

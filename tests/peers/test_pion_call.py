@@ -14,6 +14,7 @@ from support.real_calls import (
     Echo,
     call_seconds,
     check_counts,
+    check_feedback,
     check_tone,
     check_trickled,
     tone,
@@ -80,6 +81,8 @@ def test_tone_of_a_pion_client_comes_back_clean(path: str, tmp_path: Path, clien
         process = echo.network.start("pion", str(client), "-url", echo.url, *files)
         end = echo.finish(process, "pion", seconds + 25)
     check_counts(end, path)
+    check_feedback(end, seconds)
+    assert end.endpoint["transport_feedback"]["messages_sent"] >= end.peer["feedback"] > 3 * seconds
     check_tone(decoded(kept.read_bytes()), end, path, seconds)
 
 

@@ -11,6 +11,7 @@ from support.fake_engine import PacketReceived
 
 from voicectl.errors import ConnectError, UsageError, WireError
 from voicectl.rtc import CloseReason, IceServer, Peer, PeerSettings
+from voicectl.rtc.transport_feedback import EXTENSION_URI
 from voicectl.signaling.memory import connect_in_memory
 
 
@@ -63,7 +64,8 @@ def test_both_descriptions_say_that_no_candidate_follows() -> None:
         for sdp in (offer, answer):
             assert sdp.count("a=end-of-candidates") == sdp.count("m=") == 2
             assert "useinbandfec=1" in sdp
-            assert "extmap" not in sdp
+            assert sdp.count("a=extmap:") == sdp.count("a=extmap:3 " + EXTENSION_URI) == 1
+            assert sdp.count("a=rtcp-rsize") == 1
         await asyncio.gather(caller.peer.close(), agent.peer.close())
 
     run(scenario)

@@ -10,6 +10,7 @@ from voicectl import _native
 RED = _native.Repairs(nack=False, receive_red=63, send_red=63)
 RED_AND_DRED = _native.Repairs(nack=False, dred=True, receive_red=63, send_red=63)
 PRESETS = ("lan", "broadband", "wireless", "lossy")
+by_both = pytest.mark.parametrize("feedback", [False, True], ids=["reports", "feedback"])
 
 
 def changes(seconds: list[Second]) -> int:
@@ -68,22 +69,44 @@ def test_narrow_link_is_not_overrun(preset: str, rate_kbps: int) -> None:
     assert changes(settled) <= 20
 
 
-def test_link_that_drops_instead_of_queueing_is_not_overrun_either() -> None:
-    call = NetworkedCall("broadband", "delay=20ms,rate=35kbit,queue=20ms", repairs=RED)
+@by_both
+def test_link_that_drops_instead_of_queueing_is_not_overrun_either(feedback: bool) -> None:
+    network = "delay=20ms,rate=35kbit,queue=20ms"
+    call = NetworkedCall("broadband", network, repairs=RED, transport_feedback=feedback)
     settled = call.run_s(120)[40:]
     lost = sum(second.dropped for second in settled)
     sent = sum(1000 / second.adaptation.frame_ms for second in settled)
-    assert lost / sent < 0.15
+    assert lost / sent < 0.04
+    assert sum(second.offered_bps for second in settled) / len(settled) > 0.5 * 35_000
 
 
-def test_link_that_becomes_narrow_is_given_less_within_seconds() -> None:
-    call = NetworkedCall("broadband", "delay=20ms", repairs=RED)
+@by_both
+def test_link_that_becomes_narrow_is_given_less_within_seconds(feedback: bool) -> None:
+    call = NetworkedCall("broadband", "delay=20ms", repairs=RED, transport_feedback=feedback)
     call.run_s(20)
     call.there.become("delay=20ms,rate=32kbit,queue=300ms", 5)
     seconds = call.run_s(30)
     below = next(n for n, second in enumerate(seconds) if second.offered_bps < 32_000)
-    assert below <= 8
+    assert below <= (3 if feedback else 8)
     assert all(second.offered_bps < 36_000 for second in seconds[12:])
+
+
+@pytest.mark.parametrize("preset", ["lan", "broadband", "wireless"])
+def test_queue_that_is_full_from_the_first_packet_is_found_within_seconds(preset: str) -> None:
+    network = "delay=20ms,rate=40kbit,queue=300ms"
+    call = NetworkedCall(preset, network, repairs=RED, transport_feedback=True)
+    seconds = call.run_s(15)
+    assert all(second.offered_bps < 42_000 for second in seconds[4:])
+    assert all(second.delay_ms < 100 for second in seconds[6:])
+
+
+@by_both
+def test_losses_in_bursts_neither_make_it_flap_nor_starve_it(feedback: bool) -> None:
+    call = NetworkedCall("broadband", "ge5", repairs=RED, transport_feedback=feedback, seed=2)
+    settled = call.run_s(120)[30:]
+    assert changes(settled) <= 30
+    median = sorted(second.adaptation.bitrate_bps for second in settled)[len(settled) // 2]
+    assert median >= 14_000
 
 
 def test_loss_turns_redundancy_on_and_peace_turns_it_off() -> None:
@@ -125,9 +148,10 @@ def test_random_loss_does_not_starve_the_voice() -> None:
     assert median >= 16_000
 
 
+@by_both
 @pytest.mark.parametrize("profile", ["wifi-spikes", "lte", "gauss20", "handover", "step150"])
-def test_jitter_and_outages_do_not_make_it_flap(profile: str) -> None:
-    call = NetworkedCall("wireless", profile, repairs=RED)
+def test_jitter_and_outages_do_not_make_it_flap(profile: str, feedback: bool) -> None:
+    call = NetworkedCall("wireless", profile, repairs=RED, transport_feedback=feedback)
     seconds = call.run_s(60)
     assert changes(seconds[10:]) <= 10
     median = sorted(second.adaptation.bitrate_bps for second in seconds[10:])[25]

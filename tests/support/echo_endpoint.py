@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
+from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings, EngineStats
 from voicectl.clock import SystemClock
 from voicectl.rtc import IceCandidate, IceServer, Peer, PeerSettings
 from voicectl.rtc.description import OpusParameters
@@ -169,6 +169,7 @@ class Endpoint:
             ),
             "nacks_received": outbound.nack_count if outbound else 0,
             "retransmitted_packets_sent": outbound.retransmitted_packets_sent if outbound else 0,
+            "transport_feedback": feedback_counters(stats),
             "starved_frames": stats.drops.starved_frames,
             "concealed_samples": inbound.concealed_samples if inbound else 0,
             "drops": {n: getattr(stats.drops, n) for n in dir(stats.drops) if n[0] != "_"},
@@ -179,6 +180,14 @@ class Endpoint:
             "max_lateness_ms": transport.max_lateness_ns / 1e6,
         }
         (self._results / "endpoint.json").write_text(json.dumps(result))
+
+
+def feedback_counters(stats: EngineStats) -> dict[str, int] | None:
+    """What both ends told of each other's packets."""
+    told = stats.transport_feedback
+    if told is None:
+        return None
+    return {name: getattr(told, name) for name in dir(told) if name[0] != "_"}
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ class FakeEngine:
         self.now_ns = now_ns
         self.payload_types: dict[int, str] = {}
         self.repairs: Repairs | None = None
+        self.transport_feedback: tuple[int | None, bool] | None = None
         self.send_formats: tuple[str, int | None, int | None] | None = None
         self.sending: tuple[int, int, str] | None = None
         self.sequence_number = 0
@@ -47,6 +48,11 @@ class FakeEngine:
 
     def configure_repairs(self, repairs: Repairs) -> None:
         self.repairs = repairs
+
+    def configure_transport_feedback(
+        self, *, extension_id: int | None, reduced_size: bool = False
+    ) -> None:
+        self.transport_feedback = (extension_id, reduced_size)
 
     def configure_send(
         self, codec: str, *, telephone_event: int | None = None, max_bitrate_bps: int | None = None

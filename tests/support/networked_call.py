@@ -4,7 +4,7 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from support.engine_pair import End, EnginePair
+from support.engine_pair import End, EnginePair, is_rtcp
 from support.signals import voiced
 
 from voicectl import _native
@@ -35,7 +35,7 @@ class SimulatedLink:
         size = len(packet) + HEADER_BYTES
         self.offered_bytes += size
         arrivals = self._link.arrivals(now_ns, size)
-        self.dropped += not arrivals
+        self.dropped += not arrivals and not is_rtcp(packet)
         if arrivals:
             self.arrived_bytes += size
             self.delays_ms.append((arrivals[0] - now_ns) / NS_PER_MS)
@@ -51,7 +51,7 @@ class Second:
     offered_bps: float
     """On the link to the agent, headers included."""
     dropped: int
-    """Packets of that second."""
+    """RTP packets of that second."""
     delay_ms: float
     """The median of that second's packets."""
 
@@ -67,6 +67,7 @@ class NetworkedCall(EnginePair):
         back: str = "delay=20ms",
         repairs: _native.Repairs | None = None,
         max_bitrate_bps: int | None = None,
+        transport_feedback: bool = False,
         seed: int = 1,
     ) -> None:
         self.there = SimulatedLink(network, seed)
@@ -79,6 +80,9 @@ class NetworkedCall(EnginePair):
         if repairs is not None:
             for end in self.ends:
                 end.engine.configure_repairs(repairs)
+        if transport_feedback:
+            for end in self.ends:
+                end.engine.configure_transport_feedback(extension_id=3, reduced_size=True)
         self.seconds: list[Second] = []
         self._speech = voiced(24_000, 24_000)
 

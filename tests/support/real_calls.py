@@ -29,6 +29,7 @@ __all__ = [
     "Echo",
     "call_seconds",
     "check_counts",
+    "check_feedback",
     "check_tone",
     "check_trickled",
     "tone",
@@ -131,6 +132,17 @@ def check_counts(end: CallEnd, path: str) -> None:
     assert ours["local"][0] == ("relay" if path.startswith("relay") else "host")
     assert (":" in ours["remote"][1].rpartition(":")[0]) == (path == "ipv6")
     assert ours["on_media_thread"] == (not path.startswith("relay"))
+
+
+def check_feedback(end: CallEnd, seconds: int) -> None:
+    """Both ends tell what came of the other's packets, and it is what was sent."""
+    told = end.endpoint["transport_feedback"]
+    assert told["malformed_messages"] == 0
+    assert told["packets_lost"] == 0
+    # The last ones were sent when nothing came any more.
+    assert told["packets_arrived"] >= 0.9 * told["packets_numbered"] > 40 * seconds
+    assert told["messages_received"] > 3 * seconds
+    assert told["messages_sent"] > 3 * seconds
 
 
 def check_trickled(end: CallEnd, path: str) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voicectl.cli.output import printable
+from voicectl.replay.material import Delivery
 from voicectl.replay.report import Figures, FileReport, Quality
 
 __all__ = ["render_report"]
@@ -59,6 +60,16 @@ def _lines(report: FileReport) -> Iterator[tuple[str, str]]:
         yield "replayed", verdicts[report.call.identical]
     if report.network is not None:
         yield "network", f"{report.network['name']}  (seed {report.seed})"
+    if report.delivery is not None and (figures is None or report.network is not None):
+        yield "sent", _delivery(report.delivery)
+
+
+def _delivery(delivery: Delivery) -> str:
+    share = delivery.packets_lost / max(delivery.packets_sent, 1)
+    line = f"{delivery.packets_sent} packets  {delivery.packets_lost} lost on the way ({share:.1%})"
+    ends = {"start": delivery.missing_start_ms, "end": delivery.missing_end_ms}
+    missing = [f"{ms / 1000:.2f} s at the {end}" for end, ms in ends.items() if ms]
+    return f"{line}  {' and '.join(missing)}" if missing else line
 
 
 def _playout_table(runs: list[Figures]) -> "_Figures":

@@ -9,12 +9,15 @@ from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended_numbers
+from voicectl.replay.sequence import packets_expected
+from voicectl.units import NS_PER_S
 
 __all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
 
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
 _STAND_IN_PAYLOAD_TYPES = range(96, 128)
+_SHOWN_RESTARTS = 3
 _MAX_PAUSE_FRAMES = 3000
 """A longer one between two packets is a timestamp that jumped."""
 
@@ -30,7 +33,7 @@ def choose_stream(found: Found, wanted: str | None, *, needs_payload: bool) -> R
         raise _no_rtp(found)
     audio = [stream for stream in found.streams if stream.codec is not Codec.VIDEO]
     if wanted is not None:
-        audio = [stream for stream in found.streams if is_ssrc(wanted, stream.ssrc)]
+        audio = [stream for stream in found.streams if _is_wanted(stream, wanted)]
         if not audio:
             labels = ", ".join(stream.label for stream in found.streams[:8])
             raise UsageError(f"there is no stream `{wanted}`", hint=f"there are {labels}")
@@ -46,18 +49,18 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     taken = _taken_types(stream)
     received_as = _received_as(stream, taken)
     kept = [packet for packet in stream.packets if packet.rtp.payload_type in taken]
+    is_speech = {payload_type: form.is_speech for payload_type, form in stream.formats.items()}
     packets = [
         OfferedPacket(
             packet.at_ns - start_ns,
             _relabelled(packet, received_as[packet.rtp.payload_type], number),
             packet.rtp.timestamp,
-            is_speech=stream.formats[packet.rtp.payload_type].is_speech,
+            is_speech[packet.rtp.payload_type],
         )
         for packet, number in zip(kept, _numbers_without(stream, kept), strict=True)
     ]
     packets += [OfferedPacket(at_ns - start_ns, data, None) for at_ns, data in stream.rtcp]
     packets = sorted((p for p in packets if p.at_ns >= 0), key=lambda packet: packet.at_ns)
-    figures = stream.figures()
     engine_types = dict.fromkeys(stream.opus_payload_types, "opus")
     engine_types |= {
         payload_type: "telephone-event"
@@ -71,8 +74,8 @@ def captured_material(stream: RtpStream, form: str) -> Material:
         payload_types={received_as.get(pt, pt): codec for pt, codec in engine_types.items()},
         frame_samples=stream.frame_timestamps or 960,
         red_payload_type=None if red is None else received_as[red],
-        reception=figures,
-        sent=figures.packets + figures.lost - _left_out(stream, taken),
+        reception=stream.figures(),
+        sent=packets_expected(stream.places) - _left_out(stream, taken),
         description=_description(stream),
         notes=_stream_notes(stream, taken),
     )
@@ -95,8 +98,7 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
     material = made_material(arrivals, sent, form, frame_ms=frame_ms, seed=seed)
     material.reception = stream.figures()
     taken = {packet.rtp.payload_type for packet in stream.media_packets}
-    left_out = _left_out(stream, taken)
-    material.sent = material.reception.packets + material.reception.lost - left_out
+    material.sent = packets_expected(stream.places) - _left_out(stream, taken)
     material.description = _description(stream)
     material.notes += _stream_notes(stream, taken)
     return material
@@ -164,6 +166,8 @@ def _received_as(stream: RtpStream, taken: set[int]) -> dict[int, int]:
 def _numbers_without(stream: RtpStream, kept: list[ArrivedPacket]) -> list[int]:
     """Sequence numbers, wraps counted, as if what is left out had not been sent: not as losses."""
     extended = extended_numbers(stream.packets)
+    if len(kept) == len(stream.packets):
+        return extended
     chosen = {packet.rtp.payload_type for packet in kept}
     numbers = list(zip(stream.packets, extended, strict=True))
     left_out = sorted({n for packet, n in numbers if packet.rtp.payload_type not in chosen})
@@ -186,6 +190,13 @@ def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
             f"the capture saw the packets more than once: {_count(stream.copies, 'copy', 'copies')}"
             " left out"
         )
+    if restarts := [f"{at_ns / NS_PER_S:.1f} s" for at_ns in stream.restarts_ns]:
+        more = f" and {len(restarts) - _SHOWN_RESTARTS} times more"
+        after = ", ".join(restarts[:_SHOWN_RESTARTS]) + more * (len(restarts) > _SHOWN_RESTARTS)
+        notes.append(
+            f"the sender began its sequence numbers anew after {after}: no loss, though `captured`"
+            " counts the jump, as Wireshark does"
+        )
     is_plain = [stream.formats[pt] for pt in taken] == [PayloadFormat.OPUS]
     if stream.codec is Codec.OPUS and not is_plain:
         listed = ", ".join(f"{pt} {stream.formats[pt]}" for pt in sorted(taken))
@@ -198,10 +209,14 @@ def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
     return notes
 
 
-def _relabelled(packet: ArrivedPacket, payload_type: int, sequence_number: int) -> bytes:
+def _relabelled(packet: ArrivedPacket, payload_type: int, extended_number: int) -> bytes:
+    number = extended_number & 0xFFFF
+    if packet.rtp.payload_type == payload_type and packet.rtp.sequence_number == number:
+        return packet.datagram
     flags = packet.datagram[1] & 0x80 | payload_type
-    number = (sequence_number & 0xFFFF).to_bytes(2, "big")
-    return packet.datagram[:1] + bytes([flags]) + number + packet.datagram[4:]
+    return b"".join(
+        (packet.datagram[:1], bytes([flags]), number.to_bytes(2, "big"), packet.datagram[4:])
+    )
 
 
 def _description(stream: RtpStream) -> dict[str, str | int | float]:
@@ -212,6 +227,10 @@ def _description(stream: RtpStream) -> dict[str, str | int | float]:
         "codec": stream.codec_name,
         "clock_rate_hz": stream.clock_rate_hz,
     }
+
+
+def _is_wanted(stream: RtpStream, wanted: str) -> bool:
+    return wanted.lower() == stream.label or is_ssrc(wanted, stream.ssrc)
 
 
 def is_ssrc(text: str, ssrc: int) -> bool:

@@ -225,5 +225,6 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
     if len(dump.series) > 1:
         others = [f"0x{s.ssrc:08x}" for s in dump.series if s is not series]
         material.notes.append(f"left out: {', '.join(others[:4])}; --stream takes one of them")
+    material.notes += trace.comments
     material.notes += [f"damaged {place}" for place in dump.damage[:_SHOWN_DAMAGE]]
     return material

@@ -10,6 +10,10 @@ from voicectl.units import NS_PER_S
 __all__ = ["Shortened", "shorten_gaps"]
 
 _LONGEST_GAP_NS = 60 * NS_PER_S
+_SHORT_GAP_NS = NS_PER_S
+_LONG_GAPS = 10
+"""Where there are more of them, the later ones are cut to a second: a file of a few packets, hours
+apart, costs no gigabytes either."""
 _LONGEST_NS = 6 * 3600 * NS_PER_S
 """All that is heard is kept until it is written: some 350 MB an hour."""
 _LIKE_THE_GAP_NS = 10 * NS_PER_S
@@ -54,8 +58,8 @@ def shorten_gaps(packets: list[OfferedPacket]) -> Shortened:
     timestamp = _first_timestamp(packets)
     for before, packet in pairwise(packets):
         gap_ns = packet.at_ns - before.at_ns
-        excess_ns = gap_ns - _LONGEST_GAP_NS
-        if excess_ns > 0:
+        if gap_ns > _LONGEST_GAP_NS:
+            excess_ns = gap_ns - (_LONGEST_GAP_NS if gaps < _LONG_GAPS else _SHORT_GAP_NS)
             gaps += 1
             left_out_ns += excess_ns
             if packet.timestamp is not None and _has_gone_on(timestamp, packet.timestamp, gap_ns):

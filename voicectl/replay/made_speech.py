@@ -26,7 +26,7 @@ __all__ = [
 
 
 _RTP_HEADER_BYTES = 12
-_LONGEST_MS = 4 * 3_600_000
+_LONGEST_MS = 6 * 3_600_000
 """Some 350 MB an hour, several times over."""
 
 
@@ -107,6 +107,8 @@ def fill(
         frame_samples=frame_samples,
         speech=clean_speech(spoken.pcm, first, lines=LINES),
         sent=sum(sent),
+        sent_before=sum(sent[: min(arrival.frame for arrival in arrivals)]),
+        sent_after=sum(sent[max(arrival.frame for arrival in arrivals) + 1 :]),
         notes=["the speech is voicectl's own"],
     )
 

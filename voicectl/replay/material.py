@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from voicectl._native import NetworkLink
 from voicectl.replay.rtp_stream import ReceptionFigures
 
-__all__ = ["CleanSpeech", "Material", "OfferedPacket", "across"]
+__all__ = ["CleanSpeech", "Delivery", "Material", "OfferedPacket", "across", "delivery"]
 
 SAMPLE_RATE_HZ = 48_000
 """Of the speech: Opus' own and its RTP clock's."""
@@ -59,6 +59,10 @@ class Material:
     """Of a capture's stream, as it was captured."""
     sent: int | None = None
     """Packets that were sent, where the file tells; the lost ones are not among `packets`."""
+    sent_before: int = 0
+    """Of those: before the first that came. Nobody could miss them but who knows of them."""
+    sent_after: int = 0
+    """The same after the last that came."""
     description: dict[str, str | int | float] = field(default_factory=dict)
     """What is worth telling about the stream, by name."""
     notes: list[str] = field(default_factory=list)
@@ -68,6 +72,40 @@ class Material:
     def duration_ns(self) -> int:
         """From the first packet offered to the last."""
         return self.packets[-1].at_ns - self.packets[0].at_ns
+
+
+class Delivery(NamedTuple):
+    """What became of the packets on the way, of which a receiver knows only what came."""
+
+    packets_sent: int
+    packets_lost: int
+    """Sent, and not come, be it once."""
+    missing_start_ms: float
+    """Sent before the first packet that came: neither heard nor concealed."""
+    missing_end_ms: float
+    """The same after the last."""
+
+
+def delivery(material: Material, arrived: list[OfferedPacket]) -> Delivery | None:
+    """What became of the material's packets, of which `arrived` came; None: it is not known."""
+    if material.sent is None:
+        return None
+    came = {_identity(packet) for packet in arrived}
+    came_in_turn = [_identity(p) in came for p in material.packets if p.timestamp is not None]
+    first = came_in_turn.index(True) if True in came_in_turn else len(came_in_turn)
+    last = came_in_turn[::-1].index(True) if True in came_in_turn else 0
+    frame_ms = material.frame_samples * 1000 / SAMPLE_RATE_HZ
+    return Delivery(
+        packets_sent=material.sent,
+        packets_lost=max(material.sent - len(came - {None}), 0),
+        missing_start_ms=(material.sent_before + first) * frame_ms,
+        missing_end_ms=(material.sent_after + last) * frame_ms,
+    )
+
+
+def _identity(packet: OfferedPacket) -> tuple[int, bytes] | None:
+    """Timestamp and sequence number, which both wrap, but not together."""
+    return None if packet.timestamp is None else (packet.timestamp, packet.data[2:4])
 
 
 def across(packets: list[OfferedPacket], link: NetworkLink) -> list[OfferedPacket]:

@@ -15,15 +15,15 @@ from voicectl.replay.captured_call import CallAgain, play_again
 from voicectl.replay.file_bytes import FileBytes, read_file
 from voicectl.replay.files import Choice, material_of
 from voicectl.replay.gaps import shorten_gaps
-from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across, delivery
 from voicectl.replay.network import Network
 from voicectl.replay.outputs import with_parts
 from voicectl.replay.pipeline import Played, Strategy, play
 from voicectl.replay.report import Figures, FileReport, figures_of
+from voicectl.replay.sequence import Place, places_of
 
 __all__ = ["ReplayPlan", "parse_strategies", "replay_file"]
 
-_NEAR = 1 << 15
 _MOST_SCORED_S = 120
 """Longer speech would be scored for longer than it takes to speak it."""
 
@@ -88,13 +88,15 @@ def replay_file(
     packets = material.packets
     if plan.network is not None:
         packets = across(packets, plan.network.link(plan.choice.seed))
+    delivered = delivery(material, packets)
+    if plan.network is not None:
         packets = _without_long_gaps(path, material, packets)
     strategies = plan.strategies or (Strategy.BALANCED,)
     runs = [_play(packets, strategy, material, path, on_progress) for strategy in strategies]
     figures = _score(runs, material, plan, on_progress)
     outputs = _write(path, plan, runs, packets, on_progress)
     network = plan.network.fields() if plan.network is not None else None
-    return FileReport(str(path), material, network, plan.choice.seed, figures, outputs)
+    return FileReport(str(path), material, network, plan.choice.seed, figures, outputs, delivered)
 
 
 def _without_long_gaps(
@@ -134,7 +136,7 @@ def _again(
     if plan.plot is not None:
         outputs.append(_draw(path, plan, [call.played], material.packets, on_progress))
     figures = [figures_of(call.played)]
-    return FileReport(str(path), material, None, plan.choice.seed, figures, outputs, call)
+    return FileReport(str(path), material, None, plan.choice.seed, figures, outputs, call=call)
 
 
 def _write_call(path: Path, call: CallAgain) -> None:
@@ -249,24 +251,24 @@ def _draw(
 
 
 def lost_at_s(packets: list[OfferedPacket]) -> list[float]:
-    """When each packet that never came was first missed, from the first packet on."""
-    missing: dict[int, float] = {}
-    highest: int | None = None
-    for packet in packets:
-        if packet.timestamp is None:
+    """When packets that never came were first missed, from the first packet on.
+
+    As many as were missed at once have one time.
+    """
+    rtp = [packet for packet in packets if packet.timestamp is not None]
+    places = places_of(int.from_bytes(packet.data[2:4], "big") for packet in rtp)
+    came = set(places)
+    times: list[float] = []
+    highest: dict[int, int] = {}
+    for packet, place in zip(rtp, places, strict=True):
+        if place is None:
             continue
-        number = int.from_bytes(packet.data[2:4], "big")
-        if highest is None:
-            highest = number
-            continue
-        step = (number - highest) % (1 << 16)
-        if 0 < step < _NEAR:
-            at_s = (packet.at_ns - packets[0].at_ns) / 1e9
-            missing.update((highest + i, at_s) for i in range(1, step))
-            highest += step
-        else:
-            missing.pop(highest + step - (1 << 16), None)
-    return sorted(missing.values())
+        before = highest.setdefault(place.run, place.number)
+        missed = (Place(place.run, number) for number in range(before + 1, place.number))
+        if any(number not in came for number in missed):
+            times.append((packet.at_ns - packets[0].at_ns) / 1e9)
+        highest[place.run] = max(before, place.number)
+    return times
 
 
 def _write_wav(path: Path, pcm: NDArray[np.int16], sample_rate_hz: int) -> None:

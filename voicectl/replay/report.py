@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from voicectl.replay.captured_call import CallAgain
-from voicectl.replay.material import SAMPLE_RATE_HZ, Material
+from voicectl.replay.material import SAMPLE_RATE_HZ, Delivery, Material
 from voicectl.replay.pipeline import Played, Window
 
 __all__ = ["SCHEMA", "Figures", "FileReport", "Quality", "delays_by_second", "figures_of"]
@@ -73,6 +73,8 @@ class FileReport:
     seed: int
     runs: list[Figures]
     outputs: list[str]
+    delivery: Delivery | None = None
+    """None: the file does not tell what was sent."""
     call: CallAgain | None = None
     """Of a capture of our own, replayed as it was."""
 
@@ -93,6 +95,9 @@ class FileReport:
             "capture": None
             if reception is None
             else {name: _rounded(value) for name, value in vars(reception).items()},
+            "delivery": None
+            if self.delivery is None
+            else {name: _rounded(value) for name, value in self.delivery._asdict().items()},
             "network": self.network,
             "seed": self.seed,
             "call": None if self.call is None else self.call.fields(),

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from voicectl._native import parse_rtp_packet
 from voicectl.errors import WireError
+from voicectl.replay.rtp_paths import joined
 from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
 from voicectl.units import NS_PER_MS
 from voicectl.wire.capture import Frame
@@ -87,7 +88,7 @@ class _Search:
             else:
                 flow, _ = key
                 self.found.contents[named_by_port(flow.lower_port)] += len(stream.packets)
-        self.found.streams.sort(key=lambda stream: -len(stream.packets))
+        self.found.streams = joined(self.found.streams)
         return self.found
 
 

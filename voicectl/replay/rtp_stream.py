@@ -4,11 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
 from voicectl._native import RtpPacket
 from voicectl.replay.payload_formats import PayloadFormat, formats_of, parse_red
+from voicectl.replay.sequence import Place, places_of
 from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
@@ -27,6 +29,9 @@ _STATIC_PAYLOAD_TYPES = {
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
 _JUDGED_PACKETS = 2000
+_STRETCH_PACKETS = 50
+_MAX_FRAMES_AT_ONCE = 100
+"""Between two packets: a timestamp further on jumped."""
 _MIN_VIDEO_SHARE = 0.2
 """Of the packets that have their timestamp from the one before: audio has none."""
 
@@ -83,11 +88,15 @@ class RtpStream:
     """Plain RTCP of the same sender, with its times."""
     copies: int = 0
     """Left out, because the capture saw most packets more than once."""
+    paths: int = 1
+    """Over which it came."""
+    namesake: int = 1
+    """Which of the streams with this SSRC, the longest first."""
 
     @property
     def label(self) -> str:
         """A short name of it, which `--stream` takes."""
-        return f"0x{self.ssrc:08x}"
+        return f"0x{self.ssrc:08x}" + (f"/{self.namesake}" if self.namesake > 1 else "")
 
     @property
     def duration_ns(self) -> int:
@@ -166,10 +175,24 @@ class RtpStream:
             return _STATIC_PAYLOAD_TYPES[self.payload_type][1]
         if self.codec is Codec.OPUS:
             return _OPUS_CLOCK_RATE_HZ
-        first, last = self.media_packets[0], self.media_packets[-1]
-        elapsed = _forward(first.rtp.timestamp, last.rtp.timestamp, 32)
-        observed = elapsed * NS_PER_S / max(last.at_ns - first.at_ns, 1)
+        observed = self._observed_rate_hz
         return min(_CLOCK_RATES_HZ, key=lambda rate: abs(rate - observed) / rate)
+
+    @property
+    def _observed_rate_hz(self) -> float:
+        """Of a stretch of the stream as a rule: clocks jump, and senders pause."""
+        pairs = [
+            (_forward(a.rtp.timestamp, b.rtp.timestamp, 32), b.at_ns - a.at_ns)
+            for a, b in self._successive
+        ]
+        longest = _MAX_FRAMES_AT_ONCE * self.frame_timestamps
+        pairs = [(media, elapsed_ns) for media, elapsed_ns in pairs if 0 < media <= longest]
+        rates = []
+        for begin in range(0, len(pairs), _STRETCH_PACKETS):
+            stretch = pairs[begin : begin + _STRETCH_PACKETS]
+            media, elapsed_ns = (sum(column) for column in zip(*stretch, strict=True))
+            rates.append(media * NS_PER_S / max(elapsed_ns, 1))
+        return median(rates) if rates else 0.0
 
     @cached_property
     def frame_timestamps(self) -> int:
@@ -181,6 +204,20 @@ class RtpStream:
         ]
         return int(median(steps)) if steps else 0
 
+    @cached_property
+    def places(self) -> list[Place | None]:
+        """Where each packet belongs, with the sender's restarts."""
+        return places_of(packet.rtp.sequence_number for packet in self.packets)
+
+    @property
+    def restarts_ns(self) -> list[int]:
+        """When the sender began to count anew, from the first packet on."""
+        begun: dict[int, int] = {}
+        for packet, place in zip(self.packets, self.places, strict=True):
+            if place is not None:
+                begun.setdefault(place.run, packet.at_ns - self.packets[0].at_ns)
+        return [at_ns for run, at_ns in begun.items() if run > 0]
+
     def figures(self) -> ReceptionFigures:
         """Count over all packets of the stream."""
         return _figures(self.packets, self.clock_rate_hz)
@@ -188,8 +225,8 @@ class RtpStream:
     @cached_property
     def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
         """Packets of speech that follow one another by number: enough to judge by."""
-        packets = [p for p in self.packets if self.formats[p.rtp.payload_type].is_speech]
-        packets = packets[:_JUDGED_PACKETS]
+        speech = (p for p in self.packets if self.formats[p.rtp.payload_type].is_speech)
+        packets = list(islice(speech, _JUDGED_PACKETS))
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
@@ -215,7 +252,7 @@ def extended_numbers(packets: list[ArrivedPacket]) -> list[int]:
 
 def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigures:
     first = packets[0]
-    highest = first.rtp.sequence_number
+    base = highest = first.rtp.sequence_number
     seen = {highest}
     duplicates = reordered = max_gap_ns = 0
     jitter = max_jitter = sum_jitter = 0.0
@@ -228,6 +265,8 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
             reordered += 1
         seen.add(number)
         highest = max(highest, number)
+        if _signed(packet.rtp.timestamp - first.rtp.timestamp, 32) < 0 > number - base:
+            continue  # It was overtaken by the first: Wireshark takes no times of it.
         elapsed_ns = packet.at_ns - previous.at_ns
         media = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
         difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / clock_rate_hz)
@@ -238,7 +277,8 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
         previous = packet
     return ReceptionFigures(
         packets=len(packets),
-        lost=highest - min(seen) + 1 - len(packets),
+        # From the first that came, as RFC 3550 counts, not from the first that was sent.
+        lost=highest - base + 1 - len(packets),
         duplicates=duplicates,
         reordered=reordered,
         jitter_ms=jitter,

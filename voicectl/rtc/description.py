@@ -18,6 +18,7 @@ from voicectl.rtc.repairs import (
     describe_repairs,
     read_repairs,
 )
+from voicectl.rtc.transport_feedback import DescribedFeedback, read_feedback
 from voicectl.rtc.voice_formats import VoiceFormats, read_formats
 
 __all__ = [
@@ -99,6 +100,7 @@ class RemoteDescription:
         sdp: The description, without its candidates.
         opus: What the peer asks to receive; None: it has no Opus.
         repairs: What the peer says about repairing loss of Opus.
+        feedback: What the peer says about transport-wide feedback on Opus.
         formats: What voices and keys the peer takes.
         transport: Its candidates, and to what they belong.
     """
@@ -106,6 +108,7 @@ class RemoteDescription:
     sdp: str
     opus: OpusParameters | None
     repairs: DescribedRepairs | None
+    feedback: DescribedFeedback | None
     formats: VoiceFormats
     transport: RemoteTransport
 
@@ -138,7 +141,7 @@ def with_opus_parameters(
 ) -> str:
     """Add the `a=fmtp` line of Opus, and the repairs, to a description that aiortc has written.
 
-    The header extensions go: the engine writes none, so none may be promised.
+    The header extensions go: the engine writes none of aiortc's, so none of them may be promised.
 
     Args:
         sdp: The description.
@@ -195,10 +198,12 @@ def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription
     _check_bundle(description, kind)
     audio = _voice_of(description, kind)
     opus, repairs = _opus_of(audio, kind)
+    feedback = read_feedback(sdp, audio, repairs.opus) if repairs is not None else None
     return RemoteDescription(
         "\r\n".join(_lines_for_aiortc(sdp, description)) + "\r\n",
         opus,
         repairs,
+        feedback,
         read_formats(audio),
         _transport_of(sdp, description, audio),
     )

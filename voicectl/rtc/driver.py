@@ -6,6 +6,7 @@ from typing import Protocol
 
 from voicectl._native import EngineEvent, Repairs
 from voicectl.clock import Clock
+from voicectl.rtc.transport_feedback import DescribedFeedback
 from voicectl.rtc.voice_formats import NegotiatedFormats
 from voicectl.units import NS_PER_S
 
@@ -24,6 +25,12 @@ class EngineLike(Protocol):
 
     def configure_repairs(self, repairs: Repairs) -> None:
         """Learn what both ends agree on about repairing loss."""
+        ...
+
+    def configure_transport_feedback(
+        self, *, extension_id: int | None, reduced_size: bool = False
+    ) -> None:
+        """Learn what both ends agree on about transport-wide feedback."""
         ...
 
     def configure_send(
@@ -219,6 +226,12 @@ class EngineDriver:
     def repairs_negotiated(self, repairs: Repairs) -> None:
         """Tell the engine what both ends agree on about repairing loss."""
         self._engine.configure_repairs(repairs)
+
+    def feedback_negotiated(self, feedback: DescribedFeedback) -> None:
+        """Tell the engine what both ends agree on about transport-wide feedback."""
+        self._engine.configure_transport_feedback(
+            extension_id=feedback.extension_id, reduced_size=feedback.reduced_size
+        )
 
     def datagram_received(self, datagram: bytes) -> None:
         """Give the engine a protected RTP or RTCP packet that has just arrived."""

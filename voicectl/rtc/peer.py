@@ -39,6 +39,13 @@ from voicectl.rtc.repairs import (
 )
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
+from voicectl.rtc.transport_feedback import (
+    DescribedFeedback,
+    describe_feedback,
+    negotiate_feedback,
+    offer_feedback,
+    with_reduced_size,
+)
 from voicectl.rtc.voice_formats import (
     VoiceFormats,
     answer_keys,
@@ -113,6 +120,8 @@ class Peer:
         self._rtx_ssrc = secrets.randbits(32)
         self._local_repairs: DescribedRepairs | None = None
         self._remote_repairs: DescribedRepairs | None = None
+        self._local_feedback: DescribedFeedback | None = None
+        self._remote_feedback: DescribedFeedback | None = None
         self._local_formats: VoiceFormats | None = None
         self._remote_formats: VoiceFormats | None = None
         self._timings = PeerTimings(created_ns=self._clock.now_ns())
@@ -357,7 +366,7 @@ class Peer:
             self._candidates.wait_for_servers()
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
-        return self._candidates.describe_local()
+        return with_reduced_size(self._candidates.describe_local(), self._local_feedback)
 
     def _describe(self, sdp: str) -> str:
         """Our description with what aiortc has no words for."""
@@ -377,7 +386,21 @@ class Peer:
             prefer_red=settings.prefer_red,
             rtx_ssrc=self._rtx_ssrc,
         )
-        return self._describe_formats(described)
+        return self._describe_formats(self._describe_feedback(described, opus))
+
+    def _describe_feedback(self, sdp: str, opus: int | None) -> str:
+        if not self._settings.transport_feedback or opus is None:
+            return sdp
+        # An answer numbers the extension as the offer does (RFC 8285 §6).
+        is_answer = self._remote_formats is not None
+        self._local_feedback = self._remote_feedback if is_answer else offer_feedback()
+        self._negotiate_feedback()
+        return describe_feedback(sdp, opus, self._local_feedback)
+
+    def _negotiate_feedback(self) -> None:
+        agreed = negotiate_feedback(self._local_feedback, self._remote_feedback)
+        if agreed is not None:
+            self._driver.feedback_negotiated(agreed)
 
     def _describe_formats(self, sdp: str) -> str:
         ours = own_formats(sdp)
@@ -410,8 +433,10 @@ class Peer:
         remote = read_remote(sdp, kind)
         self.remote_opus = remote.opus
         self._remote_repairs = remote.repairs
+        self._remote_feedback = remote.feedback
         self._remote_formats = remote.formats
         self._negotiate_repairs()
+        self._negotiate_feedback()
         self._negotiate_formats()
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))

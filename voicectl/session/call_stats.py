@@ -2,7 +2,12 @@
 
 from voicectl import _native
 from voicectl.rtc.stats import PeerTimings
-from voicectl.session.report import AudioReport, SenderReport, SetupTimes
+from voicectl.session.report import (
+    AudioReport,
+    SenderReport,
+    SetupTimes,
+    TransportFeedbackReport,
+)
 from voicectl.units import NS_PER_MS
 
 __all__ = ["audio_report", "buffer_delay_ms", "setup_times"]
@@ -26,7 +31,7 @@ def audio_report(stats: _native.EngineStats) -> AudioReport:
     sent = stats.outbound.packets_sent if stats.outbound is not None else 0
     inbound = stats.inbound
     if inbound is None:
-        return AudioReport(packets_sent=sent, sender=_sender_report(stats.adaptation))
+        return AudioReport(packets_sent=sent, sender=_sender_report(stats))
     samples = inbound.total_samples_received
     remote = stats.remote_inbound
     return AudioReport(
@@ -40,11 +45,12 @@ def audio_report(stats: _native.EngineStats) -> AudioReport:
         concealed_share=round(inbound.concealed_samples / samples, 4) if samples else 0.0,
         round_trip_ms=remote.round_trip_time_ms if remote is not None else None,
         packets_sent=sent,
-        sender=_sender_report(stats.adaptation),
+        sender=_sender_report(stats),
     )
 
 
-def _sender_report(adaptation: _native.Adaptation | None) -> SenderReport | None:
+def _sender_report(stats: _native.EngineStats) -> SenderReport | None:
+    adaptation, told = stats.adaptation, stats.transport_feedback
     if adaptation is None:
         return None
     queue_delay_ms = adaptation.queue_delay_ms
@@ -58,6 +64,15 @@ def _sender_report(adaptation: _native.Adaptation | None) -> SenderReport | None
         queue_delay_ms=None if queue_delay_ms is None else round(queue_delay_ms, 1),
         changes=adaptation.changes,
         congestions=adaptation.congestions,
+        available_outgoing_bitrate_bps=adaptation.budget_bps,
+        transport_feedback=None
+        if told is None
+        else TransportFeedbackReport(
+            messages_sent=told.messages_sent,
+            messages_received=told.messages_received,
+            packets_arrived=told.packets_arrived,
+            packets_lost=told.packets_lost,
+        ),
     )
 
 

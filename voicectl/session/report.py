@@ -15,6 +15,7 @@ __all__ = [
     "HeardReport",
     "SenderReport",
     "SetupTimes",
+    "TransportFeedbackReport",
     "heard_report",
     "percentile",
 ]
@@ -63,6 +64,17 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class TransportFeedbackReport:
+    """What both ends told of each other's packets."""
+
+    messages_sent: int
+    messages_received: int
+    packets_arrived: int
+    """Of the caller's packets, those that the agent told of."""
+    packets_lost: int
+
+
+@dataclass(frozen=True)
 class SenderReport:
     """How the caller's sender fits the network."""
 
@@ -77,6 +89,10 @@ class SenderReport:
     queue_delay_ms: float | None
     changes: int
     congestions: int
+    available_outgoing_bitrate_bps: int
+    """What the path may be given, headers included."""
+    transport_feedback: TransportFeedbackReport | None
+    """None where the far end knows none."""
 
 
 @dataclass(frozen=True)

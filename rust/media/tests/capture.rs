@@ -6,7 +6,7 @@ mod engine_support;
 use engine_support::{OPUS, calls, make};
 use proptest::prelude::*;
 use voicectl_media::engine::capture::{CaptureReader, DamageKind, Outcome, Replay, is_capture};
-use voicectl_media::engine::{Codec, Engine, Settings, Stats};
+use voicectl_media::engine::{Codec, Engine, Preset, Settings, Stats, TransportFeedback};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::Sink;
 use voicectl_media::srtp::Profile;
@@ -27,13 +27,22 @@ fn captured_engine(sink: Sink, limit_bytes: u64) -> Engine {
         },
         ..Settings::default()
     };
-    let mut engine = Engine::captured(&settings, 5 * MS, 7, limit_bytes).unwrap();
+    captured_engine_of(&settings, limit_bytes)
+}
+
+fn captured_engine_of(settings: &Settings, limit_bytes: u64) -> Engine {
+    let mut engine = Engine::captured(settings, 5 * MS, 7, limit_bytes).unwrap();
     engine.configure_receive(&[(OPUS, Codec::Opus)]).unwrap();
     engine
 }
 
 /// An engine that hears its own echo 30 ms later, and what it polled of audio.
 fn echo_call(engine: &mut Engine, duration_ms: u64) -> (Vec<u8>, Vec<i16>) {
+    echo_call_with(engine, duration_ms, false)
+}
+
+/// The same, its RTCP too if `echoes_rtcp`.
+fn echo_call_with(engine: &mut Engine, duration_ms: u64, echoes_rtcp: bool) -> (Vec<u8>, Vec<i16>) {
     let (mut capture, mut heard) = (Vec::new(), Vec::new());
     let mut in_flight: Vec<(u64, Vec<u8>)> = Vec::new();
     engine.start_sending(1, OPUS, "test").unwrap();
@@ -48,6 +57,8 @@ fn echo_call(engine: &mut Engine, duration_ms: u64) -> (Vec<u8>, Vec<i16>) {
             let arrives = *at_ns == now_ns;
             if arrives && packet[1] < 192 {
                 engine.handle_rtp(packet, now_ns);
+            } else if arrives && echoes_rtcp {
+                engine.handle_rtcp(packet, now_ns);
             }
             !arrives
         });
@@ -100,6 +111,33 @@ fn call_is_replayed_to_the_bit() {
     assert_eq!(outcome.same_packets, Some(true));
     assert!(outcome.is_complete);
     assert_eq!(outcome.truncated_at_ns, None);
+}
+
+/// The far end of an echo reports on the packets that it sends back, as it numbers them too.
+#[test]
+fn call_with_transport_wide_feedback_is_replayed_to_the_bit() {
+    let settings = Settings {
+        sink: Sink::Eager,
+        adaptation: Some(Preset::Broadband),
+        ..Settings::default()
+    };
+    let mut engine = captured_engine_of(&settings, LIMIT);
+    let feedback = TransportFeedback {
+        extension_id: 3,
+        reduced_size: true,
+    };
+    engine.configure_transport_feedback(Some(feedback)).unwrap();
+    let (capture, _) = echo_call_with(&mut engine, 3000, true);
+    let stats = engine.stats();
+    let told = stats.transport_feedback.unwrap();
+    assert!(
+        told.messages_received > 20 && told.packets_arrived > 100,
+        "{told:?}"
+    );
+    assert_eq!(told.malformed_messages, 0);
+    let (outcome, replayed_stats, _, _) = replayed(capture);
+    assert_eq!(replayed_stats, stats);
+    assert_eq!(outcome.same_packets, Some(true));
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps, and
-//! repairs of each kind on a line that loses a tenth of a second twice in a second.
+//! A call does not allocate once it runs: receiving, speech detection, encoding, reports, taps,
+//! transport-wide feedback, and repairs of each kind on a line that loses a tenth of a second twice in a second.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "support/counting_allocator.rs"]
 mod counting_allocator;
 
 use counting_allocator::allocations;
-use voicectl_media::engine::{Codec, Engine, Redundancy, RepairFormats, Repairs, Settings};
+use voicectl_media::engine::{
+    Codec, Engine, Redundancy, RepairFormats, Repairs, Settings, TransportFeedback,
+};
 use voicectl_media::playout::Sink;
 use voicectl_media::rtp::is_rtcp;
 use voicectl_media::vad::DetectorKind;
@@ -43,6 +45,11 @@ fn engine(sink: Sink, seed: u64) -> Engine {
         expected_loss_percent: 20,
     };
     engine.set_redundancy(redundancy).unwrap();
+    let feedback = TransportFeedback {
+        extension_id: 3,
+        reduced_size: false,
+    };
+    engine.configure_transport_feedback(Some(feedback)).unwrap();
     engine.start_sending(seed as u32, OPUS, "test").unwrap();
     engine
 }

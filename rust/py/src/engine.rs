@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, Preset, SendFormats, Settings};
+use voicectl_media::engine::{self, Codec, Preset, SendFormats, Settings, TransportFeedback};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
@@ -352,6 +352,20 @@ impl Engine {
     fn configure_repairs(&self, py: Python<'_>, repairs: &Repairs) -> Result<(), Error> {
         let repairs = repairs.settings();
         Ok(self.run(py, |engine| engine.configure_repairs(&repairs))?)
+    }
+
+    #[pyo3(signature = (*, extension_id, reduced_size=false))]
+    fn configure_transport_feedback(
+        &self,
+        py: Python<'_>,
+        extension_id: Option<u8>,
+        reduced_size: bool,
+    ) -> Result<(), Error> {
+        let agreed = extension_id.map(|extension_id| TransportFeedback {
+            extension_id,
+            reduced_size,
+        });
+        Ok(self.run(py, |engine| engine.configure_transport_feedback(agreed))?)
     }
 
     fn set_redundancy(&self, py: Python<'_>, redundancy: &Redundancy) -> Result<(), Error> {

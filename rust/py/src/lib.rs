@@ -64,7 +64,7 @@ mod _native {
     #[pymodule_export]
     use super::stats::{
         EngineDrops, EngineStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats,
-        RemoteOutboundRtpStats,
+        RemoteOutboundRtpStats, TransportFeedbackCounters,
     };
     #[pymodule_export]
     use super::vad::{SpeechEnded, SpeechGate, SpeechStarted, VoiceDetector};

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass_init::PyClassInitializer;
 use voicectl_media::engine::{
     Drops, InboundStats, OutboundStats, ReceiveErrors, RemoteInboundStats, RemoteOutboundStats,
-    Stats,
+    Stats, TransportFeedbackStats,
 };
 use voicectl_media::playout;
 
@@ -192,6 +192,29 @@ impl EngineDrops {
 }
 
 #[pyclass(module = "voicectl._native", frozen, get_all)]
+pub(crate) struct TransportFeedbackCounters {
+    packets_numbered: u64,
+    packets_arrived: u64,
+    packets_lost: u64,
+    messages_received: u64,
+    malformed_messages: u64,
+    messages_sent: u64,
+}
+
+impl From<TransportFeedbackStats> for TransportFeedbackCounters {
+    fn from(stats: TransportFeedbackStats) -> Self {
+        Self {
+            packets_numbered: stats.packets_numbered,
+            packets_arrived: stats.packets_arrived,
+            packets_lost: stats.packets_lost,
+            messages_received: stats.messages_received,
+            malformed_messages: stats.malformed_messages,
+            messages_sent: stats.messages_sent,
+        }
+    }
+}
+
+#[pyclass(module = "voicectl._native", frozen, get_all)]
 pub(crate) struct EngineStats {
     inbound: Option<Py<InboundRtpStats>>,
     outbound: Option<Py<OutboundRtpStats>>,
@@ -199,6 +222,7 @@ pub(crate) struct EngineStats {
     remote_outbound: Option<Py<RemoteOutboundRtpStats>>,
     redundancy: Py<Redundancy>,
     adaptation: Option<Py<Adaptation>>,
+    transport_feedback: Option<Py<TransportFeedbackCounters>>,
     drops: Py<EngineDrops>,
     queued_audio_ms: f64,
 }
@@ -215,6 +239,7 @@ impl EngineStats {
             remote_outbound: new_from(py, stats.remote_outbound)?,
             redundancy: Py::new(py, Redundancy::from(stats.redundancy))?,
             adaptation: new_from(py, stats.adaptation)?,
+            transport_feedback: new_from(py, stats.transport_feedback)?,
             drops: Py::new(py, EngineDrops::new(&stats.errors, &stats.drops))?,
             queued_audio_ms: stats.queued_ns as f64 / NS_PER_MS,
         })

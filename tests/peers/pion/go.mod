@@ -3,6 +3,8 @@ module voicectl.test/pion-client
 go 1.24
 
 require (
+	github.com/pion/interceptor v0.1.41
+	github.com/pion/rtcp v1.2.15
 	github.com/pion/rtp v1.8.23
 	github.com/pion/webrtc/v4 v4.1.6
 )
@@ -12,11 +14,9 @@ require (
 	github.com/pion/datachannel v1.5.10 // indirect
 	github.com/pion/dtls/v3 v3.0.7 // indirect
 	github.com/pion/ice/v4 v4.0.10 // indirect
-	github.com/pion/interceptor v0.1.41 // indirect
 	github.com/pion/logging v0.2.4 // indirect
 	github.com/pion/mdns/v2 v2.0.7 // indirect
 	github.com/pion/randutil v0.1.0 // indirect
-	github.com/pion/rtcp v1.2.15 // indirect
 	github.com/pion/sctp v1.8.40 // indirect
 	github.com/pion/sdp/v3 v3.0.16 // indirect
 	github.com/pion/srtp/v3 v3.0.8 // indirect

@@ -1,7 +1,7 @@
 // A Pion client of one call: sends the packets of a file, keeps those that come back.
 //
 // Files hold packets as a big-endian 32-bit RTP timestamp, a 16-bit length and the payload. At the
-// end {"sent": N, "received": N} is posted to the other end.
+// end {"sent": N, "received": N, "feedback": N} is posted to the other end.
 package main
 
 import (
@@ -14,8 +14,11 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -30,14 +33,15 @@ func main() {
 	flag.Parse()
 	payloads := read(*input)
 
-	connection, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+	connection, err := numbering().NewPeerConnection(webrtc.Configuration{})
 	check(err)
 	codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
 	packets, err := webrtc.NewTrackLocalStaticRTP(codec, "audio", "pion")
 	check(err)
 	sender, err := connection.AddTrack(packets)
 	check(err)
-	go drain(sender)
+	var feedback atomic.Int64
+	go drain(sender, &feedback)
 
 	var mutex sync.Mutex
 	var kept bytes.Buffer
@@ -100,9 +104,19 @@ func main() {
 	}
 	mutex.Lock()
 	check(os.WriteFile(*output, kept.Bytes(), 0o600))
-	post(*url+"/result", map[string]int{"sent": len(payloads), "received": received, "connected_ms": connectedMS})
+	post(*url+"/result", map[string]int{"sent": len(payloads), "received": received, "connected_ms": connectedMS,
+		"feedback": int(feedback.Load())})
 	mutex.Unlock()
 	check(connection.Close())
+}
+
+// numbering is Pion as it comes, which reports on numbered packets, and numbers its own too.
+func numbering() *webrtc.API {
+	media, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	check(media.RegisterDefaultCodecs())
+	check(webrtc.RegisterDefaultInterceptors(media, registry))
+	check(webrtc.ConfigureTWCCHeaderExtensionSender(media, registry))
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry))
 }
 
 func negotiate(connection *webrtc.PeerConnection, url string) {
@@ -174,12 +188,17 @@ func post(url string, value map[string]int) []byte {
 	return answer
 }
 
-// drain reads RTCP, without which the interceptors don't see it.
-func drain(sender *webrtc.RTPSender) {
-	buffer := make([]byte, 1500)
+// drain reads RTCP, without which the interceptors don't see it, and counts transport-wide feedback.
+func drain(sender *webrtc.RTPSender, feedback *atomic.Int64) {
 	for {
-		if _, _, err := sender.Read(buffer); err != nil {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
 			return
+		}
+		for _, packet := range packets {
+			if _, ok := packet.(*rtcp.TransportLayerCC); ok {
+				feedback.Add(1)
+			}
 		}
 	}
 }

@@ -56,6 +56,14 @@ def test_timestamp_that_jumped_elsewhere_is_left_as_it_is() -> None:
     assert [packet.data for packet in shortened] == [packet.data for packet in packets]
 
 
+def test_packets_that_are_hours_apart_each_cost_minutes_in_all() -> None:
+    packets = [OfferedPacket(n * HOUR_NS, rtp(n, b""), n * 960) for n in range(300)]
+    shortened = shorten_gaps(packets)
+    assert shortened.gaps == 299
+    assert shortened.packets[-1].at_ns == (10 * 60 + 289) * NS_PER_S
+    assert shortened.left_out_ns == packets[-1].at_ns - shortened.packets[-1].at_ns
+
+
 def test_what_lasts_for_hours_even_so_is_refused() -> None:
     packets = [OfferedPacket(n * 59 * NS_PER_S, rtp(n, b""), n * 960) for n in range(400)]
     with pytest.raises(MediaError, match="more than 6 h"):

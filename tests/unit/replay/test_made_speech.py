@@ -36,5 +36,5 @@ def test_trace_with_a_pause_of_hours_is_replayed_soon() -> None:
 
 
 def test_hours_of_speech_are_refused_before_they_are_made() -> None:
-    with pytest.raises(UsageError, match="5 hours are too long"):
-        made_material([], [True] * (5 * 3600 * 50), "trace", frame_ms=20, seed=0)
+    with pytest.raises(UsageError, match="7 hours are too long"):
+        made_material([], [True] * (7 * 3600 * 50), "trace", frame_ms=20, seed=0)

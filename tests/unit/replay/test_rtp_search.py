@@ -85,10 +85,83 @@ def test_packet_that_the_network_doubled_is_a_duplicate_and_no_copy() -> None:
     assert (stream.figures().packets, stream.figures().duplicates, stream.copies) == (66, 6, 0)
 
 
+def over_paths(*packets: tuple[int, int, bytes]) -> Found:
+    """Packets by their place in time, the port they come from, and what they are."""
+    frames = [
+        (START_NS + n * 20_000_000, ethernet(udp4(data, source_port=port)))
+        for n, port, data in packets
+    ]
+    return search_frames(read_pcap(pcap(frames)).frames)
+
+
+def test_stream_that_changes_to_another_path_in_mid_call_is_one_stream() -> None:
+    # Back to the first one at the end, 5 packets lost on the way, and one overtaken.
+    places = [n for n in range(60) if n not in range(30, 35)]
+    places[28:30] = [29, 28]
+    packets = [
+        (index, 7777 if 28 < n < 45 else 5004, rtp(n, OPUS[n])) for index, n in enumerate(places)
+    ]
+    (stream,) = over_paths(*packets).streams
+    assert (stream.figures().packets, stream.figures().lost) == (55, 5)
+    assert stream.name.count("10.0.0.1") == 2
+    assert captured_material(stream, "pcap").sent == 60
+
+
+def test_two_streams_of_one_ssrc_have_labels_that_tell_them_apart() -> None:
+    packets = [(n, 5004, rtp(n, payload)) for n, payload in enumerate(OPUS)]
+    packets += [(n, 7777, rtp(n + 20_000, OPUS[n])) for n in range(40)]
+    found = over_paths(*sorted(packets))
+    assert [stream.label for stream in found.streams] == ["0x1234abcd", "0x1234abcd/2"]
+    for wanted, length in (("0x1234abcd", 60), ("0x1234ABCD/2", 40), ("305441741", 60)):
+        stream = choose_stream(found, wanted, needs_payload=True)
+        assert len(stream.packets) == length
+
+
+def test_same_packets_on_two_paths_are_two_streams() -> None:
+    packets = [(n, port, rtp(n, p)) for n, p in enumerate(OPUS) for port in (5004, 7777)]
+    assert [len(stream.packets) for stream in over_paths(*packets).streams] == [60, 60]
+
+
 def test_srtp_is_recognized_by_its_payload() -> None:
     found = search(*encrypted(60))
     assert found.streams[0].codec is Codec.ENCRYPTED
     assert found.streams[0].clock_rate_hz == 48_000
+
+
+@pytest.mark.parametrize("jump", [1 << 30, 3 << 30])
+def test_timestamp_that_jumps_once_hides_no_clock_rate(jump: int) -> None:
+    packets = [
+        rtp(n, random_bytes(90, n), timestamp=n * 960 + (jump if n >= 75 else 0))
+        for n in range(150)
+    ]
+    stream = search(*packets).streams[0]
+    assert stream.clock_rate_hz == 48_000
+    assert len(timing_material(stream, "pcap", seed=0).packets) == 150
+
+
+@pytest.mark.parametrize(("rate_hz", "burst"), [(8_000, 1), (16_000, 5), (48_000, 10)])
+def test_clock_rate_is_found_of_packets_that_come_in_bursts(rate_hz: int, burst: int) -> None:
+    frames = [
+        (
+            START_NS + (n // burst * burst * 20_000 + n % burst * 100) * 1000,
+            ethernet(udp4(rtp(n, random_bytes(90, n), timestamp=n * rate_hz // 50))),
+        )
+        for n in range(300)
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert stream.clock_rate_hz == rate_hz
+
+
+def test_pause_of_an_hour_in_the_sending_hides_no_clock_rate() -> None:
+    frames = [
+        (
+            START_NS + n * 20_000_000 + (3_600_000_000_000 if n >= 200 else 0),
+            ethernet(udp4(rtp(n, random_bytes(90, n)))),
+        )
+        for n in range(300)
+    ]
+    (stream,) = search_frames(read_pcap(pcap(frames)).frames).streams
+    assert stream.clock_rate_hz == 48_000
 
 
 def test_static_payload_types_are_named() -> None:

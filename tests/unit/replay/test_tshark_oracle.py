@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.captures import START_NS, ethernet, opus_payloads, pcap, pcapng, rtp, udp4
+from support.command import voicectl
 
 from voicectl.replay.file_bytes import read_file
 from voicectl.replay.files import Choice, material_of
@@ -70,3 +71,40 @@ def test_figures_are_those_of_wireshark(
     assert ours.max_gap_ms == pytest.approx(max_gap_ms, abs=0.0011)
     assert ours.mean_jitter_ms == pytest.approx(mean_jitter_ms, abs=0.0011)
     assert ours.max_jitter_ms == pytest.approx(max_jitter_ms, abs=0.0011)
+
+
+def in_order_of(numbers: list[int]) -> list[tuple[int, bytes]]:
+    """Packets each 20 ms."""
+    payloads = opus_payloads(20)
+    frames = [
+        (START_NS + n * 20_000_000, ethernet(udp4(rtp(number, payloads[number % 20]))))
+        for n, number in enumerate(numbers)
+    ]
+    invite = ethernet(udp4(_INVITE.encode(), source_port=5060, destination_port=5060))
+    return [(START_NS - 10_000_000, invite), *frames]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param([1, 0, *range(2, 100)], id="the first two overtake each other"),
+        pytest.param([n for n in range(100) for _ in range(1 + (n % 30 == 7))], id="some twice"),
+        pytest.param([*range(50), *range(20_050, 20_100)], id="the sender begins anew"),
+    ],
+)
+def test_what_the_command_answers_is_what_wireshark_counts(
+    tmp_path: Path, numbers: list[int]
+) -> None:
+    path = tmp_path / "call.pcap"
+    path.write_bytes(pcap(in_order_of(numbers)))
+    packets, lost, max_gap_ms, mean_jitter_ms, max_jitter_ms = wireshark_counts(path)
+    finished = voicectl("replay", path, "--strategy", "eager", "--json")
+    assert finished.status == 0, finished.stderr
+    answer = finished.records[0]
+    captured = answer["capture"]
+    assert (captured["packets"], captured["lost"]) == (packets, lost)
+    assert captured["max_gap_ms"] == pytest.approx(max_gap_ms, abs=0.0011)
+    assert captured["mean_jitter_ms"] == pytest.approx(mean_jitter_ms, abs=0.0011)
+    assert captured["max_jitter_ms"] == pytest.approx(max_jitter_ms, abs=0.0011)
+    if lost < 100:
+        assert answer["runs"][0]["packets_lost"] == lost

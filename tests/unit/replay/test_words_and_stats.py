@@ -1,5 +1,8 @@
 """Words lost are counted, and statistics become a trace with as much loss and jitter."""
 
+import tracemalloc
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from support.captures import rtp
@@ -44,22 +47,89 @@ def test_trace_has_the_losses_and_the_jitter_of_each_interval() -> None:
     assert trace.packets != trace_of_stats(series, dump, seed=2).packets
 
 
-def test_jitter_of_the_trace_is_that_of_the_statistics() -> None:
-    samples = [StatsSample(0, 0, 0, 0), StatsSample(600_000, 30_000, 0, 5.0)]
+@pytest.mark.parametrize("jitter_ms", [1.0, 5.0, 20.0, 40.0, 200.0])
+def test_jitter_of_the_trace_is_that_of_the_statistics(jitter_ms: float) -> None:
+    samples = [StatsSample(0, 0, 0, 0), StatsSample(600_000, 30_000, 0, jitter_ms)]
     series = StatsSeries("pc", 1, samples)
     trace = trace_of_stats(series, StatsDump("rtcstats", [series]), seed=1)
     delays = [(p.arrival_ns or 0) - p.send_ns for p in trace.packets]
-    differences = [abs(b - a) / 1e6 for a, b in zip(delays, delays[1:], strict=False)]
-    assert sum(differences) / len(differences) == pytest.approx(5.0, rel=0.1)
+    jitters_ms = [0.0]
+    for before, after in pairwise(delays):
+        jitters_ms.append(jitters_ms[-1] + (abs(after - before) / 1e6 - jitters_ms[-1]) / 16)
+    assert sum(jitters_ms) / len(jitters_ms) == pytest.approx(jitter_ms, rel=0.06)
+    if jitter_ms <= 20:
+        arrivals = [p.arrival_ns or 0 for p in trace.packets]
+        assert arrivals == sorted(arrivals)
 
 
-def test_lost_packets_are_missed_once_and_late_ones_not_at_all() -> None:
+def reports(received: list[int], lost: list[int]) -> tuple[StatsSeries, StatsDump]:
+    """A report a second."""
+    samples = [
+        StatsSample(1000.0 * n, packets, gone, 0.0)
+        for n, (packets, gone) in enumerate(zip(received, lost, strict=True))
+    ]
+    series = StatsSeries("pc", 1, samples)
+    return series, StatsDump("rtcstats", [series])
+
+
+def test_losses_told_when_an_outage_was_over_lie_in_the_outage() -> None:
+    received = [50 * min(n, 20) + 50 * max(n - 40, 0) for n in range(61)]
+    lost = [1000 if n > 40 else 0 for n in range(61)]
+    trace = trace_of_stats(*reports(received, lost), seed=1)
+    assert trace.sent == 3000
+    assert [p.frame for p in trace.packets if p.arrival_ns is None] == list(range(1000, 2000))
+
+
+def test_sender_that_stopped_for_a_while_has_sent_nothing_meanwhile() -> None:
+    received = [50 * min(n, 20) + 50 * max(n - 40, 0) for n in range(61)]
+    trace = trace_of_stats(*reports(received, [0] * 61), seed=1)
+    assert (trace.sent, trace.lost) == (2000, 0)
+    assert [p.frame for p in trace.packets] == [*range(1000), *range(2000, 3000)]
+    assert trace.comments == ["nothing was received in 20 s, and nothing lost: taken as not sent"]
+
+
+def test_end_of_a_dump_in_which_nothing_was_received_is_left_out_and_named() -> None:
+    trace = trace_of_stats(*reports([50 * min(n, 20) for n in range(61)], [0] * 61), seed=1)
+    assert (trace.sent, trace.lost) == (1000, 0)
+    assert trace.comments == ["nothing was received in the last 40 s: left out"]
+
+
+def test_dump_of_a_call_in_which_nothing_was_ever_received_has_no_packets() -> None:
+    assert trace_of_stats(*reports([0] * 61, [0] * 61), seed=1).packets == []
+
+
+def test_jitter_and_pauses_that_no_call_has_are_bounded() -> None:
+    samples = [
+        StatsSample(0, 0, 0, 0),
+        StatsSample(1_000, 50, 0, 1e12),
+        StatsSample(1e9, 50, 0, 0),
+        StatsSample(1e9 + 1_000, 100, 0, 0),
+    ]
+    series = StatsSeries("pc", 1, samples)
+    trace = trace_of_stats(series, StatsDump("rtcstats", [series], [(0, 1e15)]), seed=1)
+    assert trace.frames <= 3200
+    assert max(p.arrival_ns or 0 for p in trace.packets) < 120e9
+
+
+def test_lost_packets_are_missed_when_the_next_one_comes_and_late_ones_not_at_all() -> None:
     numbers = [65_534, 65_535, 2, 1, 5]
     packets = [
         OfferedPacket(n * 20_000_000, rtp(number, b""), number * 960)
         for n, number in enumerate(numbers)
     ]
-    assert lost_at_s(packets) == [0.04, 0.08, 0.08]
+    assert lost_at_s(packets) == [0.04, 0.08]
+
+
+def test_numbers_that_hop_to_and_fro_are_not_held_one_by_one() -> None:
+    numbers = [(n + n // 7 * 32_000) % 65_536 for n in range(5_000)]
+    packets = [
+        OfferedPacket(n * 20_000_000, rtp(number, b""), n * 960) for n, number in enumerate(numbers)
+    ]
+    tracemalloc.start()
+    assert lost_at_s(packets) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3_000_000
 
 
 def test_words_of_a_recording_that_nobody_wrote_down_are_lost_to_silence_only() -> None:

@@ -81,6 +81,11 @@ class CallerEngine:
     def configure_repairs(self, repairs: Repairs) -> None:
         """Nothing is lost on loopback."""
 
+    def configure_transport_feedback(
+        self, *, extension_id: int | None, reduced_size: bool = False
+    ) -> None:
+        """What is sent follows no network."""
+
     def configure_send(
         self,
         codec: str,

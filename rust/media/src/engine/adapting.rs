@@ -1,7 +1,8 @@
 //! What an engine tells the judge of its path, and what it does as it says.
 
 use super::Engine;
-use super::adaptation::PathReport;
+use super::adaptation::{PathReport, SentSoFar};
+use super::outgoing_stream::OutgoingStream;
 
 impl Engine {
     /// Takes what the last RTCP packet said; `reports_before`: how many on our stream had come.
@@ -22,16 +23,24 @@ impl Engine {
         if self.reports.received() > reports_before
             && let Some(remote) = self.reports.remote_inbound
         {
-            let sent = stream.stats();
             let report = PathReport {
                 fraction_lost_q8: remote.fraction_lost_q8,
                 round_trip_ns: remote.round_trip_time_ns,
-                sent_bytes: sent.bytes_sent,
-                sent_packets: sent.packets_sent,
+                sent: sent_so_far(stream),
             };
             has_changed |= adaptation.note_report(&report, now_ns);
         }
         self.apply_plan(has_changed);
+    }
+
+    /// Takes what transport-wide feedback said, after its packets.
+    pub(super) fn judge_path(&mut self) {
+        let now_ns = self.now_ns;
+        let total = self.sender.numbers.pattern();
+        if let (Some(adaptation), Some(stream)) = (&mut self.adaptation, &self.sender.stream) {
+            let has_changed = adaptation.note_feedback(total, sent_so_far(stream), now_ns);
+            self.apply_plan(has_changed);
+        }
     }
 
     /// Takes note of what the peer can use.
@@ -57,5 +66,13 @@ impl Engine {
             // Nothing in a plan is outside the encoder's range.
             let _ = self.sender.apply(&adaptation.plan());
         }
+    }
+}
+
+pub(super) fn sent_so_far(stream: &OutgoingStream) -> SentSoFar {
+    let sent = stream.stats();
+    SentSoFar {
+        payload_bytes: sent.bytes_sent,
+        packets: sent.packets_sent,
     }
 }

@@ -4,8 +4,10 @@
 use crate::rtp::{Header, Packet};
 
 use super::Engine;
-use super::sender::OutgoingStream;
+use super::outgoing_stream::{OutgoingStream, Written};
+use super::sender::{header_bytes, write_header};
 use super::transmit::TransmitQueue;
+use super::transport_feedback::SentNumbers;
 
 /// How a source's numbers become the stream's own.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,7 @@ impl Forwarder {
         &mut self,
         stream: &mut OutgoingStream,
         packet: &Packet<'_>,
+        (numbers, now_ns): (&mut SentNumbers, u64),
         transmit: &mut TransmitQueue,
     ) {
         let source = packet.header;
@@ -48,9 +51,18 @@ impl Forwarder {
             timestamp: source.timestamp.wrapping_add(offsets.timestamp),
             ssrc: stream.ssrc,
         };
-        transmit.push(|datagram| Packet::new(header, packet.payload).write(datagram));
+        let element = numbers.next_element();
+        transmit.push(|datagram| {
+            write_header(datagram, header, element);
+            datagram.extend_from_slice(packet.payload);
+        });
+        let written = Written {
+            header_bytes: header_bytes(element),
+            payload_bytes: packet.payload.len(),
+        };
+        numbers.sent(written.header_bytes + written.payload_bytes, now_ns);
         stream.next_sequence_number = header.sequence_number;
-        stream.count_packet(packet.payload.len());
+        stream.count_packet(written);
     }
 }
 
@@ -65,7 +77,8 @@ impl Engine {
             (admitted, &mut self.sender.stream, &mut self.forwarder)
         {
             stream.next_frame_ns = now_ns;
-            forwarder.send(stream, &packet, &mut self.transmit);
+            let numbers = (&mut self.sender.numbers, now_ns);
+            forwarder.send(stream, &packet, numbers, &mut self.transmit);
         }
     }
 }

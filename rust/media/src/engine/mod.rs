@@ -42,6 +42,7 @@ mod datagrams;
 mod event;
 mod forwarding;
 mod media_resampler;
+mod outgoing_stream;
 mod receiver;
 mod redundancy;
 mod reports;
@@ -57,6 +58,7 @@ mod stream_encoder;
 mod telephone_events;
 mod ticks;
 mod transmit;
+mod transport_feedback;
 
 pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
 pub use codec::Codec;
@@ -70,6 +72,7 @@ pub use stats::{
     Stats,
 };
 pub use telephone_events::PressedKey;
+pub use transport_feedback::{TransportFeedback, TransportFeedbackStats};
 
 use crate::playout::{SAMPLE_RATE_HZ, Sink, TICK_NS};
 use crate::resample::UnsupportedRate;
@@ -86,6 +89,7 @@ use reports::Reports;
 use sender::Sender;
 use sent_tap::SentTap;
 use transmit::TransmitQueue;
+use transport_feedback::FeedbackLink;
 
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
@@ -117,6 +121,7 @@ pub struct Engine {
     events: EventQueue,
     transmit: TransmitQueue,
     protection: Protection,
+    feedback: FeedbackLink,
     /// What is received goes out again, and nothing else does.
     forwarder: Option<Forwarder>,
     ticks_always: bool,
@@ -173,6 +178,7 @@ impl Engine {
             events: EventQueue::new(settings.output_rate_hz, settings.sink == Sink::Playout),
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
+            feedback: FeedbackLink::default(),
             forwarder: settings.forward.then(Forwarder::default),
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             nack: false,
@@ -287,6 +293,7 @@ impl Engine {
         let now_ns = self.advance(now_ns);
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
+        self.note_arrival(datagram, now_ns);
         if self.forwarder.is_some() {
             self.forward_rtp(datagram, now_ns);
         } else {
@@ -317,6 +324,7 @@ impl Engine {
             .handle(&compound, now_ns, own_ssrc, source_ssrc, |ssrc| {
                 receiver.handle_goodbye(ssrc, now_ns, events);
             });
+        self.note_transport_feedback(&compound);
         self.note_path(reports_before);
         self.send_again(now_ns);
     }
@@ -373,7 +381,8 @@ impl Engine {
             self.next_tick(),
             self.receiver.next_timeout(),
             self.nack_due_ns(),
-            self.reports.next_timeout(),
+            self.tell_due_ns(),
+            self.report_due_ns(),
         ]
         .into_iter()
         .flatten()
@@ -484,6 +493,7 @@ impl Engine {
                 .adaptation
                 .as_ref()
                 .map(|adaptation| adaptation.stats()),
+            transport_feedback: self.transport_feedback_stats(),
             remote_inbound: self.reports.remote_inbound,
             remote_outbound: self.reports.remote_outbound,
             errors: self.receiver.errors,
@@ -501,6 +511,11 @@ impl Engine {
 
     fn source_ssrc(&self) -> Option<u32> {
         self.receiver.source.as_ref().map(|source| source.ssrc)
+    }
+
+    fn report_due_ns(&self) -> Option<u64> {
+        let due_ns = self.reports.next_timeout()?;
+        Some(self.sender.between_frames(due_ns))
     }
 
     fn nack_due_ns(&self) -> Option<u64> {

@@ -6,8 +6,8 @@ use crate::rtp::rtcp::{
 };
 use crate::rtp::{NtpTime, ReportSchedule, ns_to_compact, round_trip_time_ns};
 
+use super::outgoing_stream::OutgoingStream;
 use super::receiver::Source;
-use super::sender::OutgoingStream;
 use super::transmit::TransmitQueue;
 use super::{Codec, NS_PER_MS};
 
@@ -114,6 +114,10 @@ impl Reports {
 
     pub(super) fn next_timeout(&self) -> Option<u64> {
         self.schedule.as_ref().map(ReportSchedule::next_ns)
+    }
+
+    pub(super) fn cname(&self) -> &str {
+        &self.cname
     }
 
     /// Sends a report and draws the time of the next.

@@ -42,6 +42,9 @@ pub enum EngineError {
     /// Shorter ones go unnoticed, longer ones would need another format.
     #[error("a key is pressed for 40 to 1000 ms, not {0}")]
     KeyDuration(u16),
+    /// Header extensions are numbered from 1 (RFC 8285 §4.2, §4.3).
+    #[error("no header extension has the id 0")]
+    ExtensionId,
     /// A payload type has seven bits, and those of RTCP are left out (RFC 5761 §4).
     #[error("payload type {0} is not in 0..=63 or 96..=127")]
     PayloadType(u8),

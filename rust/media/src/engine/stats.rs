@@ -4,6 +4,7 @@ use crate::playout;
 
 use super::adaptation::AdaptationStats;
 use super::redundancy::Redundancy;
+use super::transport_feedback::TransportFeedbackStats;
 
 pub use super::receiver::ReceiveErrors;
 pub use super::reports::{RemoteInboundStats, RemoteOutboundStats};
@@ -83,6 +84,8 @@ pub struct Stats {
     pub redundancy: Redundancy,
     /// How the sender fits the network, if it does.
     pub adaptation: Option<AdaptationStats>,
+    /// Transport-wide feedback, where it is agreed on.
+    pub transport_feedback: Option<TransportFeedbackStats>,
     /// What the peer reports on the stream sent.
     pub remote_inbound: Option<RemoteInboundStats>,
     /// What the peer reports on its own stream.

@@ -10,19 +10,25 @@ const SILENT_FRAME: [u8; 2] = [0xff, 0xfe];
 const TOC_CELT_FULLBAND_10_MS: u8 = 30 << 3;
 const TOC_CELT_FULLBAND_20_MS: u8 = 31 << 3;
 
+/// What a stream is encoded as.
+enum Coding {
+    Opus,
+    G711(g711::Law, g711::Encoder),
+}
+
 /// Of one stream. Opus' is kept while G.711 is sent: its settings live in it.
 pub(super) struct StreamEncoder {
     pub(super) opus: opus::Encoder,
-    g711: Option<(g711::Law, g711::Encoder)>,
-    /// What the next stream is encoded as, if that is another codec.
-    next: Option<Option<(g711::Law, g711::Encoder)>>,
+    coding: Coding,
+    /// Of the next stream, if that is another.
+    next: Option<Coding>,
 }
 
 impl StreamEncoder {
     pub(super) fn new(settings: &opus::EncoderSettings) -> Result<Self, EngineError> {
         Ok(Self {
             opus: opus::Encoder::new(settings)?,
-            g711: None,
+            coding: Coding::Opus,
             next: None,
         })
     }
@@ -30,8 +36,8 @@ impl StreamEncoder {
     /// Encodes as `codec` from the next stream on.
     pub(super) fn set_codec(&mut self, codec: Codec) -> Result<(), EngineError> {
         self.next = Some(match codec.law() {
-            Some(law) => Some((law, g711::Encoder::new(law)?)),
-            None => None,
+            Some(law) => Coding::G711(law, g711::Encoder::new(law)?),
+            None => Coding::Opus,
         });
         Ok(())
     }
@@ -39,45 +45,45 @@ impl StreamEncoder {
     /// Begins a stream.
     pub(super) fn begin(&mut self) {
         if let Some(next) = self.next.take() {
-            self.g711 = next;
+            self.coding = next;
         }
         self.reset();
     }
 
     /// Encodes a frame and gives its length; `None`: it was refused.
     pub(super) fn encode(&mut self, pcm: &[i16], packet: &mut [u8]) -> Option<usize> {
-        match &mut self.g711 {
-            Some((_, encoder)) => Some(encoder.encode(pcm, packet)),
-            None => self.opus.encode(pcm, packet).ok(),
+        match &mut self.coding {
+            Coding::G711(_, encoder) => Some(encoder.encode(pcm, packet)),
+            Coding::Opus => self.opus.encode(pcm, packet).ok(),
         }
     }
 
     /// Writes a packet of silence without encoding, and tells its length.
     pub(super) fn write_silence(&self, packet: &mut [u8], frame_ns: u64) -> usize {
         let length_ms = frame_ns / NS_PER_MS;
-        match &self.g711 {
-            Some((law, _)) => {
+        match &self.coding {
+            Coding::G711(law, _) => {
                 let bytes = packet.len().min(8 * length_ms as usize);
                 packet[..bytes].fill(law.silence());
                 bytes
             }
-            None => write_frames(packet, length_ms, &SILENT_FRAME),
+            Coding::Opus => write_frames(packet, length_ms, &SILENT_FRAME),
         }
     }
 
     /// Writes a packet without a frame, which tells that none follows for a while, and tells its
     /// length: 0 where the codec has no such thing.
     pub(super) fn write_dtx(&self, packet: &mut [u8], frame_ns: u64) -> usize {
-        match &self.g711 {
-            Some(_) => 0,
-            None => write_frames(packet, frame_ns / NS_PER_MS, &[]),
+        match &self.coding {
+            Coding::G711(..) => 0,
+            Coding::Opus => write_frames(packet, frame_ns / NS_PER_MS, &[]),
         }
     }
 
     /// Forgets what was heard.
     pub(super) fn reset(&mut self) {
         self.opus.reset();
-        if let Some((_, encoder)) = &mut self.g711 {
+        if let Coding::G711(_, encoder) = &mut self.coding {
             encoder.reset();
         }
     }

@@ -1,6 +1,6 @@
 //! How an engine's time moves on: its ticks, and what is due between them.
 
-use super::sender::OutgoingStream;
+use super::adapting::sent_so_far;
 use super::{Engine, Event, NS_PER_S, SAMPLE_RATE_HZ, TICK_NS};
 
 /// A backlog up to this is caught up tick by tick.
@@ -36,8 +36,8 @@ impl Engine {
             self.reports
                 .start(start.cname, codec, packets_sent, self.now_ns, seed);
             if let Some(adaptation) = &mut self.adaptation {
-                let sent = stream.map(OutgoingStream::stats).unwrap_or_default();
-                adaptation.begin((sent.bytes_sent, sent.packets_sent), self.now_ns);
+                let sent = stream.map(sent_so_far).unwrap_or_default();
+                adaptation.begin(sent, self.now_ns);
             }
         }
         self.now_ns
@@ -75,7 +75,8 @@ impl Engine {
         if let Some(tick_ns) = self.next_tick().filter(|tick_ns| *tick_ns <= now_ns) {
             self.run_tick(tick_ns);
         }
-        if self.reports.next_timeout().is_some_and(|due| due <= now_ns)
+        self.tell_arrivals(now_ns);
+        if self.report_due_ns().is_some_and(|due_ns| due_ns <= now_ns)
             && let Some(stream) = &self.sender.stream
         {
             let source = self.receiver.source.as_mut();
@@ -88,7 +89,7 @@ impl Engine {
     fn run_tick(&mut self, tick_ns: u64) {
         self.next_tick_ns = tick_ns + TICK_NS;
         if self.sender.next_frame_ns() == Some(tick_ns) {
-            let (pcm, filled) = self.sender.send_frame(&mut self.transmit);
+            let (pcm, filled) = self.sender.send_frame(self.now_ns, &mut self.transmit);
             if let Some(tap) = &mut self.tap {
                 tap.push_frame(pcm);
             }

@@ -1,9 +1,11 @@
-//! RTP and RTCP (RFC 3550), RED (RFC 2198) and RTX (RFC 4588): packets to values and back, and what a receiver counts.
+//! RTP and RTCP (RFC 3550), RED (RFC 2198) and RTX (RFC 4588): packets to values and back, and what
+//! a receiver counts.
 //!
 //! Everything here is arithmetic on bytes: no clock, no sockets, no randomness of its own.
 //! Parsers borrow from the datagram and allocate nothing; bytes that do not parse are a
 //! [`RtpError`], never a panic.
 
+mod header_extension;
 mod ntp;
 mod packet;
 mod random;
@@ -14,6 +16,7 @@ mod rtx;
 mod schedule;
 mod telephone_event;
 
+pub use header_extension::TwoByteElement;
 pub use ntp::{NtpTime, ns_to_compact, round_trip_time_ns};
 pub use packet::{Extension, Header, Packet};
 pub use random::SplitMix64;
@@ -44,6 +47,9 @@ pub enum RtpError {
     /// RED with more than [`MAX_RED_BLOCKS`].
     #[error("more than {MAX_RED_BLOCKS} redundant blocks")]
     TooManyBlocks,
+    /// Transport-wide feedback on no packets or too many, or with a reserved status.
+    #[error("packet statuses make no sense")]
+    PacketStatuses,
 }
 
 /// Tells RTCP from RTP on a shared port (RFC 5761 §4): packet types 192 to 223 are RTCP.

@@ -1,10 +1,12 @@
 //! Packets of a hostile peer into the engine: an ear gets one sample for each of the clock's,
 //! media time never goes back, every counter adds up.
 
-use voicectl_media::engine::{Codec, Engine, Event, RepairFormats, Repairs, Settings};
+use voicectl_media::engine::{
+    Codec, Engine, Event, Preset, RepairFormats, Repairs, Settings, TransportFeedback,
+};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
-use voicectl_media::rtp::{Header, Packet};
+use voicectl_media::rtp::{Header, Packet, TwoByteElement};
 use voicectl_media::srtp::{Keying, Profile, Session};
 use voicectl_media::vad::DetectorKind;
 
@@ -17,6 +19,8 @@ const LONGEST_CALL_NS: u64 = 20_000_000_000;
 const OPUS: u8 = 111;
 const RED: u8 = 63;
 const RTX: u8 = 97;
+/// Of the header extension with the transport's numbers.
+const EXTENSION: u8 = 3;
 const KEYS: [u8; 60] = [7; 60];
 const PROFILE: Profile = Profile::Aes128CmSha1;
 
@@ -73,6 +77,7 @@ impl Call {
             ][usize::from(flags >> 1 & 3)],
             output_rate_hz: [48_000, 16_000, 8_000, 24_000][usize::from(flags >> 3 & 3)],
             vad: (flags & 0x20 != 0).then(DetectorKind::default),
+            adaptation: (flags & 0x40 != 0).then_some(Preset::Broadband),
             encoder: EncoderSettings {
                 complexity: 0,
                 ..EncoderSettings::default()
@@ -95,6 +100,11 @@ impl Call {
             dred: true,
         };
         engine.configure_repairs(&repairs).unwrap();
+        let feedback = TransportFeedback {
+            extension_id: EXTENSION,
+            reduced_size: flags & 1 == 0,
+        };
+        engine.configure_transport_feedback(Some(feedback)).unwrap();
         if flags & 0x40 != 0 {
             engine.start_sending(9, OPUS, "fuzz").unwrap();
         }
@@ -156,7 +166,8 @@ impl Call {
                 let payload = bytes.payload();
                 self.engine.handle_rtp(&payload, self.now_ns);
             }
-            200..=209 => {
+            205..=209 => self.send_feedback(bytes),
+            200..=204 => {
                 let payload = bytes.payload();
                 self.engine.handle_rtcp(&payload, self.now_ns);
             }
@@ -171,6 +182,7 @@ impl Call {
                 .handle_timeout(self.now_ns.saturating_sub(bytes.wait_ns())),
             235..=239 => self.engine.stop_sending(self.now_ns),
             240..=244 => self.engine.start_sending(9, OPUS, "fuzz").unwrap(),
+            245..=249 => self.send_numbered(bytes),
             _ => self.send_again(bytes),
         }
     }
@@ -193,9 +205,37 @@ impl Call {
         self.send(header, &bytes.payload());
     }
 
+    /// A frame with a number of the transport's.
+    fn send_numbered(&mut self, bytes: &mut Bytes<'_>) {
+        let element = TwoByteElement::new(EXTENSION, bytes.u16());
+        let payload = bytes.payload();
+        self.header.sequence_number = self.header.sequence_number.wrapping_add(1);
+        self.header.timestamp = self.header.timestamp.wrapping_add(960);
+        self.send_packet(&Packet {
+            extension: Some(element.extension()),
+            ..Packet::new(self.header, &payload)
+        });
+        self.wait(bytes.wait_ns());
+    }
+
+    /// A message on packets that may have been sent.
+    fn send_feedback(&mut self, bytes: &mut Bytes<'_>) {
+        let mut packet = vec![0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9];
+        packet.extend((bytes.u16() % 600).to_be_bytes());
+        packet.extend([0, bytes.u8() % 100, 0, 0, bytes.u8(), 0]);
+        packet.extend(bytes.take(40));
+        packet.resize(packet.len().next_multiple_of(4), 0);
+        packet[3] = (packet.len() / 4 - 1) as u8;
+        self.engine.handle_rtcp(&packet, self.now_ns);
+    }
+
     fn send(&mut self, header: Header, payload: &[u8]) {
+        self.send_packet(&Packet::new(header, payload));
+    }
+
+    fn send_packet(&mut self, sent: &Packet<'_>) {
         let mut packet = Vec::new();
-        Packet::new(header, payload).write(&mut packet);
+        sent.write(&mut packet);
         let mut datagram = Vec::new();
         let far = self.far.as_mut();
         if far.is_some_and(|far| far.protect(&packet, &mut datagram).is_ok()) {
@@ -285,6 +325,8 @@ impl Call {
             let samples = ticks * u64::from(self.output_rate_hz / 100);
             assert_eq!(self.heard.samples, samples);
         }
+        let told = stats.transport_feedback.unwrap();
+        assert!(told.packets_arrived + told.packets_lost <= told.packets_numbered);
         let counted = stats.playout;
         assert!(counted.silent_concealed_samples <= counted.concealed_samples);
         assert!(counted.concealed_samples <= counted.total_samples_received);

@@ -1,7 +1,9 @@
 //! Bytes of a hostile peer into each parser and into SRTP: what is read fits into what came, reads
 //! the same again when it is written, and what is not authentic changes nothing.
 
-use voicectl_media::rtp::rtcp::{Compound, Nack, RtcpPacket, write_nack};
+use voicectl_media::rtp::rtcp::{
+    Compound, MAX_STATUSES, Nack, RtcpPacket, TransportCc, write_nack, write_transport_cc,
+};
 use voicectl_media::rtp::{
     MAX_RED_BLOCKS, Packet, Red, RedBlock, Retransmission, is_rtcp, write_red,
 };
@@ -28,6 +30,8 @@ pub fn rtp(data: &[u8]) {
     let mut written = Vec::new();
     packet.write(&mut written);
     assert_eq!(Packet::parse(&written), Ok(packet));
+    let element = packet.extension.and_then(|extension| extension.element(3));
+    assert!(element.is_none_or(|element| element.len() < data.len()));
 }
 
 /// One RTCP compound.
@@ -53,11 +57,38 @@ pub fn rtcp(data: &[u8]) {
                 let mut written = Vec::new();
                 write_nack(&mut written, 1, 2, &asked);
                 assert!(asked.is_empty() || Compound::parse(&written).is_ok());
+                if let Some(Ok(message)) = feedback.transport_cc() {
+                    transport_cc(&message);
+                }
             }
             _ => {}
         }
     }
     assert!(packets * 4 <= data.len());
+}
+
+/// What is read of a message is read again when it is written.
+fn transport_cc(message: &TransportCc<'_>) {
+    let packets: Vec<_> = message.packets().collect();
+    assert_eq!(packets.len(), usize::from(message.status_count));
+    assert!(message.status_count <= MAX_STATUSES);
+    let came = packets
+        .iter()
+        .position(|packet| packet.arrival_ticks.is_some());
+    let Some(first) = came else {
+        return;
+    };
+    let times = packets[first..].iter().map(|packet| packet.arrival_ticks);
+    let base = packets[first].sequence_number;
+    let mut written = Vec::new();
+    let count =
+        write_transport_cc::<{ MAX_STATUSES as usize }>(&mut written, (1, 2), 0, base, times);
+    assert_eq!(
+        count,
+        packets.len() - first,
+        "deltas that were read can be written"
+    );
+    assert!(Compound::parse(&written).is_ok());
 }
 
 /// The payloads of RED (RFC 2198) and RTX (RFC 4588).

@@ -1,20 +1,32 @@
 //! How much the path may be given: up slowly, down at once, and not back up again and again.
 
 const NS_PER_S: u64 = 1_000_000_000;
-/// What is left after the path was found congested.
+/// What is given of what a congested path carries.
 const DECREASE: f32 = 0.8;
+/// The same where only loss says so: there may be next to no queue, in which even packets that would
+/// fit on average meet others.
+const DECREASE_BY_LOSS: f32 = 0.7;
 /// What a report without congestion adds.
 const INCREASE: f32 = 1.06;
-/// Reports lag behind what they are about.
-const SETTLE_NS: u64 = 3 * NS_PER_S;
 /// The rate that was too much is left alone for so long; twice as long each time it was again, up
 /// to the longest.
 const FIRST_HOLD_NS: u64 = 20 * NS_PER_S;
 const LONGEST_HOLD_NS: u64 = 160 * NS_PER_S;
 /// How near it is gone meanwhile.
 const NEAR: f32 = 0.9;
+/// What a report adds from there on afterwards: the path may still carry no more.
+const CAREFUL_INCREASE: f32 = 1.02;
 /// A stream that uses less than this share of its budget says nothing about more.
 const USED: f32 = 0.75;
+
+/// What the path did not carry.
+#[derive(Clone, Copy, Debug)]
+struct TooMuch {
+    bps: f32,
+    /// It is left alone until then.
+    until_ns: u64,
+    by_loss: bool,
+}
 
 /// Bits per second on the wire, headers included.
 #[derive(Debug)]
@@ -22,10 +34,10 @@ pub(super) struct Budget {
     bps: f32,
     floor_bps: f32,
     ceiling_bps: f32,
-    /// What was too much, and until when it is left alone.
-    too_much: Option<(f32, u64)>,
+    too_much: Option<TooMuch>,
     hold_ns: u64,
-    decreased_ns: Option<u64>,
+    /// What was done about congestion shows from then on.
+    settled_ns: u64,
     pub(super) congestions: u64,
 }
 
@@ -37,7 +49,7 @@ impl Budget {
             ceiling_bps,
             too_much: None,
             hold_ns: FIRST_HOLD_NS,
-            decreased_ns: None,
+            settled_ns: 0,
             congestions: 0,
         }
     }
@@ -46,30 +58,48 @@ impl Budget {
         self.bps
     }
 
+    pub(super) fn floor_bps(&self) -> f32 {
+        self.floor_bps
+    }
+
     /// More is never asked for.
     pub(super) fn set_ceiling(&mut self, ceiling_bps: f32) {
         self.ceiling_bps = ceiling_bps.max(self.floor_bps);
         self.bps = self.bps.min(self.ceiling_bps);
     }
 
-    /// The path does not carry `sent_bps`.
-    pub(super) fn congested(&mut self, sent_bps: f32, now_ns: u64) {
-        if self.is_settling(now_ns) {
-            return;
+    /// The path's queue says that it carries `carried_bps` and no more; for `settle_ns` it cannot be
+    /// told what comes of giving it less.
+    pub(super) fn congested(&mut self, carried_bps: f32, settle_ns: u64, now_ns: u64) {
+        if now_ns >= self.settled_ns {
+            self.decrease(carried_bps, false, now_ns);
+            self.settled_ns = now_ns + settle_ns;
         }
+    }
+
+    /// The path's loss says so.
+    pub(super) fn lossy(&mut self, carried_bps: f32, now_ns: u64) {
+        self.decrease(carried_bps, true, now_ns);
+    }
+
+    fn decrease(&mut self, carried_bps: f32, by_loss: bool, now_ns: u64) {
         // A stream that rested says nothing about what it would have taken.
-        let carried = self.bps.min(sent_bps.max(self.floor_bps));
-        let again = self.too_much.is_some_and(|(_, until_ns)| {
-            now_ns < until_ns + 2 * self.hold_ns && self.bps >= carried
+        let carried = self.bps.min(carried_bps.max(self.floor_bps));
+        let again = self.too_much.is_some_and(|too_much| {
+            now_ns < too_much.until_ns + 2 * self.hold_ns && self.bps >= carried
         });
         self.hold_ns = if again {
             (2 * self.hold_ns).min(LONGEST_HOLD_NS)
         } else {
             FIRST_HOLD_NS
         };
-        self.too_much = Some((carried, now_ns + self.hold_ns));
-        self.bps = (DECREASE * carried).max(self.floor_bps);
-        self.decreased_ns = Some(now_ns);
+        self.too_much = Some(TooMuch {
+            bps: carried,
+            until_ns: now_ns + self.hold_ns,
+            by_loss,
+        });
+        let share = if by_loss { DECREASE_BY_LOSS } else { DECREASE };
+        self.bps = (share * carried).max(self.floor_bps);
         self.congestions += 1;
     }
 
@@ -80,28 +110,36 @@ impl Budget {
         self.hold_ns = FIRST_HOLD_NS;
     }
 
-    /// The path carries `sent_bps` without trouble.
-    pub(super) fn uncongested(&mut self, sent_bps: f32, now_ns: u64) {
-        if self.is_settling(now_ns) || sent_bps < USED * self.bps {
-            return;
+    /// Loss says nothing about what is too much.
+    pub(super) fn forgive_loss(&mut self) {
+        if self.too_much.is_some_and(|too_much| too_much.by_loss) {
+            self.too_much = None;
+            self.hold_ns = FIRST_HOLD_NS;
         }
-        let limit_bps = match self.too_much {
-            Some((bps, until_ns)) if now_ns < until_ns => NEAR * bps,
-            _ => self.ceiling_bps,
-        };
-        let more = (INCREASE * self.bps).min(limit_bps).min(self.ceiling_bps);
-        self.bps = self.bps.max(more);
     }
 
-    fn is_settling(&self, now_ns: u64) -> bool {
-        self.decreased_ns
-            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < SETTLE_NS)
+    /// The path carries `sent_bps` without trouble.
+    pub(super) fn uncongested(&mut self, sent_bps: f32, now_ns: u64) {
+        if now_ns < self.settled_ns || sent_bps < USED * self.bps {
+            return;
+        }
+        let (increase, limit_bps) = match self.too_much {
+            Some(too_much) if now_ns < too_much.until_ns => (INCREASE, NEAR * too_much.bps),
+            Some(too_much) if self.bps >= NEAR * too_much.bps => {
+                (CAREFUL_INCREASE, self.ceiling_bps)
+            }
+            _ => (INCREASE, self.ceiling_bps),
+        };
+        let more = (increase * self.bps).min(limit_bps).min(self.ceiling_bps);
+        self.bps = self.bps.max(more);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SETTLE_NS: u64 = 3 * NS_PER_S;
 
     /// Bits per second each second on a path that carries `capacity_bps`.
     fn on_path(capacity_bps: f32, seconds: u64) -> Vec<f32> {
@@ -110,7 +148,7 @@ mod tests {
             .map(|second| {
                 let (bps, now_ns) = (budget.bps(), second * NS_PER_S);
                 if bps > capacity_bps {
-                    budget.congested(bps, now_ns);
+                    budget.congested(bps, SETTLE_NS, now_ns);
                 } else {
                     budget.uncongested(bps, now_ns);
                 }

@@ -3,96 +3,172 @@
 
 use std::collections::VecDeque;
 
-/// A mean over this many reports, each of a few dozen packets; over fewer where loss is plain.
-const REPORTS: usize = 8;
-const PLAIN_REPORTS: usize = 3;
+use super::loss_by_rate::LossByRate;
+
+/// Loss is judged over this many intervals, each of a few dozen packets; over fewer where it is
+/// plain in each of them.
+const INTERVALS: usize = 8;
+const PLAIN_INTERVALS: usize = 4;
+/// So much loss is plain, if it is so many times what is allowed too.
+const PLAIN_PERCENT: f32 = 15.0;
+const PLAIN_TIMES: f32 = 2.0;
 /// No call is held with so much loss, whatever its cause: less is sent until it goes away.
-const PLAIN_PERCENT: f32 = 30.0;
+const TOO_MUCH_PERCENT: f32 = 30.0;
 /// After so many steps down ...
 const STEPS: u8 = 2;
 /// ... loss that is still more than this share of what it was has another cause.
 const UNCHANGED: f32 = 0.5;
-/// Loss of that kind is put up with up to this many times what it was,
+/// Loss up to this many times that of lower rates is not for want of room.
 const TOLERANCE: f32 = 1.5;
-/// and forgotten at this rate a report.
-const FORGOTTEN: f32 = 0.998;
-/// Reports until it is tried again: losses come and go by themselves too. Twice as many each time,
-/// up to the most.
+/// Intervals until it is tried again: losses come and go by themselves too. Twice as many each
+/// time, up to the most.
 const FIRST_REST: u32 = 60;
 const LONGEST_REST: u32 = 480;
 
-/// What a report's loss means.
+/// What an interval's loss means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
     Fine,
-    /// Send less.
-    Congested,
+    /// More than is allowed is lost, but no less than at lower rates.
+    OwnLoss,
+    /// It may be congestion: send no more than now.
+    Wait,
+    /// So many percent are lost, for want of room on the path as far as is known: send less than
+    /// what comes through.
+    Congested(f32),
     /// Less did not help: send this again, in bits per second.
     NotCongested(f32),
+}
+
+/// Less is sent to see what comes of it.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    before_percent: f32,
+    before_bps: f32,
+    steps: u8,
 }
 
 /// Of one path.
 #[derive(Debug, Default)]
 pub(super) struct LossCause {
     recent: VecDeque<f32>,
-    /// The loss when it was first too much, and what was given then.
-    begun: Option<(f32, f32)>,
-    steps: u8,
-    tolerated_percent: f32,
-    /// Reports until the next trial, and how many after that.
+    trial: Option<Trial>,
+    by_rate: LossByRate,
+    /// Intervals until the next trial, and how many after that.
     rest: u32,
     next_rest: u32,
 }
 
 impl LossCause {
-    /// Takes a report's loss while `bps` are given; more than `limit_percent` may be congestion.
-    pub(super) fn note(&mut self, percent: f32, limit_percent: f32, bps: f32) -> Verdict {
-        self.tolerated_percent *= FORGOTTEN;
-        if self.recent.len() == REPORTS {
+    /// Takes an interval's loss while `bps` are given, of at least `floor_bps`; more than
+    /// `limit_percent` may be congestion.
+    pub(super) fn note(
+        &mut self,
+        percent: f32,
+        limit_percent: f32,
+        (bps, floor_bps): (f32, f32),
+    ) -> Verdict {
+        if self.recent.len() == INTERVALS {
             self.recent.pop_front();
         }
         self.recent.push_back(percent);
-        let mean = self.recent.iter().sum::<f32>() / self.recent.len() as f32;
-        if mean > PLAIN_PERCENT && self.recent.len() >= PLAIN_REPORTS {
-            self.recent.clear();
-            return Verdict::Congested;
-        }
         self.rest = self.rest.saturating_sub(1);
-        if self.recent.len() < REPORTS {
+        self.by_rate.note(percent, bps);
+        let least_percent = if bps > floor_bps {
+            self.by_rate.below_percent(bps)
+        } else {
+            self.by_rate.at_percent(bps)
+        };
+        let allowed_percent = limit_percent;
+        let limit_percent = limit_percent.max(TOLERANCE * least_percent.unwrap_or(0.0));
+        let usual = self.usual_percent();
+        if let Some(trial) = self.trial {
+            return self.judge_trial(usual, limit_percent, trial, bps);
+        }
+        let plain_percent = PLAIN_PERCENT.max(PLAIN_TIMES * limit_percent);
+        let newest = self.recent.iter().rev().take(PLAIN_INTERVALS);
+        let is_plain = self.recent.len() >= PLAIN_INTERVALS
+            && newest.into_iter().all(|percent| *percent > plain_percent);
+        if is_plain || self.is_too_much(usual) {
+            return self.begin_trial(usual, bps);
+        }
+        if self.recent.len() < PLAIN_INTERVALS || usual <= allowed_percent {
             return Verdict::Fine;
         }
-        let limit_percent = limit_percent.max(TOLERANCE * self.tolerated_percent);
-        match self.begun {
-            None if mean <= limit_percent || self.rest > 0 => Verdict::Fine,
-            None => self.step_down(mean, bps),
-            Some((first, _)) if mean < UNCHANGED * first => {
-                self.end_trial();
-                Verdict::Fine
-            }
-            Some((first, _)) if self.steps < STEPS => self.step_down(first, bps),
-            Some((_, begun_bps)) => {
-                self.tolerated_percent = mean;
-                self.end_trial();
-                Verdict::NotCongested(begun_bps)
-            }
+        if usual <= limit_percent {
+            return Verdict::OwnLoss;
         }
+        if self.recent.len() < INTERVALS || self.rest > 0 {
+            return Verdict::Wait;
+        }
+        self.begin_trial(usual, bps)
     }
 
-    fn end_trial(&mut self) {
-        self.begun = None;
+    fn judge_trial(&mut self, usual: f32, limit_percent: f32, trial: Trial, bps: f32) -> Verdict {
+        if self.is_too_much(usual) {
+            return self.step_down(usual, Trial { steps: 0, ..trial });
+        }
+        if self.recent.len() < INTERVALS {
+            return Verdict::Wait;
+        }
+        // A pause between bursts is no cure: all that was lost counts.
+        if self.mean_percent() < UNCHANGED * trial.before_percent {
+            self.trial = None;
+            // It was congestion, and there may be some left.
+            if usual > limit_percent {
+                return self.begin_trial(usual, bps);
+            }
+            return Verdict::Fine;
+        }
+        if trial.steps < STEPS {
+            return self.step_down(usual, trial);
+        }
+        self.trial = None;
         self.next_rest = (2 * self.next_rest).clamp(FIRST_REST, LONGEST_REST);
         self.rest = self.next_rest;
+        Verdict::NotCongested(trial.before_bps)
     }
 
-    /// Tries whether less loses less than `percent`.
-    fn step_down(&mut self, percent: f32, bps: f32) -> Verdict {
-        if self.begun.is_none() {
-            self.begun = Some((percent, bps));
-            self.steps = 0;
+    /// What is lost as a rule: neither a burst in one interval nor one packet in most of them is.
+    fn usual_percent(&self) -> f32 {
+        self.median_percent().min(self.mean_percent())
+    }
+
+    fn mean_percent(&self) -> f32 {
+        self.recent.iter().sum::<f32>() / self.recent.len() as f32
+    }
+
+    fn median_percent(&self) -> f32 {
+        let mut sorted = [0.0; INTERVALS];
+        let sorted = &mut sorted[..self.recent.len()];
+        for (place, percent) in sorted.iter_mut().zip(&self.recent) {
+            *place = *percent;
         }
-        self.steps += 1;
+        sorted.sort_by(f32::total_cmp);
+        sorted[sorted.len() / 2]
+    }
+
+    fn is_too_much(&self, usual: f32) -> bool {
+        self.recent.len() >= PLAIN_INTERVALS && usual > TOO_MUCH_PERCENT
+    }
+
+    /// Tries whether less loses less than `percent`, with `bps` given now.
+    fn begin_trial(&mut self, percent: f32, bps: f32) -> Verdict {
+        let trial = Trial {
+            before_percent: percent,
+            before_bps: bps,
+            steps: 0,
+        };
+        self.step_down(percent, trial)
+    }
+
+    fn step_down(&mut self, percent: f32, trial: Trial) -> Verdict {
+        self.trial = Some(Trial {
+            steps: trial.steps + 1,
+            ..trial
+        });
         self.recent.clear();
-        Verdict::Congested
+        Verdict::Congested(percent)
     }
 }
 
@@ -104,10 +180,10 @@ mod tests {
     fn after(loss: impl Fn(f32) -> f32) -> (f32, usize) {
         let (mut cause, mut bps, mut decreases) = (LossCause::default(), 60_000.0, 0);
         for _ in 0..200 {
-            match cause.note(loss(bps), 10.0, bps) {
-                Verdict::Fine => {}
-                Verdict::Congested => {
-                    bps *= 0.8;
+            match cause.note(loss(bps), 10.0, (bps, 5_000.0)) {
+                Verdict::Fine | Verdict::OwnLoss | Verdict::Wait => {}
+                Verdict::Congested(percent) => {
+                    bps *= 0.7 * (1.0 - percent / 100.0);
                     decreases += 1;
                 }
                 Verdict::NotCongested(before_bps) => bps = before_bps,

@@ -5,7 +5,7 @@ use super::preset::Bounds;
 use super::protection::LossProtection;
 
 /// IPv4, UDP, RTP and SRTP's tag: what each packet costs beside its payload.
-pub(super) const OVERHEAD_BYTES: u32 = 20 + 8 + 12 + 10;
+const OVERHEAD_BYTES: u32 = 20 + 8 + 12 + 10;
 /// Frames there are, the shortest first, and the bitrate below which a longer one sounds better for
 /// the same bits: headers take the rest.
 const FRAMES: [(u32, u32); 4] = [(10, 24_000), (20, 16_000), (40, 12_000), (60, 0)];
@@ -14,8 +14,13 @@ const SPARE: f32 = 1.2;
 /// Below this CPU buys more than bits do.
 const DEAR_BPS: u32 = 14_000;
 const DEAR_COMPLEXITY: u8 = 10;
-/// A smaller change of the bitrate is not made.
-const WORTHWHILE: f32 = 0.06;
+/// Smaller changes of the bitrate are not made: up for the ear's sake, down for the path's.
+const WORTHWHILE_UP: f32 = 0.15;
+const WORTHWHILE_DOWN: f32 = 0.06;
+/// What the encoder is told of loss, in percent: each change costs it a little.
+const EXPECTED_LOSSES: [u8; 4] = [5, 10, 20, 30];
+/// A lower one comes when loss is below this share of the one in use.
+const LESS_LOSS: f32 = 0.35;
 /// Covers bursts of ten packets.
 const DRED_MS: u16 = 200;
 
@@ -39,6 +44,15 @@ pub(in super::super) struct Usable {
     pub(in super::super) dred: bool,
     /// Bits per second that the peer asks for at most (RFC 7587 §6.1).
     pub(in super::super) max_bps: Option<u32>,
+    /// What a header extension adds to each packet.
+    pub(in super::super) extension_bytes: u32,
+}
+
+impl Usable {
+    /// What each packet costs beside its payload.
+    pub(super) fn overhead_bytes(self) -> u32 {
+        OVERHEAD_BYTES + self.extension_bytes
+    }
 }
 
 /// What a plan is made for.
@@ -50,24 +64,24 @@ pub(super) struct Wanted {
 }
 
 /// On the wire for a bitrate.
-pub(super) fn wire_bps(bitrate_bps: u32, frame_ms: u32, red_frames: u8) -> f32 {
+pub(super) fn wire_bps(bitrate_bps: u32, frame_ms: u32, red_frames: u8, usable: Usable) -> f32 {
     let copies = 1 + u32::from(red_frames);
-    (bitrate_bps * copies + overhead_bps(frame_ms, red_frames)) as f32
+    (bitrate_bps * copies + overhead_bps(frame_ms, red_frames, usable)) as f32
 }
 
-fn overhead_bps(frame_ms: u32, red_frames: u8) -> u32 {
+fn overhead_bps(frame_ms: u32, red_frames: u8, usable: Usable) -> u32 {
     // RFC 2198 §3: four bytes for each earlier frame, one for the last.
     let red_bytes = match red_frames {
         0 => 0,
         frames => 4 * u32::from(frames) + 1,
     };
-    (OVERHEAD_BYTES + red_bytes) * 8 * 1000 / frame_ms
+    (usable.overhead_bytes() + red_bytes) * 8 * 1000 / frame_ms
 }
 
 impl Plan {
     /// The plan for `wanted`, near `self`, which is in use.
     pub(super) fn next(&self, wanted: &Wanted, bounds: &Bounds, usable: Usable) -> Self {
-        let redundancy = redundancy_for(wanted, usable);
+        let redundancy = self.redundancy_for(wanted, usable);
         let max_bps = usable
             .max_bps
             .unwrap_or(u32::MAX)
@@ -76,14 +90,17 @@ impl Plan {
             wanted.budget_bps,
             redundancy.red_frames,
             bounds.shortest_frame_ms,
+            usable,
         );
-        let left = wanted.budget_bps - overhead_bps(frame_ms, red_frames) as f32;
+        let left = wanted.budget_bps - overhead_bps(frame_ms, red_frames, usable) as f32;
         let affordable = (left / f32::from(1 + red_frames)).max(0.0) as u32;
         let bitrate_bps = affordable.clamp(bounds.min_bps, max_bps) / 500 * 500;
-        let near = (bitrate_bps as f32 - self.bitrate_bps as f32).abs()
-            < WORTHWHILE * self.bitrate_bps as f32;
+        let ratio = bitrate_bps as f32 / self.bitrate_bps.max(1) as f32;
+        // The most that there is to have is worth a small step.
+        let is_near = (1.0 - WORTHWHILE_DOWN..1.0 + WORTHWHILE_UP).contains(&ratio)
+            && (bitrate_bps < max_bps || self.bitrate_bps == bitrate_bps);
         let is_same_shape = (frame_ms, red_frames) == (self.frame_ms, self.redundancy.red_frames);
-        let bitrate_bps = if near && is_same_shape && self.bitrate_bps <= max_bps {
+        let bitrate_bps = if is_near && is_same_shape && self.bitrate_bps <= max_bps {
             self.bitrate_bps
         } else {
             bitrate_bps
@@ -104,7 +121,7 @@ impl Plan {
     }
 
     /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
-    fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32) -> (u8, u32) {
+    fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32, usable: Usable) -> (u8, u32) {
         for red_frames in (0..=red_wanted).rev() {
             for (frame_ms, comfortable) in FRAMES {
                 // Repeating a long frame is worth less than a short frame that comes through.
@@ -117,36 +134,49 @@ impl Plan {
                 } else {
                     1.0
                 };
-                if budget_bps >= spare * wire_bps(comfortable, frame_ms, red_frames) {
+                if budget_bps >= spare * wire_bps(comfortable, frame_ms, red_frames, usable) {
                     return (red_frames, frame_ms);
                 }
             }
         }
         (0, FRAMES[FRAMES.len() - 1].0)
     }
-}
 
-fn redundancy_for(wanted: &Wanted, usable: Usable) -> Redundancy {
-    let with_dred = wanted.protection == LossProtection::Burst && usable.dred;
-    let red_frames = match wanted.protection {
-        LossProtection::None | LossProtection::Lbrr => 0,
-        LossProtection::Repeat => 1,
-        LossProtection::Burst if with_dred => 0,
-        LossProtection::Burst => 2,
-    };
-    // In steps, so that the encoder is not told anew at each report.
-    let steps: [u8; 5] = [5, 10, 15, 20, 30];
-    let covering = steps
-        .into_iter()
-        .find(|step| f32::from(*step) >= wanted.loss_percent);
-    Redundancy {
-        inband_fec: wanted.protection > LossProtection::None && !with_dred,
-        red_frames: if usable.red { red_frames } else { 0 },
-        dred_duration_ms: if with_dred { DRED_MS } else { 0 },
-        expected_loss_percent: match wanted.protection {
-            LossProtection::None => 0,
-            LossProtection::Burst => covering.unwrap_or(30).max(10),
-            _ => covering.unwrap_or(30),
-        },
+    fn redundancy_for(&self, wanted: &Wanted, usable: Usable) -> Redundancy {
+        let with_dred = wanted.protection == LossProtection::Burst && usable.dred;
+        let red_frames = match wanted.protection {
+            LossProtection::None | LossProtection::Lbrr => 0,
+            LossProtection::Repeat => 1,
+            LossProtection::Burst if with_dred => 0,
+            LossProtection::Burst => 2,
+        };
+        let expected = self.expected_loss_percent(wanted.loss_percent);
+        Redundancy {
+            inband_fec: wanted.protection > LossProtection::None && !with_dred,
+            red_frames: if usable.red { red_frames } else { 0 },
+            dred_duration_ms: if with_dred { DRED_MS } else { 0 },
+            expected_loss_percent: match wanted.protection {
+                LossProtection::None => 0,
+                LossProtection::Burst => expected.max(10),
+                _ => expected,
+            },
+        }
+    }
+
+    /// In steps, and down only when it is far below: loss goes up and down all the time.
+    fn expected_loss_percent(&self, loss_percent: f32) -> u8 {
+        let in_use = self.redundancy.expected_loss_percent;
+        let stays = LESS_LOSS * f32::from(in_use)..=f32::from(in_use);
+        if in_use > 0
+            && (stays.contains(&loss_percent)
+                || in_use == EXPECTED_LOSSES[0] && loss_percent <= f32::from(in_use))
+        {
+            return in_use;
+        }
+        let covers = |step: &u8| f32::from(*step) >= loss_percent;
+        EXPECTED_LOSSES
+            .into_iter()
+            .find(covers)
+            .unwrap_or(EXPECTED_LOSSES[3])
     }
 }

@@ -1,7 +1,7 @@
 //! One input of an engine, as bytes.
 
 use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
-use super::super::{Codec, SendFormats};
+use super::super::{Codec, SendFormats, TransportFeedback};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -25,6 +25,7 @@ const REPAIRS: u8 = 17;
 const REDUNDANCY: u8 = 18;
 const SEND_FORMATS: u8 = 19;
 const PRESS_KEY: u8 = 20;
+const TRANSPORT_FEEDBACK: u8 = 21;
 /// Where a payload type stands that was not agreed on.
 const NO_PAYLOAD_TYPE: u8 = 0xff;
 
@@ -87,6 +88,7 @@ pub(super) enum Record<'a> {
         duration_ms: u16,
         attenuation_db: u8,
     },
+    TransportFeedback(Option<TransportFeedback>),
     /// The capture reached its bound; the call went on.
     Truncated {
         at_ns: u64,
@@ -191,6 +193,12 @@ impl<'a> Record<'a> {
                 out.extend([PRESS_KEY, code, attenuation_db]);
                 write_varint(out, u64::from(duration_ms));
             }
+            Self::TransportFeedback(agreed) => {
+                // No extension has the number 0.
+                let id = agreed.map_or(0, |agreed| agreed.extension_id);
+                let reduced_size = agreed.is_some_and(|agreed| agreed.reduced_size);
+                out.extend([TRANSPORT_FEEDBACK, id, u8::from(reduced_size)]);
+            }
             Self::FinishAudio => out.push(FINISH_AUDIO),
             _ => out.push(ENDED),
         }
@@ -274,6 +282,13 @@ impl<'a> Record<'a> {
                 attenuation_db: fields.byte()?,
                 duration_ms: fields.number()?,
             },
+            TRANSPORT_FEEDBACK => {
+                let agreed = TransportFeedback {
+                    extension_id: fields.byte()?,
+                    reduced_size: fields.byte()? == 1,
+                };
+                Self::TransportFeedback(Some(agreed).filter(|agreed| agreed.extension_id > 0))
+            }
             _ => return None,
         })
     }
@@ -377,6 +392,11 @@ mod tests {
                 duration_ms: 1000,
                 attenuation_db: 63,
             },
+            Record::TransportFeedback(Some(TransportFeedback {
+                extension_id: 255,
+                reduced_size: true,
+            })),
+            Record::TransportFeedback(None),
             Record::Truncated { at_ns: 6 },
             Record::Ended,
         ];

@@ -1,9 +1,9 @@
 //! Writes an engine's inputs down.
 
-use super::super::SendFormats;
 use super::super::event::Event;
 use super::super::redundancy::{Redundancy, Repairs};
 use super::super::settings::Settings;
+use super::super::{SendFormats, TransportFeedback};
 use super::bytes::crc32;
 use super::digest::Digest;
 use super::made_by::this_build;
@@ -116,6 +116,10 @@ impl Recorder {
             attenuation_db,
         };
         self.input(&record, 0);
+    }
+
+    pub(crate) fn transport_feedback(&mut self, agreed: Option<TransportFeedback>) {
+        self.input(&Record::TransportFeedback(agreed), 0);
     }
 
     pub(crate) fn start_sending(&mut self, ssrc: u32, payload_type: u8, cname: &str) {

@@ -218,6 +218,9 @@ impl Replay {
             Record::Redundancy(redundancy) => {
                 let _ = engine.set_redundancy(redundancy);
             }
+            Record::TransportFeedback(agreed) => {
+                let _ = engine.configure_transport_feedback(agreed);
+            }
             Record::StartSending {
                 ssrc,
                 payload_type,

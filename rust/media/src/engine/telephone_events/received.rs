@@ -174,7 +174,7 @@ mod tests {
     ) -> Vec<PressedKey> {
         let mut told = Vec::new();
         events.handle(event, (timestamp, 48_000), false, at_ms * MS, |key| {
-            told.push(key)
+            told.push(key);
         });
         told
     }

@@ -5,17 +5,20 @@ mod extended_report;
 mod feedback;
 mod report;
 mod source_description;
+mod transport_cc;
 
 pub use extended_report::{ExtendedReport, LossPattern};
 pub use feedback::{Feedback, Nack, write_nack};
 pub use report::{ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use source_description::{Chunk, SourceDescription, write_cname};
+pub use transport_cc::{MAX_STATUSES, PacketStatus, TICK_NS, TransportCc, write_transport_cc};
 
 use super::packet::split_padding;
 use super::{RtpError, slice, take, take_u16, take_u32};
 
 const VERSION: u8 = 2;
 const HEADER_BYTES: usize = 4;
+const PADDING: u8 = 0x20;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -115,7 +118,7 @@ fn parse_one(bytes: &[u8]) -> Result<(RtcpPacket<'_>, &[u8]), RtpError> {
     }
     let end = HEADER_BYTES + 4 * usize::from(take_u16(bytes, 2)?);
     let body = slice(bytes, HEADER_BYTES, end)?;
-    let (body, _) = split_padding(body, flags & 0x20 != 0)?;
+    let (body, _) = split_padding(body, flags & PADDING != 0)?;
     let count = flags & 0x1f;
     let packet = match packet_type {
         SENDER_REPORT => RtcpPacket::SenderReport(SenderReport::parse(count, body)?),
@@ -134,7 +137,7 @@ fn parse_one(bytes: &[u8]) -> Result<(RtcpPacket<'_>, &[u8]), RtpError> {
     Ok((packet, &bytes[end..]))
 }
 
-/// Appends one packet: the header, then what `write_body` appends, which MUST be whole words.
+/// Appends one packet: the header, then what `write_body` appends, padded to whole words.
 fn write_packet(
     datagram: &mut Vec<u8>,
     packet_type: u8,
@@ -144,6 +147,13 @@ fn write_packet(
     let begin = datagram.len();
     datagram.extend_from_slice(&[VERSION << 6 | count & 0x1f, packet_type, 0, 0]);
     write_body(datagram);
+    let beyond = (datagram.len() - begin) % 4;
+    if beyond > 0 {
+        let padding = 4 - beyond;
+        datagram[begin] |= PADDING;
+        datagram.extend_from_slice(&[0, 0, 0][..padding - 1]);
+        datagram.push(padding as u8);
+    }
     let words = (datagram.len() - begin) / 4 - 1;
     datagram[begin + 2..begin + 4].copy_from_slice(&(words as u16).to_be_bytes());
 }
@@ -258,6 +268,9 @@ mod tests {
             RtcpPacket::SourceDescription(description) => description.chunks().count(),
             RtcpPacket::Goodbye(goodbye) => goodbye.ssrcs().count(),
             RtcpPacket::TransportFeedback(feedback) => {
+                let message = feedback.transport_cc().and_then(Result::ok);
+                let statuses = message.map_or(0, |message| message.packets().count());
+                assert!(statuses <= usize::from(MAX_STATUSES));
                 feedback.nacks().flat_map(Nack::sequence_numbers).count()
             }
             RtcpPacket::ExtendedReport(report) => {
