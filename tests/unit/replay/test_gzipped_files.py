@@ -57,6 +57,16 @@ def test_gzip_that_breaks_off_says_so_and_is_used_as_far_as_it_goes(tmp_path: Pa
         assert f"damaged at byte {len(data)}: the compressed data breaks off" in material.notes
 
 
+def test_trace_whose_gzip_breaks_off_within_a_line_is_used(tmp_path: Path) -> None:
+    lines = "".join(f"{n},{20 * n},{20 * n + 30 + n * n % 7}\n" for n in range(60))
+    packed = gzip.compress(lines.encode())
+    file = read_file(written(tmp_path / "cut.csv.gz", packed[: len(packed) * 2 // 3]))
+    whole = file.data.count(b"\n")
+    assert 5 < whole < 60
+    assert not file.data.endswith(b"\n")
+    assert material_of(file, Choice()).sent == whole
+
+
 def test_gzip_with_a_flipped_bit_is_used_up_to_its_place(tmp_path: Path) -> None:
     good, bad = gzip.compress(CAPTURE[:6000]), bytearray(gzip.compress(CAPTURE[6000:]))
     bad[30] ^= 0xFF
