@@ -28,7 +28,8 @@ _PAUSE_MS = 600
 _FADE_MS = 5
 _LEVEL = 0.05
 """Root mean square: -26 dBFS, as ITU-T P.56 speech is kept at."""
-_SHORTEST_SPURT_FRAMES = 3
+_HANGOVER_MS = 200
+"""An encoder sends so much silence before it stops sending (libopus, DTX)."""
 
 
 def spoken_lines() -> NDArray[np.int16]:
@@ -62,18 +63,21 @@ def talk_in(sent: Sequence[bool], frame_samples: int) -> NDArray[np.int16]:
     speech = np.resize(lines, sum(end - begin for begin, end in spurts) * frame_samples)
     pcm = np.zeros(len(sent) * frame_samples, np.int16)  # no memory where nothing is said
     spoken = 0
+    hangover = SAMPLE_RATE_HZ * _HANGOVER_MS // 1000
     for begin, end in spurts:
-        length = (end - begin) * frame_samples
-        pcm[begin * frame_samples : end * frame_samples] = _faded(speech[spoken : spoken + length])
-        spoken += length
+        at = begin * frame_samples
+        length = (end - begin) * frame_samples - (hangover if end < len(sent) else 0)
+        if length >= hangover:
+            pcm[at : at + length] = _faded(speech[spoken : spoken + length])
+            spoken += length
     return pcm
 
 
 def _spurts(sent: Sequence[bool]) -> list[tuple[int, int]]:
-    """Runs of frames that were sent; the one or two that keep DTX alive are none."""
+    """Runs of frames that were sent."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], np.asarray(sent, bool), [False]))))
     runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return [(begin, end) for begin, end in runs if end - begin >= _SHORTEST_SPURT_FRAMES]
+    return list(runs)
 
 
 def _faded(pcm: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -56,7 +56,7 @@ fn number_of(packet: &[u8]) -> u16 {
 
 /// Two engines and the packets on their way: due, to which, what.
 struct Pair {
-    ends: [Engine; 2],
+    ends: Vec<Engine>,
     under_way: Vec<(u64, usize, Vec<u8>)>,
     /// What the first one sent, before any loss.
     sent: Vec<Vec<u8>>,
@@ -65,7 +65,7 @@ struct Pair {
 impl Pair {
     fn new(rtx: bool) -> Self {
         Self {
-            ends: [engine(1, rtx), engine(2, rtx)],
+            ends: vec![engine(1, rtx), engine(2, rtx)],
             under_way: Vec::new(),
             sent: Vec::new(),
         }

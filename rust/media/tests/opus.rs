@@ -351,3 +351,27 @@ fn a_codec_moves_between_threads() {
     moves::<Encoder>();
     moves::<Decoder>();
 }
+
+#[test]
+fn a_decoder_that_goes_back_decodes_as_if_it_had_concealed_nothing() {
+    for complexity in [0, 10] {
+        let packets = voice_packets(&EncoderSettings::default());
+        let [mut straight, mut back] = [(); 2].map(|()| {
+            let mut decoder = Decoder::new(48_000, Channels::Mono).unwrap();
+            decoder.set_complexity(complexity).unwrap();
+            decoder
+        });
+        let (mut expected, mut heard, mut guess) = ([0; FRAME], [0; FRAME], [0; FRAME]);
+        for (number, packet) in packets.iter().enumerate() {
+            if number % 10 == 5 {
+                back.mark();
+                back.conceal(&mut guess).unwrap();
+                back.conceal(&mut guess[..480]).unwrap();
+                back.go_back();
+            }
+            straight.decode(packet, &mut expected).unwrap();
+            back.decode(packet, &mut heard).unwrap();
+            assert_eq!(heard, expected, "packet {number}");
+        }
+    }
+}

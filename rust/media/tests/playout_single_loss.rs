@@ -17,6 +17,9 @@ struct Run {
     /// Delay of the buffer over the second before the loss and over the last second.
     before_ms: f64,
     after_ms: f64,
+    /// Over the last second.
+    inserted_at_last: u64,
+    repaired_at_last: u64,
     /// Frame numbers in the order in which their samples came out.
     heard: Vec<i16>,
 }
@@ -56,6 +59,9 @@ fn run(sink: Sink, lbrr: bool, is_lost: impl Fn(u16) -> bool) -> Run {
         stats: *buffer.stats(),
         before_ms: delay_ms(&marks[0], &marks[1]),
         after_ms: delay_ms(&marks[2], &marks[3]),
+        inserted_at_last: marks[3].inserted_samples_for_deceleration
+            - marks[2].inserted_samples_for_deceleration,
+        repaired_at_last: marks[3].repaired_frames - marks[2].repaired_frames,
         heard,
     }
 }
@@ -115,4 +121,11 @@ fn an_ear_on_a_network_that_keeps_losing_packets_gets_room_for_their_repair() {
     assert!(run.stats.concealed_samples <= 3 * FRAME_SAMPLES as u64);
     assert!(run.stats.repaired_frames >= losses - 3);
     assert!(run.after_ms > 15.0 && run.after_ms < 40.0);
+}
+
+#[test]
+fn no_frame_is_stretched_before_a_hole_that_the_next_one_fills_in_time() {
+    let run = run(Sink::Playout, true, |number| number % 50 == 25);
+    assert_eq!(run.repaired_at_last, 1, "{:?}", run.stats);
+    assert_eq!(run.inserted_at_last, 0, "{:?}", run.stats);
 }

@@ -2,6 +2,7 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 
 from voicectl.bench.playout import playout_suite
@@ -13,7 +14,14 @@ from voicectl.bench.playout.others import (
     neteq,
     trace,
 )
-from voicectl.bench.playout.runs import fixed, kbps, lost_for_good, run
+from voicectl.bench.playout.runs import (
+    fixed,
+    kbps,
+    lost_for_good,
+    material,
+    replayed,
+    run,
+)
 from voicectl.bench.suite import Bench, Stopwatch
 from voicectl.clock import ThreadCpuClock
 from voicectl.replay.encoding import Protection
@@ -85,3 +93,22 @@ def test_the_cost_of_a_frame_is_taken_beside_aiortcs() -> None:
     measurement = bench("insert-get-vs-aiortc").measure(Stopwatch(ThreadCpuClock(), blocks=2))
     assert measurement.value > 0
     assert [rival.name for rival in measurement.rivals] == ["aiortc"]
+
+
+def test_in_a_pause_that_was_not_sent_nothing_is_heard_of_what_was_said_after_it() -> None:
+    case = TraceCase("dtx")
+    played, speech = replayed(case, Strategy.BALANCED), material(case).speech
+    assert speech is not None
+    ahead = (speech.timestamp - played.first_timestamp) % (1 << 32)
+    heard = played.in_media_time()[ahead:]
+    said = speech.pcm[: len(heard)]
+    for end in np.flatnonzero((said[1:] != 0) & (said[:-1] == 0)):
+        pause = slice(max(end - 4800, 0), max(end - 480, 0))
+        if end > 5 * 48_000 and not said[pause].any():
+            assert np.abs(heard[pause]).max() < 200, f"{end / 48:.0f} ms"
+
+
+def test_a_capture_and_a_wav_are_replayed_faster_than_they_took() -> None:
+    stopwatch = Stopwatch(ThreadCpuClock(), 2)
+    for name in ("replay-capture-speed", "replay-wav-speed"):
+        assert bench(name).measure(stopwatch).value > 1

@@ -5,7 +5,7 @@ that every figure but the cost is the same on every run of a build. `traces/READ
 NetEq's and the fixed buffer's figures are and where they come from.
 """
 
-from voicectl.bench.playout import cost, figures, front
+from voicectl.bench.playout import cost, figures, front, speed
 from voicectl.bench.suite import Suite
 
 __all__ = ["playout_suite"]
@@ -16,7 +16,7 @@ def playout_suite(*, quick: bool = False) -> Suite:
     scores = () if quick else figures.SCORES
     return Suite(
         "playout",
-        (*figures.BENCHES, *scores, *cost.BENCHES),
+        (*figures.BENCHES, *scores, *cost.BENCHES, *speed.BENCHES),
         tables=lambda: front.tables(scored=not quick),
         notes=front.notes,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicectl.bench.playout.fixed_buffer import FixedRun, lost_for_good_percent, play_fixed
 from voicectl.bench.playout.others import BURST_FRAMES, TraceCase, trace
@@ -16,7 +17,17 @@ from voicectl.replay.report import delays_by_second
 from voicectl.replay.speech import talk_in
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["Run", "fixed", "kbps", "lost_for_good", "material", "recovery_s", "replayed", "run"]
+__all__ = [
+    "Run",
+    "fixed",
+    "kbps",
+    "lost_for_good",
+    "material",
+    "recovery_s",
+    "replayed",
+    "run",
+    "unbroken_speech",
+]
 
 _PHASES_NS = tuple(round(ms * NS_PER_MS) for ms in (0.0, 2.5, 5.0, 7.5))
 """Where packets fall between an ear's ticks moves its delay by up to 10 ms: figures are means."""
@@ -131,6 +142,15 @@ def _spoken_for(case: TraceCase) -> Spoken:
     return _spoken(tuple(trace_arrivals(trace(case.trace))[1]), case.protection)
 
 
+def unbroken_speech() -> NDArray[np.int16]:
+    """Half a minute without a pause."""
+    frame_samples = SAMPLE_RATE_HZ * _FRAME_MS // 1000
+    frames = talk_in([True] * 2 * BURST_FRAMES, frame_samples).reshape(-1, frame_samples)
+    level = np.sqrt(np.mean(np.square(frames.astype(np.float64)), axis=1))
+    pcm: NDArray[np.int16] = frames[level > _LEAST_SPOKEN_RMS][:BURST_FRAMES].reshape(-1)
+    return pcm
+
+
 @cache
 def _spoken(sent: tuple[bool, ...], protection: Protection) -> Spoken:
     return speak(sent, frame_ms=_FRAME_MS, seed=0, protection=protection)
@@ -139,10 +159,7 @@ def _spoken(sent: tuple[bool, ...], protection: Protection) -> Spoken:
 @cache
 def _spoken_on(protection: Protection) -> Spoken:
     """Speech without a pause: in a pause no burst is heard."""
-    frame_samples = SAMPLE_RATE_HZ * _FRAME_MS // 1000
-    frames = talk_in([True] * 2 * BURST_FRAMES, frame_samples).reshape(-1, frame_samples)
-    level = np.sqrt(np.mean(np.square(frames.astype(np.float64)), axis=1))
-    pcm = frames[level > _LEAST_SPOKEN_RMS][:BURST_FRAMES].reshape(-1)
+    pcm = unbroken_speech()
     packets = encode(pcm, seed=0, protection=protection)
     return Spoken(pcm, [packet for packet in packets if packet.timestamp is not None])
 

@@ -83,6 +83,19 @@ impl FrameDecoder for StreamDecoder {
         }
     }
 
+    fn mark(&mut self) -> bool {
+        match self {
+            Self::Opus(decoder) => FrameDecoder::mark(decoder),
+            Self::G711(_) => false,
+        }
+    }
+
+    fn go_back(&mut self) {
+        if let Self::Opus(decoder) = self {
+            FrameDecoder::go_back(decoder);
+        }
+    }
+
     fn reset(&mut self) {
         match self {
             Self::Opus(decoder) => FrameDecoder::reset(decoder),

@@ -15,6 +15,8 @@ pub struct Decoder {
     channels: Channels,
     /// Made when DRED is first read: most streams have none.
     dred: Option<RawDred>,
+    /// Empty until it is first used.
+    marked: Vec<u8>,
 }
 
 impl Decoder {
@@ -31,6 +33,7 @@ impl Decoder {
             sample_rate_hz,
             channels,
             dred: None,
+            marked: Vec::new(),
         };
         decoder.set_complexity(0)?;
         Ok(decoder)
@@ -133,6 +136,17 @@ impl Decoder {
             self.raw.decode(None, part, false)?;
         }
         Ok(())
+    }
+
+    /// Remembers the state, instead of what was remembered before.
+    pub fn mark(&mut self) {
+        self.raw.save(&mut self.marked);
+    }
+
+    /// Returns to the state that [`Self::mark`] remembered last, as if nothing had been decoded or
+    /// concealed since.
+    pub fn go_back(&mut self) {
+        self.raw.restore(&self.marked);
     }
 
     fn check_gap(&self, samples: usize) -> Result<(), OpusError> {

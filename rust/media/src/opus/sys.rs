@@ -5,6 +5,8 @@
 //!   drop. libopus keeps no thread-local or global mutable state, so a codec may move between
 //!   threads (`Send`); every call takes `&mut self`, so it is never used from two at once (`Sync`).
 //! - Each buffer's length is checked against what libopus is told before the call.
+//! - A decoder's state is one block of `opus_decoder_get_size` bytes that libopus documents as
+//!   copyable; it is only ever copied back to where it came from.
 //! - `RawDred` holds two objects under the same rules; `opus_decoder_dred_decode` only reads them.
 //! - `*_ctl` is variadic: [`Set`] names only requests that take one `opus_int32`, `final_range`
 //!   passes the `opus_uint32 *` that its request writes, `reset` passes nothing.
@@ -208,6 +210,31 @@ impl RawDecoder {
         // SAFETY: every `Set` takes one `opus_int32`.
         let code = unsafe { ffi::opus_decoder_ctl(self.state.as_ptr(), request as c_int, value) };
         check(code).map(|_| ())
+    }
+
+    /// Copies the state into `copy`.
+    pub(super) fn save(&self, copy: &mut Vec<u8>) {
+        // SAFETY: the size is that of a state with so many channels; `state` has it.
+        let state = unsafe {
+            let size = ffi::opus_decoder_get_size(self.channels.count() as c_int);
+            std::slice::from_raw_parts(self.state.as_ptr().cast::<u8>(), size as usize)
+        };
+        copy.clear();
+        copy.extend_from_slice(state);
+    }
+
+    /// Brings back what [`Self::save`] of this decoder has copied.
+    pub(super) fn restore(&mut self, copy: &[u8]) {
+        // SAFETY: see `save`; a copy of another length is not taken.
+        unsafe {
+            let size = ffi::opus_decoder_get_size(self.channels.count() as c_int) as usize;
+            if copy.len() == size {
+                self.state
+                    .as_ptr()
+                    .cast::<u8>()
+                    .copy_from(copy.as_ptr(), size);
+            }
+        }
     }
 
     pub(super) fn final_range(&mut self) -> u32 {

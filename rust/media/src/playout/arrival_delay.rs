@@ -103,7 +103,7 @@ impl ArrivalDelay {
 
     /// How late the packet after the next will be, in milliseconds after the fastest, if the
     /// delay has been swelling from packet to packet and goes on to: a line through the last ones
-    /// that rises by more than they scatter around it.
+    /// that rises by more than they scatter around it, and not in one jump, which is over.
     pub(super) fn swelling_to_ms(&self) -> Option<f32> {
         let count = RECENT_PACKETS as f32;
         let middle = (count - 1.0) / 2.0;
@@ -124,7 +124,11 @@ impl ArrivalDelay {
             scatter += (ms - line_ms) * (ms - line_ms);
         }
         let scatter_ms = (scatter / count).sqrt();
-        let rising = slope_ms > 1.5 && slope_ms * count > 4.0 * scatter_ms;
+        let jump_ms = late_ms.windows(2).map(|pair| pair[0] - pair[1]);
+        let highest_jump_ms = jump_ms.fold(0.0, f32::max);
+        let rising = slope_ms > 1.5
+            && slope_ms * count > 4.0 * scatter_ms
+            && highest_jump_ms < slope_ms * count / 2.0;
         rising.then_some(mean_ms + slope_ms * (middle + 2.0) + scatter_ms)
     }
 
@@ -227,6 +231,16 @@ mod tests {
             delay.observe(n as i64 * 960, (n * 20_020 + 50_000) * 1_000);
         }
         assert!(delay.slowest_ms().all(|ms| ms < 5.0));
+    }
+
+    #[test]
+    fn a_delay_that_rises_from_packet_to_packet_swells_and_one_that_jumped_does_not() {
+        let swelling = observed((0..40).map(|n| 30 + 8 * n));
+        assert!(swelling.swelling_to_ms().is_some());
+        for jumped_ago in 1..8 {
+            let jumped = observed((0..40).map(|n| if n < 40 - jumped_ago { 30 } else { 180 }));
+            assert_eq!(jumped.swelling_to_ms(), None, "{jumped_ago} packets ago");
+        }
     }
 
     #[test]

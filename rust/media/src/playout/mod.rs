@@ -9,6 +9,7 @@ mod buffer;
 mod concealment;
 mod dred_reach;
 mod eager;
+mod guess;
 mod inlet;
 mod media_clock;
 mod missing;
@@ -89,6 +90,14 @@ pub trait FrameDecoder {
 
     /// Fills all of `pcm`, a multiple of 2.5 ms, with a continuation of what was decoded.
     fn conceal(&mut self, pcm: &mut [i16]);
+
+    /// Remembers the state for [`Self::go_back`]; false: it cannot.
+    fn mark(&mut self) -> bool {
+        false
+    }
+
+    /// Returns to the state that was remembered last, as if nothing had been concealed since.
+    fn go_back(&mut self) {}
 
     /// Forgets the stream.
     fn reset(&mut self);

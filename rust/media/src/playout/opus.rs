@@ -62,6 +62,15 @@ impl FrameDecoder for Decoder {
         spread(pcm, gap, hold);
     }
 
+    fn mark(&mut self) -> bool {
+        Self::mark(self);
+        true
+    }
+
+    fn go_back(&mut self) {
+        Self::go_back(self);
+    }
+
     fn reset(&mut self) {
         Self::reset(self);
     }

@@ -22,6 +22,10 @@ const HURRY_MS: f32 = 60.0;
 /// A packet that comes with the tick comes too late.
 const MARGIN_MS: f32 = 1.0;
 
+/// Where nothing is lost, an overdue packet is late and the frame before it is worth stretching: this
+/// much is left of it when that shows.
+const LATE_MARGIN_MS: f32 = 4.0;
+
 /// A wait of so many times the longest that a buffer is meant to cover is over when it is over:
 /// another one would not be covered by what is kept of it.
 const FORGOTTEN_OUTAGES: f32 = 2.0;
@@ -92,12 +96,19 @@ impl PlayoutDelay {
 
     /// Notes that the frame at `media` is due to be decoded at `at_ns`, with `ahead` samples still
     /// to play before it, and chooses the delay to aim at among those that the ticks offer. A
-    /// change must be worth an edit.
-    pub(super) fn aim(&mut self, arrivals: &ArrivalDelay, media: i64, at_ns: u64, ahead: usize) {
+    /// change must be worth an edit. `loses`: the network has lost packets lately.
+    pub(super) fn aim(
+        &mut self,
+        arrivals: &ArrivalDelay,
+        media: i64,
+        at_ns: u64,
+        ahead: usize,
+        loses: bool,
+    ) {
         let ahead_ms = ahead as f32 / 48.0;
         self.deadline_ms = relative_ms(arrivals, media, at_ns);
         self.playout_ms = self.deadline_ms + ahead_ms;
-        let floor_ms = self.floor_ms(arrivals);
+        let floor_ms = self.floor_ms(arrivals, loses);
         let cheapest_ms = self
             .target
             .cheapest(self.deadline_ms, TICK_MS, AHEAD_MS, floor_ms);
@@ -112,7 +123,8 @@ impl PlayoutDelay {
     }
 
     /// What the packets of the last moments would miss, whatever is usual.
-    fn floor_ms(&self, arrivals: &ArrivalDelay) -> f32 {
+    fn floor_ms(&self, arrivals: &ArrivalDelay, loses: bool) -> f32 {
+        let margin_ms = if loses { MARGIN_MS } else { LATE_MARGIN_MS };
         let recent_ms = arrivals.recent_slowest_ms(self.leaning.linger_windows());
         let lingering_ms = if recent_ms > FORGOTTEN_OUTAGES * self.leaning.outage_ms {
             0.0
@@ -122,7 +134,7 @@ impl PlayoutDelay {
         lingering_ms
             .max(arrivals.latest_slowest_ms())
             .max(arrivals.swelling_to_ms().unwrap_or(0.0))
-            + MARGIN_MS
+            + margin_ms
     }
 
     /// Whether a frame due now has its deadline where it should be, or later.

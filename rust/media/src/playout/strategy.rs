@@ -71,7 +71,7 @@ impl Strategy {
             },
             Self::Balanced => Leaning {
                 start_ms: 40.0,
-                ms_per_concealed_percent: 150.0,
+                ms_per_concealed_percent: 250.0,
                 linger_ms: 1_000,
                 outage_ms: 200.0,
                 worthwhile_ms: 5.0,

@@ -43,6 +43,10 @@ const REMEMBERED_REPAIRS: usize = 64;
 /// Repairs older than this say nothing about the network of now.
 const REPAIR_MEMORY_NS: u64 = 30_000_000_000;
 
+/// Repairs are taken to be of so much time at least: a loss in the first second of a call does not
+/// mean one each second.
+const LEAST_REPAIR_NS: u64 = 10_000_000_000;
+
 /// A lost frame that a later packet could replace.
 #[derive(Clone, Copy, Debug, Default)]
 struct Repair {
@@ -158,8 +162,9 @@ impl TargetDelay {
         self.misses[..=self.end].fill(0.0);
         self.end = 0;
         let ms_per_ms = self.leaning.ms_per_concealed_percent * 100.0;
-        self.note_repairs(now_ns, ms_per_ms * 1e6 / REPAIR_MEMORY_NS as f32);
         let windows = self.slowest_ms.len();
+        let seen_ns = (windows as u64 * WINDOW_NS).clamp(LEAST_REPAIR_NS, REPAIR_MEMORY_NS);
+        self.note_repairs(now_ns, ms_per_ms * 1e6 / seen_ns as f32);
         let start_weight = START_WINDOWS / (1 + windows) as f32;
         let measured = (1.0 - FORGETTING.powi(windows as i32)) / (1.0 - FORGETTING);
         let scale =

@@ -3,7 +3,7 @@
 use super::super::inlet::Inlet;
 use super::super::playout_delay::{AHEAD_MS, LEAST_EDIT_MS};
 use super::super::{BlockKind, FrameDecoder};
-use super::{Activity, PlayoutSink};
+use super::{Activity, MERGE_SAMPLES, PlayoutSink};
 
 /// The quantum of a decoder's concealment: 2.5 ms.
 const CONCEAL_QUANTUM: usize = 120;
@@ -24,12 +24,18 @@ impl PlayoutSink {
             self.wait_in_silence(wanted, inlet, decoder);
             return;
         }
-        self.concealment.play(&mut self.tape, &self.floor, wanted);
+        let is_silent = if self.guess.begin(self.frame_samples, decoder) {
+            self.guess
+                .play(wanted, BlockKind::Concealed, &mut self.tape, decoder)
+        } else {
+            self.concealment.play(&mut self.tape, &self.floor, wanted);
+            self.seam = true;
+            self.concealment.is_silent()
+        };
         self.borrowed += wanted as i64;
         self.made_up += wanted;
-        self.seam = true;
         inlet.stats.concealed_samples += wanted as u64;
-        if self.concealment.is_silent() || self.activity == Activity::Pause {
+        if is_silent || self.activity == Activity::Pause {
             inlet.stats.silent_concealed_samples += wanted as u64;
         }
     }
@@ -44,13 +50,15 @@ impl PlayoutSink {
         decoder: &mut D,
     ) {
         if self.waits_in_pause(at_ns, inlet) {
-            self.draw_out_pause(wanted, inlet);
+            self.draw_out_pause(wanted, inlet, decoder);
             return;
         }
+        self.last_hole_ns = Some(at_ns);
         // What was made up while waiting stands for the beginning of the hole.
         let made_up = self.borrowed.min(gap);
         self.borrowed = 0;
         self.advance(made_up);
+        self.guess.note_lost(made_up as usize);
         let gap = self.skip_hole(gap - made_up, at_ns, inlet) as usize;
         let Some(packet) = inlet.store.first() else {
             return;
@@ -60,6 +68,12 @@ impl PlayoutSink {
             return;
         }
         if packet.has_lbrr && gap <= frame {
+            if self.guess.is_on() {
+                let follows = self
+                    .guess
+                    .settle(frame - gap, MERGE_SAMPLES, &mut self.pcm, decoder);
+                self.seam |= !follows;
+            }
             let repaired = decoder.decode_lbrr(&packet.payload, &mut self.pcm[..frame]);
             if repaired.is_ok() {
                 let waited_ns = at_ns.saturating_sub(packet.arrival_ns);
@@ -103,14 +117,24 @@ impl PlayoutSink {
     }
 
     /// Any piece of a pause is as good as another.
-    fn draw_out_pause(&mut self, samples: usize, inlet: &mut Inlet) {
-        let pause = self
-            .concealment
-            .continuation(&self.tape, &self.floor, samples);
-        self.tape.push(pause, BlockKind::Stretched);
+    fn draw_out_pause<D: FrameDecoder>(
+        &mut self,
+        samples: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) {
+        if self.guess.begin(self.frame_samples, decoder) {
+            self.guess
+                .play(samples, BlockKind::Stretched, &mut self.tape, decoder);
+        } else {
+            let pause = self
+                .concealment
+                .continuation(&self.tape, &self.floor, samples);
+            self.tape.push(pause, BlockKind::Stretched);
+            self.seam = true;
+        }
         self.delay.edited(samples as i64);
         self.made_up += samples;
-        self.seam = true;
         inlet.stats.inserted_samples_for_deceleration += samples as u64;
     }
 
@@ -125,6 +149,7 @@ impl PlayoutSink {
         decoder: &mut D,
     ) -> bool {
         let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
+        self.settle_guess(0, decoder);
         if decoder.decode_dred(gap, &mut self.pcm[..whole]).is_err() {
             return false;
         }
@@ -168,8 +193,14 @@ impl PlayoutSink {
         let Some(packet) = inlet.store.first() else {
             return;
         };
-        self.delay
-            .aim(&inlet.arrivals, packet.place.media, at_ns, self.tape.len());
+        let loses = self.loses(at_ns);
+        self.delay.aim(
+            &inlet.arrivals,
+            packet.place.media,
+            at_ns,
+            self.tape.len(),
+            loses,
+        );
         if !self.delay.is_due() {
             self.wait_in_silence(wanted, inlet, decoder);
             return;
@@ -199,6 +230,7 @@ impl PlayoutSink {
     /// The decoder makes the noise of the line that a silent sender leaves out.
     fn play_silence<D: FrameDecoder>(&mut self, wanted: usize, inlet: &mut Inlet, decoder: &mut D) {
         let samples = wanted.next_multiple_of(CONCEAL_QUANTUM);
+        self.settle_guess(0, decoder);
         decoder.conceal(&mut self.pcm[..samples]);
         inlet.stats.silence_samples += samples as u64;
         self.push_decoded(0, samples, BlockKind::Silence);
@@ -211,9 +243,15 @@ impl PlayoutSink {
         inlet: &mut Inlet,
         decoder: &mut D,
     ) {
-        let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
-        decoder.conceal(&mut self.pcm[..whole]);
-        self.push_decoded(0, samples, BlockKind::Concealed);
+        if self.guess.begin(self.frame_samples, decoder) {
+            self.guess
+                .play(samples, BlockKind::Concealed, &mut self.tape, decoder);
+            self.guess.note_lost(samples);
+        } else {
+            let whole = samples.next_multiple_of(CONCEAL_QUANTUM);
+            decoder.conceal(&mut self.pcm[..whole]);
+            self.push_decoded(0, samples, BlockKind::Concealed);
+        }
         inlet.stats.concealed_samples += samples as u64;
         if self.activity != Activity::Voice {
             inlet.stats.silent_concealed_samples += samples as u64;

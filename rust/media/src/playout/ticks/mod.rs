@@ -9,6 +9,7 @@ mod pace;
 
 use super::concealment::{Concealment, NoiseFloor};
 use super::dred_reach::DredReach;
+use super::guess::Guess;
 use super::inlet::Inlet;
 use super::packet_store::{Carrier, PacketStore, StoredPacket};
 use super::playout_delay::PlayoutDelay;
@@ -27,6 +28,9 @@ const KEPT_IN_TIME: i64 = MERGE_SAMPLES as i64;
 
 /// Lost frames of one hole whose repair is learned from.
 const LEARNED_FRAMES: i64 = 10;
+
+/// Where nothing was lost for so long, what is overdue is late.
+const LOSS_MEMORY_NS: u64 = 20_000_000_000;
 
 /// How far the tape has come.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +65,17 @@ pub(super) struct PlayoutSink {
     seam: bool,
     /// Of the last frame.
     frame_samples: u32,
-    /// The last frame was stretched because the next was late.
-    stretched: bool,
+    /// How often the last frame was stretched because the next was late.
+    stretches: u32,
+    /// When a hole was last found.
+    last_hole_ns: Option<u64>,
     activity: Activity,
     ticks_since_edit: u32,
     concealed_before: usize,
     last_media_time: i64,
     floor: NoiseFloor,
     concealment: Concealment,
+    guess: Guess,
     dred: DredReach,
     time_scale: TimeScale,
     pcm: Vec<i16>,
@@ -87,13 +94,15 @@ impl PlayoutSink {
             made_up: 0,
             seam: false,
             frame_samples: 0,
-            stretched: false,
+            stretches: 0,
+            last_hole_ns: None,
             activity: Activity::Pause,
             ticks_since_edit: 0,
             concealed_before: 0,
             last_media_time: i64::MIN,
             floor: NoiseFloor::new(),
             concealment: Concealment::new(),
+            guess: Guess::new(),
             dred: DredReach::default(),
             time_scale: TimeScale::new(),
             pcm: vec![0; MAX_PACKET_SAMPLES],
@@ -208,13 +217,14 @@ impl PlayoutSink {
         };
         let (media, sequence) = (packet.place.media, packet.place.sequence);
         self.learn_repairs(&packet, cursor, at_ns, inlet, decoder);
+        let loses = self.loses(at_ns);
         self.delay
-            .aim(&inlet.arrivals, media, at_ns, self.tape.len());
+            .aim(&inlet.arrivals, media, at_ns, self.tape.len(), loses);
         if self.borrowed <= KEPT_IN_TIME {
             cursor.media += self.borrowed;
         }
         self.borrowed = 0;
-        self.stretched = false;
+        self.stretches = 0;
         self.frame_samples = packet.duration_samples;
         let crop = usize::try_from(cursor.media - media).unwrap_or(0);
         self.cursor = Some(Cursor {
@@ -222,6 +232,7 @@ impl PlayoutSink {
             sequence: sequence.max(cursor.sequence),
         });
         inlet.missing.played_until(sequence);
+        self.settle_guess(0, decoder);
         if crop >= packet.duration_samples as usize {
             inlet.stats.late_packets += 1;
             inlet.stats.packets_discarded += 1;
@@ -244,6 +255,12 @@ impl PlayoutSink {
             self.conceal_lost(packet.duration_samples as usize - crop, inlet, decoder);
         }
         inlet.store.recycle(packet);
+    }
+
+    /// Whether the network has lost packets lately, so that what is overdue may be lost too.
+    fn loses(&self, at_ns: u64) -> bool {
+        self.last_hole_ns
+            .is_some_and(|ns| at_ns.saturating_sub(ns) < LOSS_MEMORY_NS)
     }
 
     /// Notes how late each lost frame before `packet` could have been played at the soonest, whether
@@ -291,7 +308,10 @@ impl PlayoutSink {
         let mut from = crop;
         if std::mem::take(&mut self.seam) {
             let fade = MERGE_SAMPLES.min(samples - crop);
-            let made_up = self.concealment.continuation(&self.tape, &self.floor, fade);
+            let made_up = match self.guess.ahead() {
+                ahead if ahead.len() >= fade => &ahead[..fade],
+                _ => self.concealment.continuation(&self.tape, &self.floor, fade),
+            };
             self.merged.clear();
             cross_fade(made_up, &self.pcm[crop..crop + fade], &mut self.merged);
             self.tape.push(&self.merged, kind);
@@ -299,6 +319,18 @@ impl PlayoutSink {
         }
         self.tape.push(&self.pcm[from..samples], kind);
         self.concealment.stop();
+        self.guess.clear();
+    }
+
+    /// Before something is decoded that may not follow what was made up, of whose lost media the
+    /// last `repaired` samples are decoded after all.
+    fn settle_guess<D: FrameDecoder>(&mut self, repaired: usize, decoder: &mut D) {
+        if self.guess.is_on() {
+            let follows = self
+                .guess
+                .settle(repaired, MERGE_SAMPLES, &mut self.pcm, decoder);
+            self.seam |= !follows;
+        }
     }
 
     fn advance(&mut self, samples: i64) {

@@ -25,16 +25,23 @@ const URGENT_MS: f32 = 19.0;
 /// packet would be taken for one.
 const OVERDUE_MS: f32 = 5.0;
 
+/// The same where nothing is lost.
+const LATE_MS: f32 = 2.0;
+
+/// How often a frame is stretched where the one after it can only be late, not lost.
+const MOST_STRETCHES: u32 = 2;
+
 /// Catching up takes so many periods out of one tick at most.
 const CUTS_PER_TICK: usize = 3;
 
 impl PlayoutSink {
     pub(super) fn edit<D: FrameDecoder>(&mut self, at_ns: u64, inlet: &mut Inlet, decoder: &mut D) {
-        if self.borrowed > 0 || self.seam {
+        if self.borrowed > 0 || self.seam || self.guess.is_on() {
             return;
         }
-        if !self.stretched && self.runs_dry(at_ns, inlet) {
-            self.stretched = true;
+        let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
+        if self.stretches < most_stretches && self.runs_dry(at_ns, inlet) {
+            self.stretches += 1;
             self.lengthen(2.0 * URGENT_MS, inlet);
             return;
         }
@@ -50,7 +57,7 @@ impl PlayoutSink {
     }
 
     /// Whether the last frame is playing and the next is already later than those of the last
-    /// second: then what is left is stretched, once (adaptive media playout; M. Kalman,
+    /// second: then what is left is stretched, once or twice (adaptive media playout; M. Kalman,
     /// E. Steinbach and B. Girod, 2004).
     fn runs_dry(&self, at_ns: u64, inlet: &Inlet) -> bool {
         let Some(cursor) = self.cursor else {
@@ -61,7 +68,12 @@ impl PlayoutSink {
         }
         let late_ms = inlet.arrivals.relative_ns(cursor.media, at_ns) as f32 / 1e6;
         let slowest_ms = inlet.arrivals.recent_slowest_ms(1);
-        late_ms > slowest_ms + OVERDUE_MS && !self.lasts_until_repair(late_ms - slowest_ms)
+        let overdue_ms = if self.loses(at_ns) {
+            OVERDUE_MS
+        } else {
+            LATE_MS
+        };
+        late_ms > slowest_ms + overdue_ms && !self.lasts_until_repair(late_ms - slowest_ms)
     }
 
     /// Whether the tape lasts until the frame after the missing one, which repeats it or ends the

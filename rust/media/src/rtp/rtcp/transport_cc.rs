@@ -51,6 +51,7 @@ impl<'a> Feedback<'a> {
     /// # Errors
     /// Chunks or deltas that end before they should, a reserved status, no statuses, or more than
     /// [`MAX_STATUSES`].
+    #[must_use]
     pub fn transport_cc(&self) -> Option<Result<TransportCc<'a>, RtpError>> {
         (self.format == FORMAT).then(|| TransportCc::parse(self.control_information))
     }
