@@ -508,8 +508,6 @@ class EngineSettings:
         strategy: How `playout` trades delay for concealment, from the shortest delay on.
         vad: Tell when speech starts and ends in the received audio, by this detector.
         tap_sent: Give what was sent as `AudioSent`.
-        forward: Send what is received again, undecoded, and nothing else; with the sink `eager`
-            and without `tap_sent`.
         bitrate_bps: 500 to 512000.
         complexity: 0 to 10; CPU for quality.
         inband_fec: Repeat each frame in the next packet at a lower bitrate (LBRR).
@@ -535,7 +533,6 @@ class EngineSettings:
         strategy: Literal["conservative", "balanced", "aggressive"] = "balanced",
         vad: Literal["earshot", "silero"] | None = None,
         tap_sent: bool = False,
-        forward: bool = False,
         bitrate_bps: int = 32_000,
         complexity: int = 9,
         inband_fec: bool = True,
@@ -558,8 +555,6 @@ class EngineSettings:
     def vad(self) -> Literal["earshot", "silero"] | None: ...
     @property
     def tap_sent(self) -> bool: ...
-    @property
-    def forward(self) -> bool: ...
     @property
     def bitrate_bps(self) -> int: ...
     @property
@@ -862,6 +857,38 @@ class Engine:
             MediaError: Another rate.
         """
 
+    def bridge_out(self, bridge: Literal["audio", "packets"] | None, *, now_ns: int) -> None:
+        """Hand on what is received instead of telling it as `AudioReceived`; None: tell it again.
+
+        Args:
+            bridge: Decoded at the output rate, or undecoded; then neither speech nor keys are told.
+            now_ns: The present.
+
+        Raises:
+            UsageError: Undecoded with the sink `playout` or a sent tap; or the output rate is none
+                that `queue_audio` takes.
+        """
+
+    def bridge_in(self, bridge: Literal["audio", "packets"] | None, *, now_ns: int) -> None:
+        """Send what another engine, or this one, hands on; None: what is queued.
+
+        Args:
+            bridge: Audio is encoded, up to 240 ms of it waiting. Packets are sent under our own
+                source, sequence numbers and timestamps, and nothing else is; those of another
+                codec than ours are dropped and counted.
+            now_ns: The present.
+
+        Raises:
+            UsageError: Packets while what is sent is tapped.
+        """
+
+    def hand_on(self, to: Engine, *, now_ns: int) -> bool:
+        """Move what waits to be handed on; False when there was nothing.
+
+        Wanted after every call, as the polls are: above a second of audio or 64 packets what
+        nobody moves is dropped and counted with the events.
+        """
+
     def finish_audio(self) -> None:
         """End an utterance with what is queued.
 
@@ -881,7 +908,8 @@ class Engine:
         """Begin to send, silence while nothing is queued, and RTCP reports under `cname`.
 
         It begins at the first tick of the next call that has a time; `next_timeout` asks for that
-        at once.
+        at once. A stream that was on before under this `ssrc` goes on: its numbers, its clock and
+        what was counted.
 
         Raises:
             UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
@@ -1071,6 +1099,15 @@ class MediaCall:
 
         Raises:
             UsageError: A host is no IP address.
+        """
+
+    def bridge_to(self, engine: Engine | None, call: MediaCall | None) -> None:
+        """Take what this call's engine hands on to `engine` from now on; None: nobody does.
+
+        Args:
+            engine: See `Engine.bridge_in`.
+            call: What carries it. None: no thread does, and this call becomes ready when packets
+                wait in it to be sent.
         """
 
     def look(self) -> None:

@@ -118,6 +118,50 @@ def test_audio_of_a_call_waits_as_long_as_the_call_wants_and_nothing_else_does(
     patient.close()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_packets_go_from_call_to_call_on_one_thread_and_on_two(threads: int) -> None:
+    plane = MediaPlane(threads=threads, delivery_interval_ms=0)
+    left, right = Call(plane), Call(plane)
+    for call, ssrc in ((left, 9), (right, 10)):
+        call.call.set_route([call.peer], call.peer)
+        call.engine.start_sending(ssrc=ssrc, payload_type=96, cname="c")
+    left.engine.bridge_out("packets", now_ns=time.monotonic_ns())
+    right.engine.bridge_in("packets", now_ns=time.monotonic_ns())
+    left.call.bridge_to(right.engine, right.call)
+    for sequence_number in range(1, 6):
+        left.send(left.media(sequence_number))
+    packets: list[bytes] = []
+    while len(packets) < 5:
+        packet = right.srtp.unprotect(right.theirs.recv(2048))
+        if packet is not None and packet[1] & 0x7F == 96:
+            packets.append(packet)
+    assert {packet[8:12] for packet in packets} == {(10).to_bytes(4)}
+    numbers = [int.from_bytes(packet[2:4]) for packet in packets]
+    assert [number - numbers[0] for number in numbers] == [0, 1, 2, 3, 4]
+    left.close()
+    right.close()
+    plane.close()
+
+
+def test_calls_whose_audio_has_waited_half_its_time_share_a_waking() -> None:
+    plane = MediaPlane(delivery_interval_ms=4_000)
+    one, other = Call(plane), Call(plane, interval_ms=0)
+    for call in (one, other):
+        call.call.set_route([call.peer], call.peer)
+        call.send(call.media(1))
+        call.until_ready()  # a stream has started
+        call.engine.poll_events()
+    one.send(one.media(2))
+    assert select.select([plane.fileno()], [], [], 2.1) == ([], [], [])
+    other.send(other.media(2))
+    readable, _, _ = select.select([plane.fileno()], [], [], TIMEOUT_S)
+    assert readable
+    assert set(plane.take_ready()) == {one.call.id, other.call.id}
+    one.close()
+    other.close()
+    plane.close()
+
+
 def test_media_that_comes_before_the_first_route_is_not_lost(call: Call) -> None:
     """A call's first packet was dropped when it came between the sockets and their route."""
     call.send(call.media(1))

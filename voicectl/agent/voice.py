@@ -82,6 +82,7 @@ class Voice:
     def stop(self) -> tuple[str, float]:
         """Stop speaking: the words that were sent of the reply, and its milliseconds."""
         self._refused = self._refused[:0]
+        self._complete = False
         cleared = self._port.clear_audio()
         heard_ms = max(self._queued_ms - cleared.dropped_ms, 0.0)
         self._drained = True

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, Self
 
 from voicectl._native import EngineEvent, Repairs
 from voicectl.clock import Clock
@@ -147,6 +147,8 @@ class EngineDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns: int | None = None
         self._carrier: Carrier | None = None
+        self._hand_on: Callable[[int], bool] | None = None
+        self._other: Self | None = None
         self._max_lateness_ns = 0
         self._first_packet_sent_ns: int | None = None
         self._first_packet_received_ns: int | None = None
@@ -179,6 +181,22 @@ class EngineDriver:
         """Give out what has happened."""
         if events := self._engine.poll_events():
             self._deliver(events)
+        if self._carrier is not None and self._other is not None and not self._other.is_carried:
+            self._other.drain()  # the thread has handed on to it
+
+    def hand_on(self, hand_on: Callable[[int], bool] | None, other: Self | None) -> None:
+        """Move what the engine hands on to that of `other` from now on.
+
+        Args:
+            hand_on: Moves what there is at a time, False for nothing; None: nobody takes it.
+            other: What runs the engine that it goes to.
+        """
+        self._hand_on, self._other = hand_on, other
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether a thread drives the engine."""
+        return self._carrier is not None
 
     @property
     def max_lateness_ns(self) -> int:
@@ -248,6 +266,9 @@ class EngineDriver:
         if self._carrier is not None:
             self._carrier.look()
             return
+        if self._hand_on is not None and self._hand_on(self._clock.now_ns()):
+            if self._other is not None and self._other is not self:
+                self._other.drain()
         self._send_datagrams()
         self.deliver_events()
         self._arm()

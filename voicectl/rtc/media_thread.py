@@ -103,9 +103,18 @@ class CarriedCall:
         connection.on_pairs_changed = self._update_route
         self._update_route()
 
+    @property
+    def call(self) -> "MediaCall":
+        """What the thread has of it."""
+        return self._call
+
     def look(self) -> None:
         """Make the thread look at an engine that was used from here."""
         self._call.look()
+
+    def bridge_to(self, engine: Engine | None, call: "CarriedCall | None") -> None:
+        """Take what the call hands on to `engine`, which `call` carries, or no thread."""
+        self._call.bridge_to(engine, call.call if call is not None else None)
 
     def stats(self) -> "MediaCallStats":
         """What the thread counted."""

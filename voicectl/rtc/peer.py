@@ -16,6 +16,7 @@ from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
 from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
@@ -113,6 +114,7 @@ class Peer:
         self._connection.on("icegatheringstatechange", self._gathering_state_changed)
         self._candidates = CandidateExchange(self._connection, self._settings)
         self._carried: CarriedCall | None = None
+        self._bridge = BridgeEnd(engine, self._driver, self._clock)
         self._messages = MessageChannel(self._clock, on_message)
         self._settled = asyncio.Event()
         self._close_begun = asyncio.Event()
@@ -238,6 +240,41 @@ class Peer:
         self._driver.drain()
         return cleared
 
+    def bridge_to(self, other: Self | None, *, decoded: bool = True) -> None:
+        """Send `other` what this call receives, instead of telling it as `AudioReceived`.
+
+        No Python runs for it where media threads carry both calls. Two calls that hear each other
+        are bridged each to the other; one that is bridged to itself is an echo. It ends with
+        either call, or when another one is bridged to `other`; all other events come as before.
+
+        Args:
+            other: None: nobody, its audio is told again.
+            decoded: As audio, encoded anew: between any codecs, and what is lost is concealed. The
+                sink `playout` takes the network's jitter out; with `eager` 40 ms wait for it. Else
+                packets go on as they came, keys among them, under the other call's own numbers, as
+                long as both have the same codec: that takes the sink `eager` and no sent tap.
+
+        Raises:
+            ConnectError: One of the two is not connected.
+            UsageError: Their engines' settings do not allow it.
+        """
+        if other is None:
+            part(self.bridge_end)
+        else:
+            join(self.bridge_end, other.bridge_end, "audio" if decoded else "packets")
+
+    @property
+    def bridge_end(self) -> BridgeEnd:
+        """The call's part in bridges.
+
+        Raises:
+            ConnectError: It is not connected.
+        """
+        self._require_open()
+        if not self._settled.is_set():
+            raise self._connect_error("a call is bridged once it is connected")
+        return self._bridge
+
     def send_digits(self, digits: str, *, duration_ms: int = 100, volume_dbm0: int = -10) -> int:
         """Press keys of a telephone (DTMF); see `_native.Engine.send_digits`.
 
@@ -319,6 +356,7 @@ class Peer:
         if self._close_task is not None:
             return
         self.close_reason = reason
+        leave(self._bridge)
         self._engine.stop(self._clock.now_ns())
         self._driver.stop()
         self._messages.close()
@@ -490,6 +528,7 @@ class Peer:
         )
         if self._carried is not None:
             self._driver.hand_over(self._carried)
+            self._bridge.carried = self._carried
 
     def _lost_reason(self) -> CloseReason:
         """Why aiortc gave the connection up."""

@@ -9,6 +9,7 @@ use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use voicectl_media::engine::{Engine, PendingEvents};
 use voicectl_media::rtp::is_rtcp;
 
+use crate::bridge::{Bridge, Passed};
 use crate::link::{Endpoint, HandedBack, Link, Route, note_first};
 use crate::lock;
 
@@ -34,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) sockets: Vec<OwnedFd>,
     /// None until the owner has said which: what comes before is not the less authentic.
     pub(crate) route: Option<Route>,
+    /// Where what is received goes, if not to the owner.
+    pub(crate) bridge: Option<Bridge>,
     /// Without its owner a call has no consent to send.
     pub(crate) may_send_until_ns: u64,
     /// When the present second of strangers began, and how many there were.
@@ -51,6 +54,7 @@ impl Call {
             link,
             sockets,
             route: None,
+            bridge: None,
             may_send_until_ns: u64::MAX,
             strangers: (0, 0),
             delivery_interval_ns,
@@ -147,11 +151,34 @@ impl Call {
         self.drive(&mut lock(&engine), now_ns)
     }
 
+    /// Whether what waits for more audio may be told now, with what another call has to tell: half of
+    /// its interval has passed. The calls then wait together for the next time.
+    pub(crate) fn join_telling(&mut self, now_ns: u64) -> bool {
+        let half_ns = self.delivery_interval_ns / 2;
+        let joins = self
+            .tell_due_ns
+            .is_some_and(|due_ns| due_ns <= now_ns + half_ns);
+        if joins {
+            self.tell_due_ns = None;
+            self.told_ns = now_ns;
+        }
+        joins
+    }
+
+    /// Gives the other call what this one's engine has handed on.
+    pub(crate) fn pass_on(&mut self, now_ns: u64) -> Passed {
+        let bridge = self.bridge.as_mut();
+        bridge.map_or(Passed::Nothing, |bridge| bridge.pass_on(now_ns))
+    }
+
     /// Sends what the engine has and takes its next time.
     fn drive(&mut self, engine: &mut Engine, now_ns: u64) -> Tell {
         let mut handed_back = false;
         while let Some(datagram) = engine.poll_datagram() {
             handed_back |= self.send(datagram, now_ns);
+        }
+        if let Some(bridge) = &mut self.bridge {
+            bridge.take(engine);
         }
         self.engine_due_ns = engine.next_timeout();
         self.tell_due_ns = None;

@@ -9,6 +9,7 @@
 //! Linux only: elsewhere the owner feeds the engine itself.
 #![cfg(target_os = "linux")]
 
+mod bridge;
 mod call;
 mod clock;
 mod inbox;

@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 
 use voicectl_media::engine::Engine;
 
+use crate::bridge::{Bridge, Driver};
 use crate::clock::now_ns;
 use crate::inbox::Inbox;
 use crate::link::{CallId, Link, Route};
@@ -115,6 +116,28 @@ impl Plane {
         self.post(id, Command::SetRoute(id, route));
     }
 
+    /// Takes what a call's engine hands on to `engine` from now on; without, to nobody. `carried`:
+    /// the plane and the call that has this engine. Where there is none the owner of the plane is told
+    /// when packets wait in it, and sees to it.
+    pub fn bridge(
+        &self,
+        id: CallId,
+        engine: Option<Arc<Mutex<Engine>>>,
+        carried: Option<(&Self, CallId)>,
+    ) {
+        let driver = match carried {
+            Some((plane, other)) if std::ptr::eq(plane, self) && self.share_a_thread(id, other) => {
+                Driver::Here(other)
+            }
+            Some((plane, other)) => plane.mailbox_of(other).map_or(Driver::Owner, |mailbox| {
+                Driver::Elsewhere(other, Arc::clone(mailbox))
+            }),
+            None => Driver::Owner,
+        };
+        let bridge = engine.map(|engine| Box::new(Bridge::new(engine, driver)));
+        self.post(id, Command::Bridge(id, bridge));
+    }
+
     /// Makes the thread look at an engine that the owner has touched.
     pub fn look(&self, id: CallId) {
         self.post(id, Command::Look(id));
@@ -156,9 +179,18 @@ impl Plane {
         lock(&self.calls).thread_of.len()
     }
 
+    fn share_a_thread(&self, one: CallId, other: CallId) -> bool {
+        let calls = lock(&self.calls);
+        calls.thread_of.get(&one) == calls.thread_of.get(&other)
+    }
+
+    fn mailbox_of(&self, id: CallId) -> Option<&Arc<Mailbox>> {
+        let thread = lock(&self.calls).thread_of.get(&id).copied()?;
+        self.threads.get(thread).map(|(mailbox, _)| mailbox)
+    }
+
     fn post(&self, id: CallId, command: Command) {
-        let thread = lock(&self.calls).thread_of.get(&id).copied();
-        if let Some((mailbox, _)) = thread.and_then(|thread| self.threads.get(thread)) {
+        if let Some(mailbox) = self.mailbox_of(id) {
             mailbox.post(command);
         }
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::event::{Timespec, epoll};
 
+use crate::bridge::{Bridge, Passed};
 use crate::call::{Call, Tell};
 use crate::clock::{now_ns, thread_cpu_ns};
 use crate::inbox::Inbox;
@@ -18,6 +19,8 @@ use crate::timers::Timers;
 use crate::wakeup::Wakeup;
 
 const NS_PER_S: u64 = 1_000_000_000;
+/// CPU time is noted this often: asking for it is a system call.
+const CPU_TIME_INTERVAL_NS: u64 = 10_000_000;
 /// Sockets that are looked at before the timers are again.
 const MAX_EVENTS: usize = 64;
 /// A call's sockets are told apart by the low bits of their key.
@@ -33,6 +36,8 @@ pub(crate) enum Command {
     /// The call, its sockets and its delivery interval in nanoseconds.
     Add(Arc<Link>, Vec<OwnedFd>, u64),
     SetRoute(CallId, Route),
+    /// Hand on to another call.
+    Bridge(CallId, Option<Box<Bridge>>),
     /// The owner has touched the engine.
     Look(CallId),
     /// Send what the engine has left and let go of the sockets.
@@ -85,6 +90,7 @@ pub(crate) struct Worker {
     calls: HashMap<CallId, Call>,
     timers: Timers,
     owner_is_to_wake: bool,
+    cpu_time_due_ns: u64,
 }
 
 impl Worker {
@@ -99,6 +105,7 @@ impl Worker {
             calls: HashMap::new(),
             timers: Timers::default(),
             owner_is_to_wake: false,
+            cpu_time_due_ns: 0,
         })
     }
 
@@ -107,13 +114,16 @@ impl Worker {
         let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
         loop {
             self.run_timers();
+            let now_ns = now_ns();
             if std::mem::take(&mut self.owner_is_to_wake) {
-                self.inbox.wake();
+                self.wake_owner(now_ns);
             }
-            self.mailbox
-                .cpu_ns
-                .store(thread_cpu_ns(), Ordering::Relaxed);
-            let timeout = self.timeout();
+            if now_ns >= self.cpu_time_due_ns {
+                self.cpu_time_due_ns = now_ns + CPU_TIME_INTERVAL_NS;
+                let cpu_ns = thread_cpu_ns();
+                self.mailbox.cpu_ns.store(cpu_ns, Ordering::Relaxed);
+            }
+            let timeout = self.timeout(now_ns);
             let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
                 continue; // interrupted
             };
@@ -134,12 +144,25 @@ impl Worker {
     }
 
     /// How long to wait: in whole milliseconds, which lets calls share a waking.
-    fn timeout(&self) -> Option<Timespec> {
-        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns());
+    fn timeout(&self, now_ns: u64) -> Option<Timespec> {
+        let wait_ns = self.timers.next_ns()?.saturating_sub(now_ns);
         Some(Timespec {
             tv_sec: (wait_ns / NS_PER_S) as i64,
             tv_nsec: (wait_ns % NS_PER_S) as i64,
         })
+    }
+
+    /// Wakes the owner for all calls that can use it.
+    fn wake_owner(&mut self, now_ns: u64) {
+        for (id, call) in &mut self.calls {
+            if call.join_telling(now_ns) {
+                self.timers.set(*id, call.due_ns());
+                if call.link.needs_listing() {
+                    self.inbox.list(&call.link);
+                }
+            }
+        }
+        self.inbox.wake();
     }
 
     /// Wakes the calls whose time has come. What falls due meanwhile waits for the next round: a
@@ -158,20 +181,40 @@ impl Worker {
 
     /// Lets a call do something, then sees to its timer and its owner.
     fn run_call(&mut self, id: CallId, work: impl FnOnce(&mut Call, u64) -> Tell) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
+        let now_ns = now_ns();
+        let mut other = self.run_one(id, work, now_ns);
+        // What one call hands on can have another hand on what was due there; no time passes.
+        while let Some(id) = other {
+            other = self.run_one(id, Call::look, now_ns);
+        }
+    }
+
+    /// Gives the call that is to be looked at next.
+    fn run_one(
+        &mut self,
+        id: CallId,
+        work: impl FnOnce(&mut Call, u64) -> Tell,
+        now_ns: u64,
+    ) -> Option<CallId> {
+        let call = self.calls.get_mut(&id)?;
         call.may_send_until_ns = self.inbox.owner_counts_until_ns();
         // A fault in one call ends that call; the others of the thread go on.
-        let Ok(tell) = catch_unwind(AssertUnwindSafe(|| work(call, now_ns()))) else {
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            (work(call, now_ns), call.pass_on(now_ns))
+        }));
+        let Ok((told, passed)) = worked else {
             self.fail(id);
-            return;
+            return None;
         };
-        if tell == Tell::Now && call.link.needs_listing() {
+        if (told == Tell::Now || passed == Passed::ToTell) && call.link.needs_listing() {
             self.inbox.list(&call.link);
             self.owner_is_to_wake = true;
         }
         self.timers.set(id, call.due_ns());
+        match passed {
+            Passed::ToLookAt(other) => Some(other),
+            _ => None,
+        }
     }
 
     /// Lets go of a call whose work panicked, and tells the owner.
@@ -195,6 +238,10 @@ impl Worker {
                 Command::Add(link, sockets, interval_ns) => self.add(link, sockets, interval_ns),
                 Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
                     call.route = Some(route);
+                    call.look(now_ns)
+                }),
+                Command::Bridge(id, bridge) => self.run_call(id, |call, now_ns| {
+                    call.bridge = bridge.map(|bridge| *bridge);
                     call.look(now_ns)
                 }),
                 Command::Look(id) => self.run_call(id, Call::look),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use voicectl_media::engine::{self, Codec, Preset, SendFormats, Settings, TransportFeedback};
+use voicectl_media::engine::{
+    self, Bridge, BridgedMedia, Codec, Preset, SendFormats, Settings, TransportFeedback,
+};
 use voicectl_media::opus::EncoderSettings;
 use voicectl_media::playout::{Sink, Strategy};
 
@@ -21,17 +23,12 @@ use crate::vad::{kind_name, kind_of};
 const SAMPLES_PER_MS: f64 = 48.0;
 
 #[pyclass(module = "voicectl._native", frozen, get_all)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "settings that have nothing to do with each other"
-)]
 pub(crate) struct EngineSettings {
     sink: String,
     output_rate_hz: u32,
     strategy: String,
     vad: Option<String>,
     tap_sent: bool,
-    forward: bool,
     bitrate_bps: i32,
     complexity: u8,
     inband_fec: bool,
@@ -50,23 +47,18 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (
         *, sink="playout", output_rate_hz=48_000, strategy="balanced", vad=None, tap_sent=false,
-        forward=false, bitrate_bps=32_000, complexity=9, inband_fec=true,
-        expected_loss_percent=10, red_frames=0, dred_duration_ms=0, adaptation=None, dtx=false, frame_ms=20,
+        bitrate_bps=32_000, complexity=9, inband_fec=true, expected_loss_percent=10,
+        red_frames=0, dred_duration_ms=0, adaptation=None, dtx=false, frame_ms=20,
         report_interval_ms=1000,
         wall_clock_offset_ns=0,
     ))]
-    #[expect(
-        clippy::too_many_arguments,
-        clippy::fn_params_excessive_bools,
-        reason = "keywords of one constructor"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
         sink: &str,
         output_rate_hz: u32,
         strategy: &str,
         vad: Option<&str>,
         tap_sent: bool,
-        forward: bool,
         bitrate_bps: i32,
         complexity: u8,
         inband_fec: bool,
@@ -88,7 +80,6 @@ impl EngineSettings {
             strategy: strategy.to_owned(),
             vad: vad.map(str::to_owned),
             tap_sent,
-            forward,
             bitrate_bps,
             complexity,
             inband_fec,
@@ -112,7 +103,6 @@ impl EngineSettings {
             output_rate_hz: self.output_rate_hz,
             vad: self.vad.as_deref().map(kind_of).transpose()?,
             tap_sent: self.tap_sent,
-            forward: self.forward,
             encoder: EncoderSettings {
                 bitrate_bps: self.bitrate_bps,
                 complexity: self.complexity,
@@ -140,7 +130,6 @@ impl EngineSettings {
             strategy: strategy_name(settings.strategy).to_owned(),
             vad: settings.vad.map(|kind| kind_name(kind).to_owned()),
             tap_sent: settings.tap_sent,
-            forward: settings.forward,
             bitrate_bps: encoder.bitrate_bps,
             complexity: encoder.complexity,
             inband_fec: encoder.inband_fec,
@@ -177,6 +166,16 @@ fn preset_of(name: &str) -> Result<Preset, Error> {
             "adaptation {name:?} is none of lan, broadband, wireless, lossy"
         ))
     })
+}
+
+fn bridge_of(name: &str) -> Result<Bridge, Error> {
+    match name {
+        "audio" => Ok(Bridge::Audio),
+        "packets" => Ok(Bridge::Packets),
+        _ => Err(Error::setting(format!(
+            "what is bridged is audio or packets, not {name:?}"
+        ))),
+    }
 }
 
 fn sink_of(name: &str) -> Result<Sink, Error> {
@@ -453,6 +452,29 @@ impl Engine {
     ) -> Result<usize, Error> {
         let samples = pcm.as_slice()?;
         Ok(self.run(py, |engine| engine.queue_audio(samples, sample_rate_hz))?)
+    }
+
+    #[pyo3(signature = (bridge, *, now_ns))]
+    fn bridge_out(&self, py: Python<'_>, bridge: Option<&str>, now_ns: u64) -> Result<(), Error> {
+        let bridge = bridge.map(bridge_of).transpose()?;
+        Ok(self.run(py, |engine| engine.bridge_out(bridge, now_ns))?)
+    }
+
+    #[pyo3(signature = (bridge, *, now_ns))]
+    fn bridge_in(&self, py: Python<'_>, bridge: Option<&str>, now_ns: u64) -> Result<(), Error> {
+        let bridge = bridge.map(bridge_of).transpose()?;
+        Ok(self.run(py, |engine| engine.bridge_in(bridge, now_ns))?)
+    }
+
+    /// One engine is locked at a time: two that hand on to each other never wait for each other.
+    #[pyo3(signature = (to, *, now_ns))]
+    fn hand_on(&self, py: Python<'_>, to: &Self, now_ns: u64) -> bool {
+        let mut media = BridgedMedia::default();
+        let is_any = self.run(py, |engine| engine.take_bridged(&mut media));
+        if is_any {
+            to.run(py, |engine| engine.queue_bridged(&media, now_ns));
+        }
+        is_any
     }
 
     fn finish_audio(&self, py: Python<'_>) {

@@ -136,6 +136,17 @@ impl MediaCall {
         Ok(())
     }
 
+    /// `call`: what carries `engine`, if a thread does.
+    #[pyo3(signature = (engine, call))]
+    fn bridge_to(&self, engine: Option<&Engine>, call: Option<&Self>) {
+        let Some(plane) = self.plane.upgrade() else {
+            return;
+        };
+        let other = call.and_then(|call| Some((call.plane.upgrade()?, call.link.id())));
+        let carried = other.as_ref().map(|(plane, id)| (&**plane, *id));
+        plane.bridge(self.link.id(), engine.map(Engine::share), carried);
+    }
+
     fn look(&self) {
         if let Some(plane) = self.plane.upgrade() {
             plane.look(self.link.id());

@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,7 +27,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 from numpy.typing import NDArray
 
-from voicectl._native import AudioReceived, Engine, EngineEvent, EngineSettings
+from voicectl._native import Engine, EngineSettings
 from voicectl.clock import SystemClock
 from voicectl.errors import ConnectError
 from voicectl.rtc import Peer, PeerSettings
@@ -38,8 +39,7 @@ CYCLE_S = 5.0
 """The agent speaks for two seconds of it."""
 STALL_S, STALL_PERIOD_S = 0.08, 0.6
 FRAME_SAMPLES = RATE_HZ // 50
-CUSHION = np.zeros(RATE_HZ // 25, np.int16)
-"""40 ms: echoed audio waits so long, so that what comes late makes no hole."""
+CONNECT_TIMEOUT_S = 20.0
 
 Pcm: TypeAlias = NDArray[np.int16]
 Answer = Callable[[str], Awaitable[str]]
@@ -52,35 +52,30 @@ kept: list[object] = []
 
 def voicectl_answer(work: str, voice: Pcm, settings: PeerSettings) -> Answer:
     """Answers offers with voicectl's peers."""
+    settings_of = partial(EngineSettings, sink="eager", bitrate_bps=32_000, complexity=9)
+    # No FEC: what an adaptive sender has while nothing is lost, here pinned like all the rest.
+    settings_of = partial(settings_of, frame_ms=20, inband_fec=False, expected_loss_percent=0)
     engine_settings = {
-        "agent": EngineSettings(sink="eager", output_rate_hz=16_000, vad="earshot", dtx=True),
-        "echo": EngineSettings(sink="eager", output_rate_hz=RATE_HZ),
-        "forward": EngineSettings(sink="eager", forward=True),
+        "agent": settings_of(output_rate_hz=16_000, vad="earshot", dtx=True),
+        "echo": settings_of(output_rate_hz=RATE_HZ),
+        "forward": settings_of(),
     }[work]
 
     async def answer(offer: str) -> str:
         engine = Engine(engine_settings, now_ns=SystemClock().now_ns(), seed=len(kept))
-        peer = Peer(
-            engine,
-            settings,
-            on_events=(lambda events: send_back(peer, events)) if work == "echo" else None,
-        )
+        peer = Peer(engine, settings)
         sdp = await peer.accept_offer(offer)
-        kept.append(peer)
-        if work == "echo":
-            peer.queue_audio(CUSHION, RATE_HZ)
-        if work == "agent":
-            kept.append(asyncio.create_task(speak(peer, voice)))
+        working = speak(peer, voice) if work == "agent" else send_back(peer, work)
+        kept.extend((peer, asyncio.create_task(working)))
         return sdp
 
     return answer
 
 
-def send_back(peer: Peer, events: list[EngineEvent]) -> None:
-    """Queue what was heard."""
-    for event in events:
-        if isinstance(event, AudioReceived):
-            peer.queue_audio(event.pcm, RATE_HZ)
+async def send_back(peer: Peer, work: str) -> None:
+    """Send what is heard from now on."""
+    await peer.connected(CONNECT_TIMEOUT_S)
+    peer.bridge_to(peer, decoded=work == "echo")
 
 
 async def speak(peer: Peer, voice: Pcm) -> None:

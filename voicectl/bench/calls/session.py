@@ -31,6 +31,16 @@ WORKS = {
 }
 
 
+ENCODERS = (
+    "encoders: voicectl's and Pion's 48 kHz mono, 20 ms, 32 kbit/s, complexity 9, without FEC"
+    " (nothing is lost on loopback); aiortc's as it comes"
+)
+AGENTS = (
+    "agents: all decode what comes; voicectl looks for speech in it and tells blocks of 100 ms,"
+    " Pion and aiortc take its energy; aiortc encodes silence too"
+)
+
+
 @dataclass(frozen=True)
 class Effort:
     """How long a run takes."""
@@ -168,7 +178,7 @@ class CallsSession:
             if isinstance(known, Ramp) and known.levels
         )
         held = f"calls: {effort.calls} calls for {effort.seconds:g} s, {effort.rounds} rounds"
-        return ("; ".join([held, rival, *climbs]),)
+        return ("; ".join([held, rival, *climbs]), ENCODERS, AGENTS)
 
     def require(self, stack: str) -> None:
         """Raise SetupError where there is no such endpoint."""

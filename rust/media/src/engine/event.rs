@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::bridging::Outlet;
+
 /// Audio that waits to be polled, each way, before more is dropped.
 const MAX_AUDIO_S: usize = 10;
 const MAX_EVENTS: usize = 4096;
@@ -126,6 +128,8 @@ pub(super) struct EventQueue {
     concealed: Vec<Range<usize>>,
     output_rate_hz: u32,
     on_grid: bool,
+    /// Where received audio goes instead.
+    pub(super) outlet: Option<Outlet>,
     pub(super) dropped: u64,
 }
 
@@ -140,12 +144,28 @@ impl EventQueue {
             concealed: Vec::new(),
             output_rate_hz,
             on_grid,
+            outlet: None,
             dropped: 0,
         }
     }
 
+    /// Of the received audio.
+    pub(super) fn output_rate_hz(&self) -> u32 {
+        self.output_rate_hz
+    }
+
+    /// Whether received audio has one sample for each of the clock.
+    pub(super) fn is_on_grid(&self) -> bool {
+        self.on_grid
+    }
+
     /// Appends `event`; the audio ones are copied.
     pub(super) fn push(&mut self, event: &Event<'_>) {
+        if let (Event::AudioReceived { pcm, .. }, Some(outlet)) = (event, &mut self.outlet) {
+            let has_room = outlet.push_audio(pcm, self.output_rate_hz);
+            self.dropped += u64::from(!has_room);
+            return;
+        }
         self.reclaim();
         let audio_samples = match event {
             Event::AudioReceived { pcm, .. } => self.received.len() + pcm.len(),

@@ -35,12 +35,12 @@
 mod adaptation;
 mod adapting;
 mod audio_output;
+mod bridging;
 pub mod capture;
 mod captured;
 mod codec;
 mod datagrams;
 mod event;
-mod forwarding;
 mod media_resampler;
 mod outgoing_stream;
 mod receiver;
@@ -61,6 +61,7 @@ mod transmit;
 mod transport_feedback;
 
 pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
+pub use bridging::{Bridge, BridgedMedia};
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
 pub use redundancy::{MAX_RED_FRAMES, Redundancy, RepairFormats, Repairs};
@@ -80,10 +81,10 @@ use crate::rtp::SplitMix64;
 use crate::rtp::rtcp::Compound;
 
 use adaptation::Adaptation;
+use bridging::Inlet;
 use capture::Recorder;
 use datagrams::Protection;
 use event::EventQueue;
-use forwarding::Forwarder;
 use receiver::Receiver;
 use reports::Reports;
 use sender::Sender;
@@ -122,8 +123,8 @@ pub struct Engine {
     transmit: TransmitQueue,
     protection: Protection,
     feedback: FeedbackLink,
-    /// What is received goes out again, and nothing else does.
-    forwarder: Option<Forwarder>,
+    /// Whose media is sent, if it is another engine's.
+    inlet: Option<Inlet>,
     ticks_always: bool,
     /// Lost packets are asked for and sent again.
     nack: bool,
@@ -179,7 +180,7 @@ impl Engine {
             transmit: TransmitQueue::default(),
             protection: Protection::default(),
             feedback: FeedbackLink::default(),
-            forwarder: settings.forward.then(Forwarder::default),
+            inlet: None,
             ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
             nack: false,
             wanted: Vec::with_capacity(MAX_WANTED),
@@ -294,8 +295,8 @@ impl Engine {
         let tick_ns = self.next_tick_ns - TICK_NS;
         let ssrc = self.source_ssrc();
         self.note_arrival(datagram, now_ns);
-        if self.forwarder.is_some() {
-            self.forward_rtp(datagram, now_ns);
+        if self.hands_on_packets() {
+            self.hand_on(datagram, now_ns);
         } else {
             self.receiver
                 .handle_rtp(datagram, now_ns, tick_ns, &mut self.events);

@@ -77,6 +77,18 @@ impl OutgoingStream {
         }
     }
 
+    /// Goes on with its own frames at `at_ns`, the first of which has no timestamp before
+    /// `least_timestamp`.
+    pub(super) fn resume_at(&mut self, at_ns: u64, least_timestamp: Option<u32>) {
+        self.next_frame_ns = at_ns;
+        self.after_silence = true;
+        self.rests = false;
+        if let Some(least) = least_timestamp {
+            let behind = least.wrapping_sub(self.rtp_timestamp(at_ns)) as i32;
+            self.first_timestamp = self.first_timestamp.wrapping_add_signed(behind.max(0));
+        }
+    }
+
     pub(super) fn stats(&self) -> OutboundStats {
         OutboundStats {
             ssrc: self.ssrc,

@@ -1,5 +1,6 @@
 //! The incoming stream: from RTP to the jitter buffer to what the application hears.
 
+mod admission;
 mod repairs;
 
 use crate::playout::{self, BlockKind, JitterBuffer, ReceivedFrame, Sink};
@@ -244,42 +245,6 @@ impl Receiver {
         }
         self.receive(&packet, now_ns, tick_ns, events);
         self.give_out(now_ns, events);
-    }
-
-    /// Takes a datagram that is not to be heard: gives its packet if it is of the source listened
-    /// to, and counts it.
-    pub(super) fn admit<'a>(
-        &mut self,
-        datagram: &'a [u8],
-        now_ns: u64,
-        tick_ns: u64,
-        events: &mut EventQueue,
-    ) -> Option<Packet<'a>> {
-        let Ok(packet) = Packet::parse(datagram) else {
-            self.errors.malformed_rtp_packets += 1;
-            return None;
-        };
-        let header = packet.header;
-        if self.format_of(header.payload_type) != Format::Plain(Codec::Opus) {
-            self.errors.unknown_payload_type_packets += 1;
-            return None;
-        }
-        match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
-            Verdict::Current => {}
-            Verdict::First | Verdict::Changed => {
-                self.begin_source(&packet, now_ns, tick_ns, events);
-            }
-            Verdict::Departed | Verdict::Hold => {
-                self.errors.other_source_packets += 1;
-                return None;
-            }
-        }
-        let source = self.source.as_mut()?;
-        source
-            .reception
-            .record(header.sequence_number, header.timestamp, now_ns);
-        source.count(&packet, now_ns);
-        Some(packet)
     }
 
     /// A packet with its timestamp in units of the audio path.

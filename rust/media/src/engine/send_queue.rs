@@ -233,7 +233,11 @@ impl SendQueue {
         self.source_units -= units;
         self.consumed_units += units;
         self.chunk.clear();
-        self.chunk.extend(self.source.drain(..samples));
+        let (front, back) = self.source.as_slices();
+        let from_front = samples.min(front.len());
+        self.chunk.extend_from_slice(&front[..from_front]);
+        self.chunk.extend_from_slice(&back[..samples - from_front]);
+        self.source.drain(..samples);
         if samples > 0 {
             self.convert(rate_hz);
         }

@@ -218,6 +218,28 @@ impl Sender {
         self.formats.telephone_event.is_some() && self.keys.press(code, duration_ms, attenuation_db)
     }
 
+    /// The payload type under which the peer takes this, beside what the stream is.
+    pub(super) fn payload_type_of(&self, codec: Codec) -> Option<u8> {
+        let stream = self.stream.as_ref()?;
+        if codec.is_keys() {
+            let has_one_clock = codec.clock_rate_hz() == stream.codec.clock_rate_hz();
+            return self.formats.telephone_event.filter(|_| has_one_clock);
+        }
+        Some(stream.payload_type).filter(|_| codec == stream.codec)
+    }
+
+    /// Goes on with frames of its own at `at_ns`, their timestamps after `sent`, the last one.
+    pub(super) fn resume(&mut self, at_ns: u64, sent: Option<u32>) {
+        self.encoder.reset();
+        self.silent_ns = ENCODED_SILENCE_NS;
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let frame = ns_to_samples(self.frame_ns, stream.codec.clock_rate_hz()) as u32;
+        let least_timestamp = sent.map(|sent| sent.wrapping_add(frame));
+        stream.resume_at(at_ns, least_timestamp);
+    }
+
     /// Begins a stream with its first frame at `first_frame_ns`. One that was on under this SSRC goes
     /// on.
     pub(super) fn start(&mut self, ssrc: u32, payload_type: u8, first_frame_ns: u64) {

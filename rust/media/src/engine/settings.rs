@@ -30,6 +30,9 @@ pub enum EngineError {
     /// An ear, or a record of what is sent, needs the audio.
     #[error("a call that is forwarded undecoded has no sink `playout` and no sent tap")]
     Forwarding,
+    /// What is received at this rate cannot be queued in another call.
+    #[error("audio is not bridged at {0} Hz, only at 8, 16, 24, 32, 44.1 or 48 kHz")]
+    BridgedRate(u32),
     /// RED repeats up to two frames.
     #[error("RED repeats at most {MAX_RED_FRAMES} earlier frames, not {0}")]
     RedFrames(u8),
@@ -63,9 +66,6 @@ pub struct Settings {
     pub vad: Option<DetectorKind>,
     /// Give what was sent as events too.
     pub tap_sent: bool,
-    /// Send what is received again, undecoded, and nothing else. Nothing is heard then: the sink
-    /// has to be [`Sink::Eager`].
-    pub forward: bool,
     /// How to encode; rate and channels are the engine's own (48 kHz mono).
     pub encoder: EncoderSettings,
     /// Earlier frames that each packet repeats beside its own (RED), 0 to 2, for peers that take it.
@@ -89,7 +89,6 @@ impl Default for Settings {
             output_rate_hz: 48_000,
             vad: None,
             tap_sent: false,
-            forward: false,
             encoder: EncoderSettings::default(),
             red_frames: 0,
             adaptation: None,
@@ -117,9 +116,6 @@ impl Settings {
         }
         if !(100..=60_000).contains(&self.report_interval_ms) {
             return Err(EngineError::ReportInterval(self.report_interval_ms));
-        }
-        if self.forward && (self.sink == Sink::Playout || self.tap_sent) {
-            return Err(EngineError::Forwarding);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ impl Engine {
     pub(super) fn next_tick(&self) -> Option<u64> {
         if self.ticks_always {
             Some(self.next_tick_ns)
-        } else if self.forwarder.is_some() {
+        } else if self.sends_packets_of_others() {
             None
         } else {
             self.sender.next_frame_ns()
@@ -88,7 +88,7 @@ impl Engine {
 
     fn run_tick(&mut self, tick_ns: u64) {
         self.next_tick_ns = tick_ns + TICK_NS;
-        if self.sender.next_frame_ns() == Some(tick_ns) {
+        if self.sender.next_frame_ns() == Some(tick_ns) && !self.sends_packets_of_others() {
             let (pcm, filled) = self.sender.send_frame(self.now_ns, &mut self.transmit);
             if let Some(tap) = &mut self.tap {
                 tap.push_frame(pcm);

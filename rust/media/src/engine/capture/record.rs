@@ -1,7 +1,7 @@
 //! One input of an engine, as bytes.
 
 use super::super::redundancy::{Redundancy, RepairFormats, Repairs};
-use super::super::{Codec, SendFormats, TransportFeedback};
+use super::super::{Bridge, Codec, SendFormats, TransportFeedback};
 use super::bytes::{Fields, write_bytes, write_signed, write_varint};
 use super::digest::Digest;
 
@@ -26,6 +26,9 @@ const REDUNDANCY: u8 = 18;
 const SEND_FORMATS: u8 = 19;
 const PRESS_KEY: u8 = 20;
 const TRANSPORT_FEEDBACK: u8 = 21;
+const BRIDGE_OUT: u8 = 22;
+const BRIDGE_IN: u8 = 23;
+const FORWARDED: u8 = 24;
 /// Where a payload type stands that was not agreed on.
 const NO_PAYLOAD_TYPE: u8 = 0xff;
 
@@ -89,6 +92,21 @@ pub(super) enum Record<'a> {
         attenuation_db: u8,
     },
     TransportFeedback(Option<TransportFeedback>),
+    /// Where what is received goes.
+    BridgeOut {
+        at_ns: u64,
+        bridge: Option<Bridge>,
+    },
+    /// Where what is sent comes from.
+    BridgeIn {
+        at_ns: u64,
+        bridge: Option<Bridge>,
+    },
+    /// A packet of another call to be sent on; its payload type is its codec's number.
+    Forwarded {
+        at_ns: u64,
+        packet: &'a [u8],
+    },
     /// The capture reached its bound; the call went on.
     Truncated {
         at_ns: u64,
@@ -127,6 +145,18 @@ impl<'a> Record<'a> {
             Self::StopSending { at_ns } => timed(out, STOP_SENDING, at_ns),
             Self::ClearAudio { at_ns } => timed(out, CLEAR_AUDIO, at_ns),
             Self::Truncated { at_ns } => timed(out, TRUNCATED, at_ns),
+            Self::BridgeOut { at_ns, bridge } => {
+                timed(out, BRIDGE_OUT, at_ns);
+                out.push(bridge_number(bridge));
+            }
+            Self::BridgeIn { at_ns, bridge } => {
+                timed(out, BRIDGE_IN, at_ns);
+                out.push(bridge_number(bridge));
+            }
+            Self::Forwarded { at_ns, packet } => {
+                timed(out, FORWARDED, at_ns);
+                write_bytes(out, packet);
+            }
             _ => self.write_untimed(out),
         }
     }
@@ -237,6 +267,18 @@ impl<'a> Record<'a> {
             TRUNCATED => Self::Truncated {
                 at_ns: time(fields)?,
             },
+            BRIDGE_OUT => Self::BridgeOut {
+                at_ns: time(fields)?,
+                bridge: bridge_of(fields.byte()?),
+            },
+            BRIDGE_IN => Self::BridgeIn {
+                at_ns: time(fields)?,
+                bridge: bridge_of(fields.byte()?),
+            },
+            FORWARDED => Self::Forwarded {
+                at_ns: time(fields)?,
+                packet: fields.bytes()?,
+            },
             kind => return Self::read_untimed(kind, fields),
         })
     }
@@ -292,6 +334,17 @@ impl<'a> Record<'a> {
             _ => return None,
         })
     }
+}
+
+fn bridge_number(bridge: Option<Bridge>) -> u8 {
+    bridge.map_or(0, |bridge| 1 + bridge as u8)
+}
+
+fn bridge_of(number: u8) -> Option<Bridge> {
+    let known = [Bridge::Audio, Bridge::Packets];
+    known
+        .into_iter()
+        .find(|bridge| bridge_number(Some(*bridge)) == number)
 }
 
 fn write_repairs(out: &mut Vec<u8>, repairs: &Repairs) {
@@ -397,6 +450,18 @@ mod tests {
                 reduced_size: true,
             })),
             Record::TransportFeedback(None),
+            Record::BridgeOut {
+                at_ns: 7,
+                bridge: Some(Bridge::Packets),
+            },
+            Record::BridgeIn {
+                at_ns: 8,
+                bridge: None,
+            },
+            Record::Forwarded {
+                at_ns: 9,
+                packet: &[0x80, 0],
+            },
             Record::Truncated { at_ns: 6 },
             Record::Ended,
         ];

@@ -3,7 +3,7 @@
 use super::super::event::Event;
 use super::super::redundancy::{Redundancy, Repairs};
 use super::super::settings::Settings;
-use super::super::{SendFormats, TransportFeedback};
+use super::super::{Bridge, SendFormats, TransportFeedback};
 use super::bytes::crc32;
 use super::digest::Digest;
 use super::made_by::this_build;
@@ -147,6 +147,18 @@ impl Recorder {
 
     pub(crate) fn clear_audio(&mut self, at_ns: u64) {
         self.input(&Record::ClearAudio { at_ns }, 0);
+    }
+
+    pub(crate) fn bridge_out(&mut self, bridge: Option<Bridge>, at_ns: u64) {
+        self.input(&Record::BridgeOut { at_ns, bridge }, 0);
+    }
+
+    pub(crate) fn bridge_in(&mut self, bridge: Option<Bridge>, at_ns: u64) {
+        self.input(&Record::BridgeIn { at_ns, bridge }, 0);
+    }
+
+    pub(crate) fn forwarded(&mut self, packet: &[u8], at_ns: u64) {
+        self.input(&Record::Forwarded { at_ns, packet }, packet.len());
     }
 
     pub(crate) fn event_polled(&mut self, event: &Event<'_>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Engine, EngineError, Event};
+use super::super::{BridgedMedia, Engine, EngineError, Event};
 use super::damage::Damage;
 use super::digest::Digest;
 use super::made_by::this_build;
@@ -58,6 +58,8 @@ pub struct Replay {
     settings: Settings,
     made_by: String,
     begun_ns: u64,
+    /// What the call handed on to another one: taken as it was, and left.
+    bridged: BridgedMedia,
     digest: Digest,
     outcome: Outcome,
 }
@@ -86,6 +88,7 @@ impl Replay {
             settings,
             made_by,
             begun_ns: at_ns,
+            bridged: BridgedMedia::default(),
             digest: Digest::default(),
             outcome: Outcome {
                 same_events: None,
@@ -159,7 +162,10 @@ impl Replay {
             match record {
                 Record::EventsPolled(count) => self.poll_events(count, &mut on_event),
                 Record::PacketsPolled(count) => self.poll_packets(count),
-                other => self.apply(&other),
+                other => {
+                    self.apply(&other);
+                    self.engine.take_bridged(&mut self.bridged);
+                }
             }
         }
         true
@@ -185,6 +191,7 @@ impl Replay {
             Record::ClearAudio { at_ns } => {
                 engine.clear_audio(at_ns);
             }
+            Record::Forwarded { at_ns, packet } => engine.forward(packet, at_ns),
             Record::FinishAudio => engine.finish_audio(),
             Record::Refused {
                 replayed,
@@ -237,6 +244,12 @@ impl Replay {
                 attenuation_db,
             } => {
                 let _ = engine.press_key(code, duration_ms, attenuation_db);
+            }
+            Record::BridgeOut { at_ns, bridge } => {
+                let _ = engine.bridge_out(bridge, at_ns);
+            }
+            Record::BridgeIn { at_ns, bridge } => {
+                let _ = engine.bridge_in(bridge, at_ns);
             }
             Record::Audio { rate_hz, pcm } => {
                 let (samples, _) = pcm.as_chunks::<2>();
