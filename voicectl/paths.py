@@ -1,5 +1,6 @@
 """Files that a command reads and files that it writes."""
 
+import errno
 import os
 import stat
 from collections.abc import Hashable, Iterable
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from voicectl.errors import UsageError
 
-__all__ = ["is_directory", "is_regular_file", "refuse_overwriting", "unreadable"]
+__all__ = ["is_directory", "is_regular_file", "refuse_overwriting", "unreadable", "unwritable"]
 
 
 def is_regular_file(path: Path) -> bool:
@@ -41,6 +42,25 @@ def unreadable(path: Path) -> str | None:
     if not is_file:
         return "is not a file"
     return None if os.access(path, os.R_OK) else "cannot be read: Permission denied"
+
+
+def unwritable(path: Path) -> str | None:
+    """What will keep a file from being written, in the system's words; None: nothing known.
+
+    Nothing is opened: what is there stays as it is until there is something to write.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        folder = path.resolve().parent
+        if not is_directory(folder):
+            return os.strerror(errno.ENOENT)
+        return None if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        return error.strerror
+    if stat.S_ISDIR(mode):
+        return os.strerror(errno.EISDIR)
+    return None if os.access(path, os.W_OK) else os.strerror(errno.EACCES)
 
 
 def refuse_overwriting(read: Iterable[Path], written: Iterable[tuple[str, Path]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from voicectl.errors import UsageError
 from voicectl.paths import is_regular_file, unreadable
-from voicectl.replay.files import read_file
+from voicectl.replay.file_bytes import read_file
 from voicectl.replay.network import find_network
 
 NOBODY = 65534

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from voicectl.replay.network import Network
     from voicectl.replay.replay import ReplayPlan
 
-__all__ = ["HELP", "replay"]
+__all__ = ["HELP", "NETEM_SCHEMA", "replay"]
+
+NETEM_SCHEMA = "voicectl.netem/1"
+"""Of what `--show-netem` prints, which may stand before the replays."""
 
 HELP = """
 Replay a call through the real audio pipeline, on a virtual clock.
@@ -189,12 +192,12 @@ def _replay_all(printer: Printer, files: list[Path], plans: "list[ReplayPlan]") 
 
 
 def _show_netem(printer: Printer, network: "Network | None", seed: int) -> None:
-    from voicectl.replay.report import SCHEMA
-
     if network is None:
         raise UsageError("--show-netem shows a network", hint="add --network, such as ge5")
     lines = network.netem(seed)
-    printer.record({"schema": SCHEMA, "network": network.fields(), "seed": seed, "netem": lines})
+    printer.record(
+        {"schema": NETEM_SCHEMA, "network": network.fields(), "seed": seed, "netem": lines}
+    )
     if not printer.json_output:
         # As it is, not folded at the terminal's width: it is there to be copied.
         printer.raw("\n".join(lines))

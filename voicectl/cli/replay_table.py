@@ -1,8 +1,10 @@
-"""How a replay is shown: what was replayed, then a line a strategy; 80 columns do."""
+"""How a replay is shown: a line a strategy, or a block each where the terminal is narrow."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +16,7 @@ from voicectl.replay.report import Figures, FileReport, Quality
 __all__ = ["render_report"]
 
 _LABEL_WIDTH = 10
+_UNBOUNDED = 1000
 
 
 def render_report(report: FileReport) -> Iterator[RenderableType]:
@@ -22,11 +25,11 @@ def render_report(report: FileReport) -> Iterator[RenderableType]:
     for name, value in _lines(report):
         yield Text(f"  {name:<{_LABEL_WIDTH}} {printable(value)}")
     yield Text()
-    yield _indented(_playout_table(report.runs))
+    yield _playout_table(report.runs)
     qualities = [(run, run.quality) for run in report.runs if run.quality is not None]
     if qualities:
         yield Text()
-        yield _indented(_quality_table(qualities))
+        yield _quality_table(qualities)
     for path in report.outputs:
         yield Text(f"  {'written':<{_LABEL_WIDTH}} {printable(path)}", overflow="fold")
 
@@ -69,10 +72,10 @@ def _delivery(delivery: Delivery) -> str:
     return f"{line}  {' and '.join(missing)}" if missing else line
 
 
-def _playout_table(runs: list[Figures]) -> Table:
-    table = _table("strategy", "delay p50", "p95", "concealed", "skipped", "late", "lost", "jitter")
-    for run in runs:
-        table.add_row(
+def _playout_table(runs: list[Figures]) -> "_Figures":
+    columns = ["strategy", "delay p50", "p95", "concealed", "skipped", "late", "lost", "jitter"]
+    rows = [
+        [
             run.strategy,
             f"{run.delay_p50_ms:.0f} ms",
             f"{run.delay_p95_ms:.0f} ms",
@@ -81,33 +84,52 @@ def _playout_table(runs: list[Figures]) -> Table:
             str(run.late_packets),
             str(run.packets_lost),
             f"{run.jitter_ms:.1f} ms",
-        )
-    return table
+        ]
+        for run in runs
+    ]
+    return _Figures(columns, rows)
 
 
-def _quality_table(rows: list[tuple[Figures, Quality]]) -> Table:
+def _quality_table(rows: list[tuple[Figures, Quality]]) -> "_Figures":
     columns = ["strategy", "STOI", "PESQ-wb", "words lost", "time-scaled", "repaired"]
-    table = _table(*columns)
-    for run, quality in rows:
-        words = "-" if quality.words is None else f"{quality.words_lost} of {quality.words}"
-        table.add_row(
-            run.strategy,
-            "-" if quality.stoi is None else f"{quality.stoi:.3f}",
-            "-" if quality.pesq_wb is None else f"{quality.pesq_wb:.2f}",
-            words,
-            f"{run.accelerated_ms + run.decelerated_ms:.0f} ms",
-            str(run.repaired_frames),
-        )
-    return table
+    return _Figures(columns, [[run.strategy, *_quality(run, quality)] for run, quality in rows])
 
 
-def _indented(table: Table) -> Padding:
-    return Padding(table, (0, 0, 0, 2), expand=False)
+def _quality(run: Figures, quality: Quality) -> list[str]:
+    return [
+        "-" if quality.stoi is None else f"{quality.stoi:.3f}",
+        "-" if quality.pesq_wb is None else f"{quality.pesq_wb:.2f}",
+        "-" if quality.words is None else f"{quality.words_lost} of {quality.words}",
+        f"{run.accelerated_ms + run.decelerated_ms:.0f} ms",
+        str(run.repaired_frames),
+    ]
 
 
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+@dataclass(frozen=True)
+class _Figures:
+    """A table with a line a strategy; where that is too wide, a block a strategy."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = self._table()
+        if Measurement.get(console, options.update(width=_UNBOUNDED), table).maximum <= (
+            options.max_width
+        ):
+            yield table
+            return
+        width = max(map(len, self.columns))
+        for first, *values in self.rows:
+            yield Text(f"  {first}", overflow="fold")
+            for name, value in zip(self.columns[1:], values, strict=True):
+                yield Text(f"    {name:<{width}} {value}", overflow="fold")
+
+    def _table(self) -> Padding:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        table.add_column(self.columns[0], no_wrap=True)
+        for name in self.columns[1:]:
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        return Padding(table, (0, 0, 0, 2), expand=False)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +20,9 @@ _PPM = re.compile(r"([+-]?)" + _NUMBER + "ppm")
 _RANGE = re.compile(r"(.+?)\.\.(.+)")
 _UNITS_NS = {"us": 1000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S}
 _UNITS_BPS = {"bit": 1, "kbit": 1000, "mbit": 1_000_000}
+_MIN_BPS = 1000
+"""A second for a packet: slower, and a call would last for days."""
+_MAX_BPS = 100_000_000_000
 _MAX_DURATION_NS = 3600 * NS_PER_S
 
 
@@ -97,6 +101,13 @@ _NAMES = {
     "drift": "drift_ppm",
 }
 _PAIRS = ("spike", "hold", "blackout", "flap")
+_NEEDS = {
+    "burst": ("loss",),
+    "distribution": ("jitter",),
+    "reorder": ("jitter", "flap"),
+    "queue": ("rate",),
+}
+"""What a part acts on: alone it would do nothing."""
 
 
 def parse_spec(text: str) -> Impairment:
@@ -117,6 +128,12 @@ def parse_spec(text: str) -> Impairment:
         if _NAMES[name] in values:
             raise UsageError(f"`{name}` stands twice in `{text}`", hint="leave one of them out")
         values[_NAMES[name]] = _value(name, value.strip())
+    for name, others in _NEEDS.items():
+        if _NAMES[name] in values and not any(values.get(_NAMES[other]) for other in others):
+            raise UsageError(
+                f"`{name}` does nothing without `{'` or `'.join(others)}` in `{text}`",
+                hint=f"add {others[0]}, or leave {name} out",
+            )
     return _checked(replace(Impairment(), **values), text)
 
 
@@ -145,9 +162,14 @@ def _value(name: str, text: str) -> object:
             return text == "yes"
         case "rate":
             found = _RATE.fullmatch(text)
-            if not found:
-                raise _wrong(name, text, "rate=64kbit")
-            return round(float(found[1]) * _UNITS_BPS[found[2]])
+            bps = float(found[1]) * _UNITS_BPS[found[2]] if found else 0.0
+            if not _MIN_BPS <= bps <= _MAX_BPS:
+                raise _wrong(name, text, "rate=64kbit, from 1kbit to 100000mbit")
+            return round(bps)
+        case "queue":
+            if not (ns := _duration(name, text)):
+                raise _wrong(name, text, "queue=200ms, more than 0")
+            return ns
         case "drift":
             found = _PPM.fullmatch(text)
             if not found or float(found[2]) > 10_000:
@@ -201,6 +223,16 @@ def _checked(impairment: Impairment, text: str) -> Impairment:
                 f"`{name}` and `{name}-every` need each other in `{text}`",
                 hint=f"write {name}-every=10s,{name}=100ms",
             )
+    for name, longest_ns in (
+        ("spike", impairment.spike_ns[0]),
+        ("hold", impairment.hold_ns),
+        ("blackout", impairment.blackout_ns),
+    ):
+        if longest_ns and longest_ns >= getattr(impairment, _NAMES[f"{name}-every"]):
+            raise UsageError(
+                f"`{name}` never ends in `{text}`: the next one begins first",
+                hint=f"write {name}-every=10s,{name}=100ms",
+            )
     if impairment.spike_ns[0] > impairment.spike_ns[1]:
         raise UsageError(f"`spike` runs backwards in `{text}`", hint="write spike=30ms..150ms")
     # Gilbert's model cannot lose more than it has packets between the bursts.
@@ -218,15 +250,22 @@ def _text(attribute: str, value: Any) -> str:  # noqa: ANN401 (any field of Impa
     if attribute.endswith("_ns"):
         return _duration_text(value)
     if attribute in ("loss", "duplicate"):
-        return f"{value * 100:.6g}%"
+        return f"{_plain(Decimal(repr(value)) * 100)}%"
     if attribute == "rate_bps":
-        return f"{value / 1000:.12g}kbit"
+        return f"{_plain(Decimal(value) / 1000)}kbit"
     if attribute == "drift_ppm":
-        return f"{value:g}ppm"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}"
+        return f"{_plain(Decimal(repr(value)))}ppm"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.value if isinstance(value, Distribution) else _plain(Decimal(repr(value)))
+
+
+def _plain(number: Decimal) -> str:
+    """All its digits, and no exponent: `parse_spec` reads none."""
+    return f"{number.normalize():f}"
 
 
 def _duration_text(ns: int) -> str:
     if ns >= NS_PER_S and ns % NS_PER_S == 0:
         return f"{ns // NS_PER_S}s"
-    return f"{ns / NS_PER_MS:.12g}ms"
+    return f"{_plain(Decimal(ns) / NS_PER_MS)}ms"

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from voicectl._native import NetworkLink
 from voicectl.errors import UsageError
-from voicectl.units import NS_PER_MS
+from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = [
     "FRAME_NS",
     "Trace",
     "TracePacket",
-    "format_trace",
     "is_trace",
     "parse_trace",
+    "without_long_pauses",
 ]
 
 FRAME_NS = 20 * NS_PER_MS
@@ -22,6 +22,11 @@ FRAME_NS = 20 * NS_PER_MS
 _COLUMNS = "seq,send_ms,arrival_ms"
 _LONGEST_MS = 86_400_000.0
 """Times beyond a day are a mistake in the unit."""
+_MOST_FRAMES = 4_320_000
+"""A day's."""
+_LEEWAY_NS = 10 * NS_PER_S
+_LONGEST_PAUSE_FRAMES = 2500
+"""50 s of nothing tell as much as an hour."""
 
 
 class TracePacket(NamedTuple):
@@ -67,7 +72,7 @@ def is_trace(text: str) -> bool:
     for line in text.splitlines():
         line = line.strip()
         if line and not line.startswith("#"):
-            return line == _COLUMNS or line.count(",") == 2 and line[0].isdigit()
+            return _is_heading(line) or line.count(",") == 2 and line[0].isdigit()
     return False
 
 
@@ -82,7 +87,7 @@ def parse_trace(text: str) -> Trace:
         line = line.strip()
         if line.startswith("#"):
             trace.comments.append(line.lstrip("# "))
-        elif line and line != _COLUMNS:
+        elif line and not _is_heading(line):
             trace.packets.append(_parse_line(line, number))
     if not trace.packets:
         raise UsageError("the trace holds no packets", hint=f"a line a packet: {_COLUMNS}")
@@ -92,16 +97,50 @@ def parse_trace(text: str) -> Trace:
             raise UsageError(
                 f"frame {after.frame} stands twice in the trace", hint="each frame is one line"
             )
+    _check_span(trace)
     return trace
 
 
-def format_trace(trace: Trace) -> str:
-    """The text that `parse_trace` reads the same trace from."""
-    lines = [*(f"# {comment}" for comment in trace.comments), _COLUMNS]
-    for packet in trace.packets:
-        arrival = "" if packet.arrival_ns is None else f"{packet.arrival_ns / NS_PER_MS:.3f}"
-        lines.append(f"{packet.frame},{packet.send_ns / NS_PER_MS:.3f},{arrival}")
-    return "\n".join(lines) + "\n"
+def without_long_pauses(trace: Trace) -> tuple[Trace, int]:
+    """The trace with pauses in sending of at most 50 s, and how many longer ones there were.
+
+    What comes after a pause is moved forward, its arrival too: nothing else changes.
+    """
+    shortened = Trace(comments=trace.comments)
+    frames, time_ns, pauses = 0, 0, 0
+    for previous, packet in zip(trace.packets[:1] + trace.packets, trace.packets, strict=False):
+        surplus = packet.frame - previous.frame - 1 - _LONGEST_PAUSE_FRAMES
+        if surplus > 0:
+            waited_ns = packet.send_ns - previous.send_ns
+            frames += surplus
+            time_ns += min(surplus * FRAME_NS, max(waited_ns - FRAME_NS, 0))
+            pauses += 1
+        arrival_ns = packet.arrival_ns
+        shortened.packets.append(
+            TracePacket(
+                packet.frame - frames,
+                packet.send_ns - time_ns,
+                None if arrival_ns is None else max(arrival_ns - time_ns, 0),
+            )
+        )
+    return shortened, pauses
+
+
+def _check_span(trace: Trace) -> None:
+    """What `seq` spans is played: a number too large is hours of it."""
+    first, last = trace.packets[0], trace.packets[-1]
+    frames = last.frame - first.frame + 1
+    sent_ns = max(p.send_ns for p in trace.packets) - min(p.send_ns for p in trace.packets)
+    if frames > _MOST_FRAMES or frames * FRAME_NS > 2 * sent_ns + _LEEWAY_NS:
+        raise UsageError(
+            f"seq runs from {first.frame} to {last.frame} in the trace and send_ms over "
+            f"{sent_ns / NS_PER_S:g} s: they do not fit",
+            hint="seq counts 20 ms of the stream, at most a day of them",
+        )
+
+
+def _is_heading(line: str) -> bool:
+    return ",".join(column.strip() for column in line.split(",")) == _COLUMNS
 
 
 def _parse_line(line: str, number: int) -> TracePacket:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.encoding import FRAME_LENGTHS_MS
-from voicectl.replay.made_speech import Arrival, made_material
+from voicectl.replay.made_speech import Arrival, made_material, refuse_too_long
 from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
@@ -12,7 +12,7 @@ from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended
 from voicectl.replay.sequence import packets_expected
 from voicectl.units import NS_PER_S
 
-__all__ = ["captured_material", "choose_stream", "timing_material"]
+__all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
 
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
@@ -123,6 +123,8 @@ def _places(stream: RtpStream) -> tuple[list[Arrival], list[bool]]:
     # A packet that overtook the first one was sent before it.
     first = min(place.frame for place in places)
     places = [place._replace(frame=place.frame - first) for place in places]
+    frame_ms = round(stream.frame_timestamps * 1000 / stream.clock_rate_hz)
+    refuse_too_long(max(place.frame for place in places), frame_ms)
     return places, _sent_frames(places)
 
 
@@ -228,10 +230,13 @@ def _description(stream: RtpStream) -> dict[str, str | int | float]:
 
 
 def _is_wanted(stream: RtpStream, wanted: str) -> bool:
-    if wanted.lower() == stream.label:
-        return True
+    return wanted.lower() == stream.label or is_ssrc(wanted, stream.ssrc)
+
+
+def is_ssrc(text: str, ssrc: int) -> bool:
+    """Whether the user means this one: decimal or 0x…."""
     try:
-        return int(wanted, 0) == stream.ssrc
+        return int(text, 0) == ssrc
     except ValueError:
         return False
 

@@ -16,6 +16,7 @@ from voicectl.wire.rtpdump import DumpedPacket, RtpDump
 
 __all__ = ["CallAgain", "captured_packets", "play_again"]
 
+_SHOWN_DAMAGE = 3
 _STEP_NS = 100 * NS_PER_MS
 _LONGEST_NS = 24 * 3600 * NS_PER_S
 
@@ -111,9 +112,7 @@ def play_again(file: bytes, on_progress: Callable[[float], None] = lambda share:
             raise _too_long()
     stats = call.stats()
     if stats.inbound is None:
-        raise MediaError(
-            "no audio was received in the call", hint="`voicectl probe` finds out why media fails"
-        )
+        raise _no_audio(call)
     settings = call.settings
     strategy = Strategy.EAGER if settings.sink == "eager" else Strategy(settings.strategy)
     truncated_ns = call.truncated_at_ns
@@ -137,6 +136,19 @@ def _too_long() -> MediaError:
     return MediaError(
         "the times in it span more than a day: no call did",
         hint="replay what it received as it came: add --strategy balanced",
+    )
+
+
+def _no_audio(call: _native.CaptureReplay) -> MediaError:
+    damage = [f"Damaged {place}." for place in _damage(call)[:_SHOWN_DAMAGE]]
+    if call.is_complete and not damage:
+        return MediaError(
+            "no audio was received in the call", hint="`voicectl probe` finds out why media fails"
+        )
+    return MediaError(
+        "no audio was received in what is left of the call",
+        detail="\n".join([*damage, *([] if call.is_complete else ["The capture was cut off."])]),
+        hint="copy it again from where it was made",
     )
 
 

@@ -1,6 +1,5 @@
 """What a file is, by its bytes, and the stream in it that is to be replayed."""
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,10 +9,15 @@ from voicectl._native import Resampler, is_capture
 from voicectl.device.wav import decode_audio
 from voicectl.errors import MediaError, UsageError
 from voicectl.netem.trace import Trace, is_trace, parse_trace
-from voicectl.paths import unreadable
-from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
+from voicectl.replay.capture_stream import (
+    captured_material,
+    choose_stream,
+    is_ssrc,
+    timing_material,
+)
 from voicectl.replay.captured_call import captured_packets
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
+from voicectl.replay.file_bytes import FileBytes, read_file
 from voicectl.replay.made_speech import trace_material
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material
 from voicectl.replay.rtp_search import Found, search_dump, search_frames
@@ -21,12 +25,11 @@ from voicectl.replay.stats_trace import trace_of_stats
 from voicectl.wire.capture import Damage
 from voicectl.wire.pcap import is_pcap, read_pcap
 from voicectl.wire.pcapng import is_pcapng, read_pcapng
-from voicectl.wire.rtcstats import is_stats_dump, read_stats_dump
+from voicectl.wire.rtcstats import StatsDump, StatsSeries, is_stats_dump, read_stats_dump
 from voicectl.wire.rtpdump import is_rtpdump, read_rtpdump
 
-__all__ = ["Choice", "material_of", "open_material", "read_file", "read_trace"]
+__all__ = ["Choice", "material_of", "read_trace"]
 
-_MAX_BYTES = 1 << 30
 _AUDIO_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM")
 _SHOWN_DAMAGE = 3
 
@@ -47,57 +50,73 @@ class Choice:
         return self.headers or self.stream is not None
 
 
-def open_material(
-    path: Path, choice: Choice, on_progress: Callable[[float], None] = lambda share: None
+def material_of(
+    file: FileBytes,
+    choice: Choice,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Material:
-    """Read a file of any kind that `replay` knows.
+    """What is to be replayed of a file of any kind that `replay` knows.
 
     Raises:
-        UsageError: It is missing, unreadable or too large, or the choice does not fit it.
+        UsageError: The choice does not fit it.
         MediaError: It holds nothing that can be replayed; says what it holds instead.
     """
-    return material_of(path, read_file(path), choice, on_progress)
-
-
-def material_of(
-    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
-) -> Material:
-    """As `open_material`, of a file that was read."""
+    path = file.path
     try:
-        if data.startswith(_AUDIO_MAGICS):
-            return _spoken(path, data, choice, on_progress)
-        if is_pcap(data):
-            capture = read_pcap(data)
-            return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
-        if is_pcapng(data):
-            capture = read_pcapng(data)
-            return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
-        if is_capture(data):
-            packets = captured_packets(data)
-            material = _captured("voicecap", search_dump(packets), packets.damage, choice)
-            del material.description["flow"]  # an engine knows no addresses
-            return material
-        if is_rtpdump(data):
-            dump = read_rtpdump(data)
-            return _captured("rtpdump", search_dump(dump), dump.damage, choice)
-        if is_stats_dump(data):
-            return _from_stats(data, choice, on_progress)
-        text = _text(data)
-        if text is not None and is_trace(text):
-            trace = parse_trace(text)
-            return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
-    except MediaError as error:
+        material = _recognized(file, choice, on_progress)
+    except (MediaError, UsageError) as error:
         # Of a stream it says what the file holds; `decode_audio` names the file itself.
         if error.message.startswith("holds "):
             error.message = f"{path} {error.message}"
         elif str(path) not in error.message:
             error.message = f"{path}: {error.message}"
         raise
-    raise MediaError(
-        f"{path} is of no kind that replay reads",
-        hint="it reads wav, flac, captures of `talk --capture`, pcap, pcapng, rtpdump, a trace csv,"
-        " rtcstats and webrtc-internals dumps",
-    )
+    if material is None:
+        raise MediaError(
+            f"{path} is of no kind that replay reads",
+            hint="it reads wav, flac, captures of `talk --capture`, pcap, pcapng, rtpdump, a trace "
+            "csv, rtcstats and webrtc-internals dumps",
+        )
+    material.notes += [f"damaged {place}" for place in file.damage]
+    return material
+
+
+def _recognized(
+    file: FileBytes, choice: Choice, on_progress: Callable[[float], None]
+) -> Material | None:
+    data = file.data
+    if data.startswith(_AUDIO_MAGICS):
+        _refuse_choice(choice, "a recording", headers=True, stream=True)
+        return _spoken(file, choice, on_progress)
+    if is_pcap(data):
+        capture = read_pcap(data)
+        return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
+    if is_pcapng(data):
+        capture = read_pcapng(data)
+        return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
+    if is_capture(data):
+        packets = captured_packets(data)
+        material = _captured("voicecap", search_dump(packets), packets.damage, choice)
+        del material.description["flow"]  # an engine knows no addresses
+        return material
+    if is_rtpdump(data):
+        dump = read_rtpdump(data)
+        return _captured("rtpdump", search_dump(dump), dump.damage, choice)
+    if is_stats_dump(data):
+        _refuse_choice(choice, "a statistics dump", headers=True)
+        return _from_stats(data, choice, on_progress)
+    text = _text(data)
+    if text is None or not is_trace(text):
+        return None
+    _refuse_choice(choice, "a trace", headers=True, stream=True)
+    # Where its compression breaks off, a line does.
+    trace = parse_trace(text[: text.rfind("\n") + 1] if file.damage else text)
+    if trace.lost == trace.sent:
+        raise MediaError(
+            f"of the trace's packets none arrived ({trace.sent} lost)",
+            hint="there is nothing to replay",
+        )
+    return trace_material(trace, "trace", seed=choice.seed, on_progress=on_progress)
 
 
 def read_trace(path: Path) -> Trace:
@@ -106,43 +125,18 @@ def read_trace(path: Path) -> Trace:
     Raises:
         UsageError: It is missing, unreadable, or none.
     """
-    text = _text(read_file(path))
+    text = _text(read_file(path).data)
     if text is None or not is_trace(text):
         raise UsageError(
             f"{path} is no trace",
             hint="--network takes a profile, a trace csv (seq,send_ms,arrival_ms) or "
             "loss=2%,delay=40ms",
         )
-    return parse_trace(text)
-
-
-def read_file(path: Path) -> bytes:
-    """All bytes of a file, unpacked where it is gzipped.
-
-    Raises:
-        UsageError: It is missing, unreadable or too large.
-        MediaError: It breaks off within its compression.
-    """
-    if (trouble := unreadable(path)) is not None:
-        raise UsageError(f"{path} {trouble}", hint="give a recording, a capture or a trace")
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{path} is larger than 1 GiB", hint="cut it with `editcap`")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    return _unpacked(path, data) if data.startswith(b"\x1f\x8b") else data
-
-
-def _unpacked(path: Path, data: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(data, _MAX_BYTES)
-    except zlib.error as error:
-        raise MediaError(f"{path} is damaged within its compression: {error}") from error
-    if unpacker.unconsumed_tail:
-        raise UsageError(f"{path} is larger than 1 GiB unpacked", hint="cut it with `editcap`")
-    return unpacked
+        return parse_trace(text)
+    except UsageError as error:
+        error.message = f"{path}: {error.message}"
+        raise
 
 
 def _text(data: bytes) -> str | None:
@@ -152,10 +146,8 @@ def _text(data: bytes) -> str | None:
         return None
 
 
-def _spoken(
-    path: Path, data: bytes, choice: Choice, on_progress: Callable[[float], None]
-) -> Material:
-    audio = decode_audio(BytesIO(data), path)
+def _spoken(file: FileBytes, choice: Choice, on_progress: Callable[[float], None]) -> Material:
+    audio = decode_audio(BytesIO(file.data), file.path)
     if audio.sample_rate_hz == SAMPLE_RATE_HZ:
         pcm = audio.pcm
     else:
@@ -189,6 +181,29 @@ def _captured(form: str, found: Found, damage: list[Damage], choice: Choice) -> 
     return material
 
 
+def _refuse_choice(
+    choice: Choice, kind: str, *, headers: bool = False, stream: bool = False
+) -> None:
+    """A flag without a meaning for this kind of file is a mistake, not a wish."""
+    for flag, named in (
+        ("--headers", headers and choice.headers),
+        ("--stream", stream and choice.stream),
+    ):
+        if named:
+            raise UsageError(f"{flag} does not go with {kind}", hint=f"leave {flag} out")
+
+
+def _chosen_series(dump: StatsDump, wanted: str | None) -> StatsSeries:
+    """The stream asked for, else the first: the longest."""
+    if wanted is None:
+        return dump.series[0]
+    for series in dump.series:
+        if is_ssrc(wanted, series.ssrc):
+            return series
+    labels = ", ".join(f"0x{series.ssrc:08x}" for series in dump.series[:8])
+    raise UsageError(f"there is no stream `{wanted}`", hint=f"there are {labels}")
+
+
 def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None]) -> Material:
     dump = read_stats_dump(data)
     if not dump.series:
@@ -196,7 +211,7 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
             f"the {dump.format} dump tells of no received audio",
             hint="take it while a call goes on, at the end that heard the trouble",
         )
-    series = dump.series[0]
+    series = _chosen_series(dump, choice.stream)
     trace = trace_of_stats(series, dump, seed=choice.seed)
     if not any(packet.arrival_ns is not None for packet in trace.packets):
         raise MediaError(
@@ -208,6 +223,9 @@ def _from_stats(data: bytes, choice: Choice, on_progress: Callable[[float], None
     material.notes.append(
         "statistics tell how much was lost and how much it jittered, not when: that is drawn"
     )
+    if len(dump.series) > 1:
+        others = [f"0x{s.ssrc:08x}" for s in dump.series if s is not series]
+        material.notes.append(f"left out: {', '.join(others[:4])}; --stream takes one of them")
     material.notes += trace.comments
     material.notes += [f"damaged {place}" for place in dump.damage[:_SHOWN_DAMAGE]]
     return material

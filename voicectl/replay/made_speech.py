@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voicectl.netem.trace import Trace
+from voicectl.errors import UsageError
+from voicectl.netem.trace import Trace, without_long_pauses
 from voicectl.replay.encoding import PAYLOAD_TYPE, Protection, clean_speech, encode, relabelled
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket
 from voicectl.replay.speech import LINES, talk_in
@@ -17,6 +18,7 @@ __all__ = [
     "Spoken",
     "fill",
     "made_material",
+    "refuse_too_long",
     "speak",
     "trace_arrivals",
     "trace_material",
@@ -24,6 +26,8 @@ __all__ = [
 
 
 _RTP_HEADER_BYTES = 12
+_LONGEST_MS = 6 * 3_600_000
+"""Some 350 MB an hour, several times over."""
 
 
 class Arrival(NamedTuple):
@@ -118,9 +122,27 @@ def made_material(
     seed: int,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Material:
-    """Both: speech in the frames that were sent, of which `arrivals` came."""
+    """Both: speech in the frames that were sent, of which `arrivals` came.
+
+    Raises:
+        UsageError: It would be longer than can be held.
+    """
+    refuse_too_long(len(sent), frame_ms)
     spoken = speak(sent, frame_ms=frame_ms, seed=seed, on_progress=on_progress)
     return fill(arrivals, sent, spoken, form, frame_ms=frame_ms)
+
+
+def refuse_too_long(frames: int, frame_ms: int) -> None:
+    """Fail before hours of speech are made, which are gigabytes.
+
+    Raises:
+        UsageError: So many frames are too long.
+    """
+    if frames * frame_ms > _LONGEST_MS:
+        raise UsageError(
+            f"{frames * frame_ms / 3_600_000:.0f} hours are too long to be filled with speech",
+            hint=f"cut out what matters, at most {_LONGEST_MS // 3_600_000} hours",
+        )
 
 
 def _without_sound(datagram: bytes) -> bytes:
@@ -147,6 +169,14 @@ def trace_material(
     seed: int,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Material:
-    """Speech sent and received when the trace says."""
-    arrivals, sent = trace_arrivals(trace)
-    return made_material(arrivals, sent, form, frame_ms=20, seed=seed, on_progress=on_progress)
+    """Speech sent and received when the trace says.
+
+    Raises:
+        UsageError: It is too long.
+    """
+    shortened, pauses = without_long_pauses(trace)
+    arrivals, sent = trace_arrivals(shortened)
+    material = made_material(arrivals, sent, form, frame_ms=20, seed=seed, on_progress=on_progress)
+    if pauses:
+        material.notes.append(f"pauses of more than 50 s that were shortened to it: {pauses}")
+    return material

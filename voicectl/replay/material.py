@@ -44,7 +44,7 @@ class Material:
     """One stream to be replayed."""
 
     format: str
-    """Of the file: `wav`, `pcap`, …"""
+    """Of the file: `audio`, `pcap`, …"""
     packets: list[OfferedPacket]
     """In the order of their times."""
     payload_types: dict[int, str]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicectl._native import NetworkLink
-from voicectl.netem.profiles import PROFILES, find_profile
+from voicectl.netem.profiles import PROFILES, Profile, find_profile
 from voicectl.netem.spec import Impairment, format_spec, parse_spec
 from voicectl.netem.tc import netem_lines
 from voicectl.netem.trace import Trace
@@ -21,9 +21,10 @@ class Network:
     name: str
     impairment: Impairment | None = None
     trace: Trace | None = None
-    cite: str | None = None
     path: Path | None = None
     """Of the trace's file."""
+    profile: Profile | None = None
+    """Where the numbers are from, if they have a name."""
 
     def link(self, seed: int) -> NetworkLink:
         """A fresh one: each run begins with the first packet."""
@@ -36,8 +37,15 @@ class Network:
         fields = {"name": self.name}
         if self.impairment is not None:
             fields["spec"] = format_spec(self.impairment)
-        if self.cite is not None:
-            fields["cite"] = self.cite
+        if self.path is not None:
+            fields["file"] = str(self.path)
+        if self.profile is not None:
+            fields |= {
+                "summary": self.profile.summary,
+                "cite": self.profile.cite,
+                "source": self.profile.source,
+                "licence": self.profile.licence,
+            }
         return fields
 
     def netem(self, seed: int) -> list[str]:
@@ -53,9 +61,9 @@ def find_network(text: str) -> Network:
     Raises:
         UsageError: It is no profile, no trace and no text of the form `loss=2%,delay=40ms`.
     """
-    if "=" in text:
-        return Network(text, impairment=parse_spec(text))
     if text.lower() not in PROFILES and is_regular_file(Path(text)):
         return Network(Path(text).stem, trace=read_trace(Path(text)), path=Path(text))
+    if "=" in text:
+        return Network(text, impairment=parse_spec(text))
     profile = find_profile(text)
-    return Network(profile.name, impairment=profile.impairment, cite=profile.cite)
+    return Network(profile.name, impairment=profile.impairment, profile=profile)

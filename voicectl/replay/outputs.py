@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicectl.errors import UsageError
-from voicectl.paths import is_directory, refuse_overwriting
+from voicectl.errors import SetupError, UsageError
+from voicectl.paths import is_directory, refuse_overwriting, unwritable
 
-__all__ = ["Outputs", "plan_outputs", "with_parts"]
+__all__ = ["PLOT_FORMATS", "Outputs", "plan_outputs", "plot_format", "with_parts"]
+
+PLOT_FORMATS = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,19 @@ def plan_outputs(
         also_read: Other files that must stay.
 
     Raises:
-        UsageError: Something would be overwritten that is read, or that was just written.
+        UsageError: Something would be overwritten that is read, or that was just written, or a
+            name is none for what is to be written.
+        SetupError: Something cannot be written.
     """
     for flag, path in (("--output", output), ("--plot", plot)):
-        if path is not None and (is_directory(path)):
+        if path is not None and is_directory(path):
             raise UsageError(f"{flag} {path} is a directory", hint="name a file in it")
+    if plot is not None and plot_format(plot) not in PLOT_FORMATS:
+        known = ", ".join(f"plot.{name}" for name in PLOT_FORMATS)
+        raise UsageError(
+            f"--plot {plot}: {plot.suffix} is no kind of picture that is drawn",
+            hint=f"name it {known}",
+        )
     planned = []
     written: list[tuple[str, Path]] = []
     for label in _labels(files):
@@ -58,7 +68,15 @@ def plan_outputs(
         if outputs.plot is not None:
             written.append(("--plot", outputs.plot))
     refuse_overwriting([*files, *also_read], written)
+    for flag, path in written:
+        if (trouble := unwritable(path)) is not None:
+            raise SetupError(f"{path} cannot be written: {trouble}", hint=f"choose another {flag}")
     return planned
+
+
+def plot_format(path: Path) -> str:
+    """What is drawn into a file, by its ending; without one it is PNG."""
+    return path.suffix.removeprefix(".").lower() or "png"
 
 
 def with_parts(path: Path, parts: Sequence[str]) -> Path:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from voicectl.errors import SetupError
 from voicectl.replay.material import SAMPLE_RATE_HZ
+from voicectl.replay.outputs import plot_format
 from voicectl.replay.pipeline import Played, Window
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _CONCEALED = "#d55e00"
 _WAVEFORM_COLUMNS = 2000
 _BINS = 40
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def check_matplotlib() -> None:
@@ -38,7 +40,7 @@ def draw(path: Path, title: str, runs: list[Played], lost_at_s: list[float]) -> 
     """Write a picture of one or several runs over the same packets.
 
     Args:
-        path: PNG, SVG or PDF, by its ending.
+        path: PNG, SVG or PDF, by its ending; without one PNG.
         title: Above it.
         runs: At least one.
         lost_at_s: When packets were found missing, from the first packet on.
@@ -47,6 +49,7 @@ def draw(path: Path, title: str, runs: list[Played], lost_at_s: list[float]) -> 
         SetupError: matplotlib is missing, or the file cannot be written.
     """
     check_matplotlib()
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -65,10 +68,15 @@ def draw(path: Path, title: str, runs: list[Played], lost_at_s: list[float]) -> 
     for index, run in enumerate(runs):
         _draw_waveform(figure.add_subplot(grid[2 + index, :3], sharex=delay), run)
         _draw_summary(figure.add_subplot(grid[2 + index, 3]), run)
+    kind = plot_format(path)
     try:
-        figure.savefig(path, dpi=110, metadata={"Software": None} if path.suffix == ".png" else {})
-    except (OSError, ValueError) as error:
-        raise SetupError(f"{path} cannot be drawn: {error}", hint="name it plot.png") from error
+        # Without dates and with names that are not drawn by lot: equal runs give equal pictures.
+        with matplotlib.rc_context({"svg.hashsalt": "voicectl"}):
+            figure.savefig(path, dpi=110, format=kind, metadata=_METADATA[kind])
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror}", hint="choose another --plot"
+        ) from error
 
 
 def _draw_delay(axes: "Axes", runs: list[Played]) -> None:

@@ -4,7 +4,9 @@ Scores are taken on the audio put back to when it was said: neither STOI nor PES
 stretched time, and neither punishes delay.
 """
 
+import math
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Protocol
 
@@ -50,6 +52,9 @@ class QualityMeter:
         words: Whether words are recognized, which takes a while.
         undisturbed: The same stream without the network, where words are not known: those lost are
             counted against what is recognized in it, so that none is lost to the codec.
+        at_most_s: Of longer speech so much is scored, spread evenly over it.
+        runs: How many will be scored.
+        on_progress: Told the share that is done of all of them.
     """
 
     def __init__(
@@ -59,17 +64,33 @@ class QualityMeter:
         from_s: float = 0.0,
         words: bool = True,
         undisturbed: Heard | None = None,
+        at_most_s: float = math.inf,
+        runs: int = 1,
+        on_progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         self._from_samples = round(from_s * _SCORED_HZ)
         self._timestamp = clean.timestamp
         self._clean = _at_scored_rate(clean.pcm)
         self._stoi = _module("pystoi")
         self._pesq = _module("pesq")
-        self._utterances = _utterances(self._clean) if words else []
+        at_most_samples = at_most_s * _SCORED_HZ
+        segments = self._speaking_segments()
+        self._segments = _sample(segments, sum(length for _, length in segments), at_most_samples)
+        utterances = _utterances(self._clean) if words else []
+        spoken_samples = sum(end - begin for begin, end in utterances)
+        self._utterances = _sample(utterances, spoken_samples, at_most_samples)
+        self.is_sample = len(self._segments) < len(segments)
+        """Whether some of the speech is left out."""
+        self._steps_left = len(self._utterances) + runs * (
+            2 * len(self._segments) + len(self._utterances)
+        )
+        self._steps = max(self._steps_left, 1)
+        self._on_progress = on_progress
         said = self._clean
         if undisturbed is not None and not clean.lines:
             said = _at_scored_rate(self._aligned(undisturbed))
-        self._words = WordCounter(clean.lines, [said[a:b] for a, b in self._utterances])
+        spoken = [said[a:b] for a, b in self._utterances]
+        self._words = WordCounter(clean.lines, spoken, on_step=self._take_step)
 
     @property
     def missing(self) -> list[str]:
@@ -83,11 +104,7 @@ class QualityMeter:
     def score(self, played: Heard) -> Quality:
         """Compare what came out of a run."""
         heard = _at_scored_rate(self._aligned(played))
-        pairs = [
-            _pair(self._clean, heard, self._from_samples + begin, length)
-            for begin, length in _segments(len(self._clean) - self._from_samples)
-        ]
-        pairs = [pair for pair in pairs if _level(pair[0]) > _SPEECH_LEVEL]
+        pairs = [_pair(self._clean, heard, begin, length) for begin, length in self._segments]
         words, lost = self._words.lost([heard[a:b] for a, b in self._utterances])
         return Quality(
             stoi=self._mean_stoi(pairs),
@@ -95,6 +112,22 @@ class QualityMeter:
             words=words,
             words_lost=lost,
         )
+
+    def _speaking_segments(self) -> list[tuple[int, int]]:
+        """Begin and length of those in which something is said."""
+        segments = [
+            (self._from_samples + begin, length)
+            for begin, length in _segments(len(self._clean) - self._from_samples)
+        ]
+        return [
+            (begin, length)
+            for begin, length in segments
+            if _level(self._clean[begin : begin + length]) > _SPEECH_LEVEL
+        ]
+
+    def _take_step(self) -> None:
+        self._steps_left -= 1
+        self._on_progress(1 - max(self._steps_left, 0) / self._steps)
 
     def _aligned(self, played: Heard) -> NDArray[np.int16]:
         """What was heard, sample for sample beside the clean signal."""
@@ -118,6 +151,7 @@ class QualityMeter:
                 # Too little speech in a segment for one window of STOI.
                 warnings.simplefilter("ignore")
                 scores.append(float(self._stoi.stoi(clean / 32768, heard / 32768, _SCORED_HZ)))
+            self._take_step()
         return float(np.mean(scores))
 
     def _mean_pesq(self, pairs: list[tuple[NDArray[np.int16], NDArray[np.int16]]]) -> float | None:
@@ -134,6 +168,7 @@ class QualityMeter:
             # Negative: no utterance was found in it.
             if score > 0:
                 scores.append(float(score))
+            self._take_step()
         return float(np.mean(scores)) if scores else None
 
 
@@ -158,6 +193,16 @@ def _segments(samples: int) -> list[tuple[int, int]]:
     count = -(-samples // (_SEGMENT_S * _SCORED_HZ))
     length = samples // count
     return [(index * length, length) for index in range(count)]
+
+
+def _sample(
+    spans: list[tuple[int, int]], samples: int, at_most_samples: float
+) -> list[tuple[int, int]]:
+    """As many of the spans as are allowed, spread evenly; all if they are."""
+    if samples <= at_most_samples:
+        return spans
+    count = max(int(len(spans) * at_most_samples / samples), 1)
+    return [spans[(2 * index + 1) * len(spans) // (2 * count)] for index in range(count)]
 
 
 def _pair(

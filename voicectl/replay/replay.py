@@ -12,7 +12,8 @@ from voicectl._native import is_capture
 from voicectl.device.wav import TwoChannelRecording
 from voicectl.errors import MediaError, SetupError, UsageError
 from voicectl.replay.captured_call import CallAgain, play_again
-from voicectl.replay.files import Choice, material_of, read_file
+from voicectl.replay.file_bytes import FileBytes, read_file
+from voicectl.replay.files import Choice, material_of
 from voicectl.replay.gaps import shorten_gaps
 from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket, across, delivery
 from voicectl.replay.network import Network
@@ -22,6 +23,9 @@ from voicectl.replay.report import Figures, FileReport, figures_of
 from voicectl.replay.sequence import Place, places_of
 
 __all__ = ["ReplayPlan", "parse_strategies", "replay_file"]
+
+_MOST_SCORED_S = 120
+"""Longer speech would be scored for longer than it takes to speak it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def replay_file(
     """Replay one file.
 
     Args:
-        path: Of any kind that `open_material` reads.
+        path: Of any kind that `material_of` takes.
         plan: What to do with it.
         on_progress: Told what is going on, and the share of it that is done.
 
@@ -75,11 +79,11 @@ def replay_file(
         from voicectl.replay.plot import check_matplotlib
 
         check_matplotlib()
-    data = read_file(path)
+    file = read_file(path)
     as_it_was = plan.strategies is None and plan.network is None and not plan.choice.is_made
-    if is_capture(data) and as_it_was:
-        return _again(path, data, plan, on_progress)
-    material = material_of(path, data, plan.choice, lambda share: on_progress("reading", share))
+    if is_capture(file.data) and as_it_was:
+        return _again(file, plan, on_progress)
+    material = material_of(file, plan.choice, lambda share: on_progress("reading", share))
     material.packets = _without_long_gaps(path, material, material.packets)
     packets = material.packets
     if plan.network is not None:
@@ -112,15 +116,16 @@ def _without_long_gaps(
 
 
 def _again(
-    path: Path, data: bytes, plan: ReplayPlan, on_progress: Callable[[str, float], None]
+    file: FileBytes, plan: ReplayPlan, on_progress: Callable[[str, float], None]
 ) -> FileReport:
     """A call of our own capture, to the bit."""
+    path = file.path
     try:
-        call = play_again(data, lambda share: on_progress("playing", min(share, 1.0)))
+        call = play_again(file.data, lambda share: on_progress("playing", min(share, 1.0)))
     except MediaError as error:
         error.message = f"{path}: {error.message}"
         raise
-    material = material_of(path, data, plan.choice, lambda share: None)
+    material = material_of(file, plan.choice)
     material.notes += call.notes()
     outputs = []
     if plan.output is not None:
@@ -160,9 +165,14 @@ def _play(
         red_payload_type=material.red_payload_type,
         on_progress=lambda share: on_progress(f"playing ({strategy.value})", share),
     )
-    if played is None:
+    if not packets:
         raise MediaError(
             f"{path}: no packet arrived", hint="the network loses them all: choose another one"
+        )
+    if played is None:
+        raise MediaError(
+            f"{path}: none of its packets could be played",
+            hint="take only its timing, with speech of our own: add --headers",
         )
     return played
 
@@ -186,17 +196,24 @@ def _score(
         frame_samples=material.frame_samples,
         red_payload_type=material.red_payload_type,
     )
-    meter = QualityMeter(material.speech, undisturbed=undisturbed)
+    meter = QualityMeter(
+        material.speech,
+        undisturbed=undisturbed,
+        at_most_s=_MOST_SCORED_S,
+        runs=len(runs),
+        on_progress=lambda share: on_progress("scoring", share),
+    )
+    if meter.is_sample:
+        minutes = len(material.speech.pcm) / SAMPLE_RATE_HZ / 60
+        material.notes.append(
+            f"scores are of a sample of {_MOST_SCORED_S / 60:g} of {minutes:.1f} minutes"
+        )
     if meter.missing:
         material.notes.append(
             f"without {' and '.join(meter.missing)} there are no such scores: "
             f"pip install {' '.join(meter.missing)}"
         )
-    figures = []
-    for index, run in enumerate(runs, start=1):
-        figures.append(figures_of(run, meter.score(run)))
-        on_progress("scoring", index / len(runs))
-    return figures
+    return [figures_of(run, meter.score(run)) for run in runs]
 
 
 def _write(

@@ -12,7 +12,7 @@ from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
 from voicectl.units import NS_PER_MS
 from voicectl.wire.capture import Frame
 from voicectl.wire.datagram import Flow, NotUdp, datagram_in
-from voicectl.wire.multiplex import Protocol, protocol_of, relayed_payload
+from voicectl.wire.multiplex import Protocol, named_by_port, protocol_of, relayed_payload
 from voicectl.wire.rtpdump import RtpDump
 
 __all__ = ["Found", "search_dump", "search_frames"]
@@ -45,19 +45,19 @@ class Found:
 
 class _Search:
     def __init__(self) -> None:
-        self._candidates: dict[tuple[object, int], RtpStream] = {}
+        self._candidates: dict[tuple[Flow, int], RtpStream] = {}
         self._rtcp: dict[tuple[object, int], list[tuple[int, bytes]]] = {}
         self.found = Found()
 
     def take(self, at_ns: int, flow: Flow, payload: bytes, missing_bytes: int) -> None:
-        protocol = protocol_of(payload, port=min(flow.source_port, flow.destination_port))
+        protocol = protocol_of(payload, port=flow.lower_port)
         inner = relayed_payload(payload, protocol)
         if inner is not None:
             payload, protocol = inner, protocol_of(inner)
         if protocol is Protocol.RTP:
             if self._take_rtp(at_ns, flow, payload, missing_bytes):
                 return
-            protocol = Protocol.OTHER
+            protocol = named_by_port(flow.lower_port)
         elif protocol is Protocol.RTCP:
             ssrc = int.from_bytes(payload[4:8], "big")
             self._rtcp.setdefault((flow, ssrc), []).append((at_ns, payload))
@@ -86,7 +86,8 @@ class _Search:
                 stream.rtcp = _rtcp_once(self._rtcp.get(key, []), stream.copies > 0)
                 self.found.streams.append(stream)
             else:
-                self.found.contents[Protocol.OTHER] += len(stream.packets)
+                flow, _ = key
+                self.found.contents[named_by_port(flow.lower_port)] += len(stream.packets)
         self.found.streams = joined(self.found.streams)
         return self.found
 

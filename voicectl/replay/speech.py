@@ -57,14 +57,14 @@ def talk_in(sent: Sequence[bool], frame_samples: int) -> NDArray[np.int16]:
         frame_samples: Length of a frame at 48 kHz.
     """
     lines = spoken_lines()
-    needed = len(sent) * frame_samples
-    speech = np.resize(lines, needed) if needed else lines[:0]
     if all(sent):
-        return speech
-    pcm = np.zeros(needed, np.int16)
+        return np.resize(lines, len(sent) * frame_samples) if sent else lines[:0]
+    spurts = _spurts(sent)
+    speech = np.resize(lines, sum(end - begin for begin, end in spurts) * frame_samples)
+    pcm = np.zeros(len(sent) * frame_samples, np.int16)  # no memory where nothing is said
     spoken = 0
     hangover = SAMPLE_RATE_HZ * _HANGOVER_MS // 1000
-    for begin, end in _spurts(sent):
+    for begin, end in spurts:
         at = begin * frame_samples
         length = (end - begin) * frame_samples - (hangover if end < len(sent) else 0)
         if length >= hangover:

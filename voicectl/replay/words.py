@@ -28,9 +28,17 @@ class WordCounter:
     Args:
         lines: What is said, in the script's grammar; empty: not known.
         clean: Each utterance at 16 kHz.
+        on_step: Told when an utterance was recognized.
     """
 
-    def __init__(self, lines: Sequence[str], clean: Sequence[NDArray[np.int16]]) -> None:
+    def __init__(
+        self,
+        lines: Sequence[str],
+        clean: Sequence[NDArray[np.int16]],
+        *,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_step = on_step
         samples = sum(len(pcm) for pcm in clean)
         self._recognize: Callable[[NDArray[np.int16]], list[str]] | None = None
         self.understood: list[list[str]] = []
@@ -39,7 +47,10 @@ class WordCounter:
         if not 0 < samples <= longest_s * _SAMPLE_RATE_HZ:
             return
         recognize = _with_grammar() if lines else Dictation().words
-        said = [recognize(pcm) for pcm in clean]
+        said = []
+        for pcm in clean:
+            said.append(recognize(pcm))
+            on_step()
         known = [words if not lines or " ".join(words) in lines else [] for words in said]
         self._recognize, self.understood = recognize, known
 
@@ -48,11 +59,11 @@ class WordCounter:
         words = sum(len(utterance) for utterance in self.understood)
         if self._recognize is None or not words:
             return None, None
-        lost = sum(
-            lost_words(clean, self._recognize(pcm))
-            for clean, pcm in zip(self.understood, heard, strict=True)
-            if clean
-        )
+        lost = 0
+        for clean, pcm in zip(self.understood, heard, strict=True):
+            if clean:
+                lost += lost_words(clean, self._recognize(pcm))
+            self._on_step()
         return words, lost
 
 

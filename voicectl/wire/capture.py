@@ -1,9 +1,11 @@
 """What a capture file comes to, whatever its format: frames with their times, and its damage."""
 
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Capture", "Damage", "Frame"]
+__all__ = ["Capture", "Damage", "Frame", "Frames"]
 
 
 class Frame(NamedTuple):
@@ -29,9 +31,41 @@ class Damage:
         return f"at byte {self.offset}: {self.what}"
 
 
+class Frames:
+    """The frames of a file in its order: where they lie, so that each is a copy only while used.
+
+    Args:
+        data: The whole file.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._times_ns: list[int] = []
+        self._link_types = array("L")
+        self._begins = array("Q")
+        self._ends = array("Q")
+
+    def add(self, at_ns: int, link_type: int, begin: int, end: int) -> None:
+        """Append the frame that lies from `begin` to `end`."""
+        self._times_ns.append(at_ns)
+        self._link_types.append(link_type)
+        self._begins.append(begin)
+        self._ends.append(end)
+
+    def __len__(self) -> int:
+        return len(self._times_ns)
+
+    def __getitem__(self, index: int) -> Frame:
+        data = self._data[self._begins[index] : self._ends[index]]
+        return Frame(self._times_ns[index], self._link_types[index], data)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
+
+
 @dataclass
 class Capture:
-    """The frames of a capture in the file's order, and what of the file is not among them."""
+    """The frames of a capture, and what of the file is not among them."""
 
-    frames: list[Frame] = field(default_factory=list)
+    frames: Frames
     damage: list[Damage] = field(default_factory=list)

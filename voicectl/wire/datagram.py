@@ -44,6 +44,11 @@ class Flow(NamedTuple):
     destination: bytes
     destination_port: int
 
+    @property
+    def lower_port(self) -> int:
+        """The one that may be well known."""
+        return min(self.source_port, self.destination_port)
+
     def __str__(self) -> str:
         return (
             f"{_endpoint(self.source, self.source_port)} → "

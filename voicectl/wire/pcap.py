@@ -4,7 +4,7 @@ import struct
 
 from voicectl.errors import MediaError
 from voicectl.units import NS_PER_S
-from voicectl.wire.capture import Capture, Damage, Frame
+from voicectl.wire.capture import Capture, Damage, Frames
 
 __all__ = ["is_pcap", "read_pcap"]
 
@@ -43,7 +43,7 @@ def read_pcap(data: bytes) -> Capture:
     link_type = int(struct.unpack_from(order + "I", data, 20)[0]) & 0xFFFF
     record = struct.Struct(order + "IIII")
     header_bytes = record.size + extra_bytes
-    capture = Capture()
+    capture = Capture(Frames(data))
     offset = _FILE_HEADER_BYTES
     while offset < len(data):
         if offset + header_bytes > len(data):
@@ -60,6 +60,6 @@ def read_pcap(data: bytes) -> Capture:
             capture.damage.append(Damage(offset, what))
             break
         at_ns = seconds * NS_PER_S + fraction * unit_ns
-        capture.frames.append(Frame(at_ns, link_type, data[start : start + length]))
+        capture.frames.add(at_ns, link_type, start, start + length)
         offset = start + length
     return capture

@@ -7,13 +7,14 @@ from enum import IntEnum
 
 from voicectl.errors import MediaError
 from voicectl.units import NS_PER_S
-from voicectl.wire.capture import Capture, Damage, Frame
+from voicectl.wire.capture import Capture, Damage, Frames
 
 __all__ = ["is_pcapng", "read_pcapng"]
 
 _MAGIC = b"\x0a\x0d\x0d\x0a"
 _BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 _SHORTEST_BLOCK_BYTES = 12
+_BODY_OFFSET_BYTES = 8
 _LONGEST_BLOCK_BYTES = 16 * 1024 * 1024
 _MAX_INTERFACES = 65_536
 _MAX_RESOLUTION_EXPONENT = 20
@@ -80,13 +81,13 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._section = _Section(_BYTE_ORDERS[data[8:12]])
-        self._capture = Capture()
+        self._capture = Capture(Frames(data))
         self._untimed_frames = 0
 
     def read(self) -> Capture:
         for offset, block_type, body in self._blocks():
             try:
-                self._take(block_type, body)
+                self._take(block_type, body, offset + _BODY_OFFSET_BYTES)
             except (struct.error, IndexError):
                 self._damaged(offset, f"a block of type {block_type} does not hold what it must")
         if self._untimed_frames:
@@ -118,7 +119,7 @@ class _Reader:
                 self._damaged(
                     offset, f"a block's two lengths, {length} and {trailer}, are not equal"
                 )
-            yield offset, block_type, data[offset + 8 : offset + length - 4]
+            yield offset, block_type, data[offset + _BODY_OFFSET_BYTES : offset + length - 4]
             offset += length
 
     def _begin_section(self, offset: int) -> bool:
@@ -129,29 +130,32 @@ class _Reader:
         self._section = _Section(order)
         return True
 
-    def _take(self, block_type: int, body: bytes) -> None:
+    def _take(self, block_type: int, body: bytes, begin: int) -> None:
+        """`begin` is where the body lies in the file."""
+        end = begin + len(body)
         match block_type:
             case _BlockType.INTERFACE:
                 if len(self._section.interfaces) < _MAX_INTERFACES:
                     self._section.interfaces.append(_interface(self._section, body))
             case _BlockType.ENHANCED_PACKET:
                 number, high, low, length, _ = self._section.unpack("IIIII", body)
-                self._add(self._section.interfaces[number], high, low, body[20 : 20 + length])
+                at_ns = self._section.interfaces[number].time_ns(high, low)
+                self._add(at_ns, number, begin + 20, min(begin + 20 + length, end))
             case _BlockType.PACKET:
                 number, _, high, low, length, _ = self._section.unpack("HHIIII", body)
-                self._add(self._section.interfaces[number], high, low, body[20 : 20 + length])
+                at_ns = self._section.interfaces[number].time_ns(high, low)
+                self._add(at_ns, number, begin + 20, min(begin + 20 + length, end))
             case _BlockType.SIMPLE_PACKET:
                 (length,) = self._section.unpack("I", body)
                 interface = self._section.interfaces[0]
                 captured = min(length, interface.snapshot_length or length)
                 at_ns = self._capture.frames[-1].at_ns if self._capture.frames else 0
                 self._untimed_frames += 1
-                frame = Frame(at_ns, interface.link_type, body[4 : 4 + captured])
-                self._capture.frames.append(frame)
+                self._add(at_ns, 0, begin + 4, min(begin + 4 + captured, end))
 
-    def _add(self, interface: _Interface, high: int, low: int, data: bytes) -> None:
-        frame = Frame(interface.time_ns(high, low), interface.link_type, data)
-        self._capture.frames.append(frame)
+    def _add(self, at_ns: int, interface: int, begin: int, end: int) -> None:
+        link_type = self._section.interfaces[interface].link_type
+        self._capture.frames.add(at_ns, link_type, min(begin, end), end)
 
     def _damaged(self, offset: int, what: str) -> None:
         self._capture.damage.append(Damage(offset, what))

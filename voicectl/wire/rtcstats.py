@@ -9,6 +9,7 @@ packages/rtcstats-shared, MIT).
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from voicectl.wire.capture import Damage
 
 __all__ = ["StatsDump", "StatsSample", "StatsSeries", "is_stats_dump", "read_stats_dump"]
 
-_FIRST_LINE = b"RTCStatsDump\n"
+_FIRST_LINE = re.compile(rb"RTCStatsDump\r?\n")
 _GET_STATS = ("getStats", "g", 1, "1")
 # The static tables' entries for what is read here.
 _SHORT_NAMES = {
@@ -74,7 +75,7 @@ class StatsDump:
 
 def is_stats_dump(data: bytes) -> bool:
     """Whether the file begins as one of the two formats does."""
-    return data.startswith(_FIRST_LINE) or data.lstrip()[:1] == b"{"
+    return _FIRST_LINE.match(data) is not None or data.lstrip()[:1] == b"{"
 
 
 def read_stats_dump(data: bytes) -> StatsDump:
@@ -85,7 +86,8 @@ def read_stats_dump(data: bytes) -> StatsDump:
     Raises:
         MediaError: It is neither.
     """
-    dump = _read_rtcstats(data) if data.startswith(_FIRST_LINE) else _read_internals(data)
+    first_line = _FIRST_LINE.match(data)
+    dump = _read_rtcstats(data, first_line.end()) if first_line else _read_internals(data)
     dump.series = [series for series in dump.series if len(series.samples) > 1]
     dump.series.sort(key=lambda series: -series.packets)
     dump.round_trips.sort()
@@ -122,12 +124,12 @@ class _Collector:
             samples.append(StatsSample(at_ms, int(received), int(lost), jitter_s * 1000))
 
 
-def _read_rtcstats(data: bytes) -> StatsDump:
+def _read_rtcstats(data: bytes, begin: int) -> StatsDump:
     dump = StatsDump("rtcstats")
     collector = _Collector()
     reports: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     now_ms = 0.0
-    for offset, line in _lines(data[len(_FIRST_LINE) :], len(_FIRST_LINE)):
+    for offset, line in _lines(data[begin:], begin):
         event = _json(line)
         if isinstance(event, dict) and not reports and now_ms == 0.0:
             continue  # the metadata

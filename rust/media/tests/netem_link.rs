@@ -1,7 +1,7 @@
 //! What a simulated network does to packets, in virtual time.
 
 use voicectl_media::netem::{
-    Arrival, Blockage, Impairment, Jitter, Link, Loss, Outage, Rate, Trace,
+    Arrival, Blockage, Impairment, Jitter, Link, Loss, Outage, Rate, Trace, TracePacket,
 };
 
 const MS: u64 = 1_000_000;
@@ -193,7 +193,14 @@ fn some_packets_come_twice() {
 
 #[test]
 fn a_trace_happens_again_packet_by_packet() {
-    let trace = Trace::parse("0,0,30\n1,20,\n2,40,75\n").unwrap();
+    let packet = |frame: u32, arrival_ms: Option<u64>| TracePacket {
+        frame,
+        send_ns: u64::from(frame) * 20 * MS,
+        arrival_ns: arrival_ms.map(|ms| ms * MS),
+    };
+    let trace = Trace {
+        packets: vec![packet(0, Some(30)), packet(1, None), packet(2, Some(75))],
+    };
     let (link, arrivals) = sent_through(Link::replaying(trace), 6);
     assert_eq!(delays_ms(&arrivals), [30.0, 35.0, 30.0, 35.0]);
     assert_eq!(link.stats().lost, 2);

@@ -9,7 +9,7 @@ mod speech_like;
 mod trace_run;
 
 use counting_allocator::allocations;
-use trace_run::{encode, shipped_trace};
+use trace_run::{arrivals_of, encode, shipped_trace};
 use voicectl_media::opus::{Channels, Decoder};
 use voicectl_media::playout::{JitterBuffer, ReceivedFrame, Settings, Sink};
 
@@ -17,7 +17,7 @@ use voicectl_media::playout::{JitterBuffer, ReceivedFrame, Settings, Sink};
 fn a_call_on_a_bad_network_does_not_allocate_once_it_runs() {
     let payloads = encode(&speech_like::speech_like(30, 2), true);
     for name in ["lte", "ge5", "gauss20"] {
-        let arrivals = shipped_trace(name).arrivals();
+        let arrivals = arrivals_of(&shipped_trace(name));
         for sink in [Sink::Playout, Sink::Eager] {
             let settings = Settings {
                 sink,

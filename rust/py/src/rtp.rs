@@ -1,23 +1,37 @@
 //! RTP packets taken apart, for captures.
 
+use std::ops::Range;
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use voicectl_media::rtp;
 
 use crate::error::Error;
 
-#[pyclass(module = "voicectl._native", frozen, get_all)]
+#[pyclass(module = "voicectl._native", frozen)]
 pub(crate) struct RtpPacket {
+    #[pyo3(get)]
     marker: bool,
+    #[pyo3(get)]
     payload_type: u8,
+    #[pyo3(get)]
     sequence_number: u16,
+    #[pyo3(get)]
     timestamp: u32,
+    #[pyo3(get)]
     ssrc: u32,
-    payload: Py<PyBytes>,
+    /// Shared with whoever parsed it: a capture's packets are in memory once.
+    datagram: Py<PyBytes>,
+    payload: Range<usize>,
 }
 
 #[pymethods]
 impl RtpPacket {
+    #[getter]
+    fn payload<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.datagram.as_bytes(py)[self.payload.clone()])
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "RtpPacket(ssrc={:#x}, payload_type={}, sequence_number={}, timestamp={})",
@@ -27,8 +41,12 @@ impl RtpPacket {
 }
 
 #[pyfunction]
-pub(crate) fn parse_rtp_packet(py: Python<'_>, datagram: &[u8]) -> Result<RtpPacket, Error> {
-    let packet = rtp::Packet::parse(datagram)?;
+pub(crate) fn parse_rtp_packet(datagram: Bound<'_, PyBytes>) -> Result<RtpPacket, Error> {
+    let bytes = datagram.as_bytes();
+    let packet = rtp::Packet::parse(bytes)?;
+    // It ends before the padding, which ends the packet.
+    let end = bytes.len() - usize::from(packet.padding_bytes);
+    let payload = end - packet.payload.len()..end;
     let header = packet.header;
     Ok(RtpPacket {
         marker: header.marker,
@@ -36,7 +54,8 @@ pub(crate) fn parse_rtp_packet(py: Python<'_>, datagram: &[u8]) -> Result<RtpPac
         sequence_number: header.sequence_number,
         timestamp: header.timestamp,
         ssrc: header.ssrc,
-        payload: PyBytes::new(py, packet.payload).unbind(),
+        payload,
+        datagram: datagram.unbind(),
     })
 }
 

@@ -1,5 +1,7 @@
 """Networks are written as text, and what cannot be meant is refused with what can."""
 
+import re
+
 import pytest
 
 from voicectl.errors import UsageError
@@ -67,12 +69,47 @@ def test_profile_says_where_it_is_from_and_can_be_written_out(profile: object) -
         ("spike-every=1s,spike=150ms..30ms", "backwards"),
         ("loss=90%,burst=3", "raise burst"),
         ("drift=5%", "drift=50ppm"),
+        ("rate=0kbit", "from 1kbit"),
+        ("rate=0.1bit", "from 1kbit"),
+        ("rate=1bit", "from 1kbit"),
+        ("rate=99999999999999mbit", "to 100000mbit"),
+        ("rate=" + "9" * 400 + "bit", "to 100000mbit"),
+        ("rate=64kbit,queue=0ms", "more than 0"),
+        ("queue=200ms", "`queue` does nothing without `rate`"),
+        ("burst=3", "`burst` does nothing without `loss`"),
+        ("loss=0%,burst=3", "`burst` does nothing without `loss`"),
+        ("distribution=uniform", "nothing without `jitter`"),
+        ("reorder=yes", "nothing without `jitter` or `flap`"),
+        ("blackout=5s,blackout-every=1s", "`blackout` never ends"),
+        ("blackout=1s,blackout-every=1s", "`blackout` never ends"),
+        ("hold=2s,hold-every=1s", "`hold` never ends"),
+        ("spike=2s..3s,spike-every=1s", "`spike` never ends"),
     ],
 )
 def test_mistake_is_named_with_the_right_form(text: str, named: str) -> None:
     with pytest.raises(UsageError) as raised:
         parse_spec(text)
     assert named in f"{raised.value.message} {raised.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss=0.00001%",
+        "loss=12.3456789%",
+        "delay=1ms,drift=1234.567ppm",
+        "drift=-0.00001ppm",
+        "loss=30%,burst=1.0000001",
+        "rate=1234.567kbit",
+        "rate=100000mbit",
+        "delay=0.001ms,jitter=1234.567891ms",
+        "delay=59.9999min",
+    ],
+)
+def test_network_can_be_written_out_to_the_last_digit(text: str) -> None:
+    written = format_spec(parse_spec(text))
+    assert parse_spec(written) == parse_spec(text)
+    assert not re.search(r"\de", written)
 
 
 def test_unknown_profile_names_those_there_are() -> None:

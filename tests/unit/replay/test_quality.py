@@ -1,6 +1,10 @@
 """Scores follow what was heard, not when: a buffer's time-scaling is no loss of quality."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from voicectl.netem.spec import parse_spec
 from voicectl.replay.encoding import PAYLOAD_TYPE, clean_speech, encode
@@ -18,6 +22,17 @@ def call() -> tuple[list[OfferedPacket], CleanSpeech]:
     packets = encode(pcm, seed=1)
     first = next(packet for packet in packets if packet.timestamp is not None)
     return packets, clean_speech(pcm, first, lines=LINES)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """Something heard as it was said."""
+
+    first_timestamp: int
+    pcm: NDArray[np.int16]
+
+    def in_media_time(self) -> NDArray[np.int16]:
+        return self.pcm
 
 
 def stoi(call: tuple[list[OfferedPacket], CleanSpeech], network: str, strategy: Strategy) -> float:
@@ -43,3 +58,30 @@ def test_jitter_that_a_buffer_takes_out_costs_next_to_nothing(
 
 def test_heavy_loss_costs_intelligibility(call: tuple[list[OfferedPacket], CleanSpeech]) -> None:
     assert stoi(call, "delay=20ms,loss=40%,burst=10", Strategy.EAGER) < 0.8
+
+
+def test_long_speech_is_scored_by_a_sample_that_is_spread_over_it(
+    call: tuple[list[OfferedPacket], CleanSpeech],
+) -> None:
+    _, clean = call
+    long = CleanSpeech(np.tile(clean.pcm, 6), clean.timestamp, clean.lines)
+    shares: list[float] = []
+    meter = QualityMeter(long, at_most_s=10, on_progress=shares.append)
+    assert meter.is_sample
+    # The first half is silent: of a sample spread over the whole, some is in it, and some not.
+    silenced = long.pcm.copy()
+    silenced[: len(silenced) // 2] = 0
+    quality = meter.score(Replica(clean.timestamp, silenced))
+    assert quality.words is not None
+    assert quality.words_lost is not None
+    assert 5 < quality.words < 80
+    assert quality.words / 5 < quality.words_lost < quality.words
+    assert len(set(shares)) > 8
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_short_speech_is_scored_whole(call: tuple[list[OfferedPacket], CleanSpeech]) -> None:
+    _, clean = call
+    assert not QualityMeter(clean, at_most_s=10, words=False).is_sample
+    assert QualityMeter(clean, at_most_s=9, words=False).is_sample

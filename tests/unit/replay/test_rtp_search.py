@@ -1,25 +1,28 @@
 """RTP is found among everything else that a capture holds, and its payload is recognized."""
 
 import struct
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.captures import START_NS, ethernet, opus_payloads, pcap, rtp, udp4
+from support.captures import START_NS, ethernet, opus_payloads, pcap, pcapng, rtp, udp4
 
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.capture_stream import captured_material, choose_stream, timing_material
 from voicectl.replay.rtp_search import Found, search_frames
 from voicectl.replay.rtp_stream import Codec
 from voicectl.wire.pcap import read_pcap
+from voicectl.wire.pcapng import read_pcapng
 
 OPUS = opus_payloads(60)
 STUN = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
 DTLS = b"\x16\xfe\xfd" + bytes(20)
 
 
-def search(*payloads: bytes, spacing_ms: int = 20) -> Found:
+def search(*payloads: bytes, spacing_ms: int = 20, port: int = 6004) -> Found:
     frames = [
-        (START_NS + n * spacing_ms * 1_000_000, ethernet(udp4(payload)))
+        (START_NS + n * spacing_ms * 1_000_000, ethernet(udp4(payload, destination_port=port)))
         for n, payload in enumerate(payloads)
     ]
     return search_frames(read_pcap(pcap(frames)).frames)
@@ -221,6 +224,35 @@ def test_losses_duplicates_and_reordering_are_counted() -> None:
     # 6 and 7 never came; 5 came twice, which RFC 3550 sets against a loss.
     assert figures.lost == 1
     assert (figures.duplicates, figures.reordered) == (1, 1)
+
+
+@pytest.mark.parametrize("port", [53, 443])
+@pytest.mark.parametrize("relayed", [False, True], ids=["direct", "ChannelData"])
+def test_rtp_on_the_ports_of_dns_and_quic_is_found(port: int, relayed: bool) -> None:
+    packets = [rtp(n, payload) for n, payload in enumerate(OPUS)]
+    if relayed:
+        packets = [struct.pack(">HH", 0x4001, len(packet)) + packet for packet in packets]
+    quic = [b"\xc3" + bytes(1200), b"\x43" + bytes(40)]
+    dns = [random_bytes(30, n) for n in range(20)]
+    found = search(*packets, *quic, *dns, port=port)
+    (stream,) = found.streams
+    assert (len(stream.packets), stream.codec) == (len(OPUS), Codec.OPUS)
+    assert found.contents.most_common(1)[0][0] == {53: "DNS", 443: "QUIC"}[port]
+
+
+@pytest.mark.parametrize("write", [pcap, pcapng])
+def test_packets_of_a_large_capture_are_in_memory_once(
+    write: Callable[[list[tuple[int, bytes]]], bytes],
+) -> None:
+    video = [rtp(n, bytes(1188), timestamp=n // 4 * 3000, payload_type=96) for n in range(2000)]
+    data = write([(START_NS + n * 5_000_000, ethernet(udp4(p))) for n, p in enumerate(video)])
+    read = read_pcap if write is pcap else read_pcapng
+    tracemalloc.start()
+    found = search_frames(read(data).frames)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.streams[0].packets) == len(video)
+    assert held < peak < 1.6 * len(data)
 
 
 def test_capture_without_rtp_says_what_it_holds() -> None:

@@ -9,7 +9,8 @@ import pytest
 from support.captures import START_NS, ethernet, opus_payloads, pcap, pcapng, rtp, udp4
 from support.command import voicectl
 
-from voicectl.replay.files import Choice, open_material
+from voicectl.replay.file_bytes import read_file
+from voicectl.replay.files import Choice, material_of
 from voicectl.replay.rtp_stream import ReceptionFigures
 
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -63,7 +64,7 @@ def test_figures_are_those_of_wireshark(
         loss=loss, jitter_ms=jitter_ms, reordered=reordered
     )))  # fmt: skip
     packets, lost, max_gap_ms, mean_jitter_ms, max_jitter_ms = wireshark_counts(path)
-    ours = open_material(path, Choice()).reception
+    ours = material_of(read_file(path), Choice()).reception
     assert isinstance(ours, ReceptionFigures)
     assert (ours.packets, ours.lost) == (packets, lost)
     # tshark prints microseconds.

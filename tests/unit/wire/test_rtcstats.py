@@ -5,7 +5,7 @@ import json
 import pytest
 
 from voicectl.errors import MediaError
-from voicectl.wire.rtcstats import StatsDump, read_stats_dump
+from voicectl.wire.rtcstats import StatsDump, is_stats_dump, read_stats_dump
 
 
 def _dump(*events: object) -> bytes:
@@ -35,6 +35,20 @@ def test_plain_reports_are_read() -> None:
     )  # fmt: skip
     assert _samples(dump) == [(50, 1, 4.0), (99, 2, 6.0)]
     assert dump.series[0].ssrc == 7
+
+
+def test_dump_with_the_line_ends_of_windows_is_read() -> None:
+    report = {**INBOUND, "packetsReceived": 50, "packetsLost": 1}
+    unix = _dump(
+        ["getStats", "p", {"a": report, "t": 1.0}, 1],
+        "half a line",
+        ["getStats", "p", {"a": {"packetsReceived": 60}, "t": 2.0}, 1],
+    )
+    windows = unix.replace(b"\n", b"\r\n")
+    assert is_stats_dump(windows)
+    dump = read_stats_dump(windows)
+    assert _samples(dump) == [(50, 1, 0.0), (60, 1, 0.0)]
+    assert [place.offset for place in dump.damage] == [windows.index(b'"half')]
 
 
 def test_names_types_and_times_that_were_shortened_are_restored() -> None:

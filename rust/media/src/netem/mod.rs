@@ -10,4 +10,4 @@ mod trace;
 
 pub use impairment::{Blockage, Impairment, Jitter, Loss, Outage, Rate};
 pub use link::{Arrival, Link, LinkStats};
-pub use trace::{Trace, TraceError, TracePacket};
+pub use trace::{Trace, TracePacket};

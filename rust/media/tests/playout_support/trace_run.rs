@@ -2,7 +2,7 @@
 //! by the definitions of voicectl/bench/playout/traces/README.md.
 #![allow(unreachable_pub, dead_code, reason = "each test takes what it needs")]
 
-use voicectl_media::netem::Trace;
+use voicectl_media::netem::{Trace, TracePacket};
 use voicectl_media::opus::{Channels, Decoder, Encoder, EncoderSettings, MAX_FRAME_PACKET_BYTES};
 use voicectl_media::playout::{JitterBuffer, ReceivedFrame, Settings, Stats, TICK_NS};
 
@@ -19,7 +19,37 @@ pub fn shipped_trace(name: &str) -> Trace {
         env!("CARGO_MANIFEST_DIR")
     );
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    Trace::parse(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let packets = text
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    Trace {
+        packets: packets.map(packet_of).collect(),
+    }
+}
+
+/// `seq,send_ms,arrival_ms`; an empty arrival is a loss.
+fn packet_of(line: &str) -> TracePacket {
+    let [frame, send_ms, arrival_ms] = line.split(',').collect::<Vec<_>>()[..] else {
+        panic!("{line}");
+    };
+    let ns = |ms: &str| (ms.parse::<f64>().unwrap() * 1e6).round() as u64;
+    TracePacket {
+        frame: frame.parse().unwrap(),
+        send_ns: ns(send_ms),
+        arrival_ns: (!arrival_ms.is_empty()).then(|| ns(arrival_ms)),
+    }
+}
+
+/// The packets that arrive, in the order of their arrival; at the same time in that of their
+/// sending.
+pub fn arrivals_of(trace: &Trace) -> Vec<(u64, TracePacket)> {
+    let mut arrivals: Vec<_> = trace
+        .packets
+        .iter()
+        .filter_map(|packet| packet.arrival_ns.map(|ns| (ns, *packet)))
+        .collect();
+    arrivals.sort_by_key(|&(arrival_ns, packet)| (arrival_ns, packet.frame));
+    arrivals
 }
 
 /// 32 kbit/s voip, complexity 9, as in voicectl/bench/playout/traces/README.md.
@@ -91,7 +121,7 @@ pub fn run_with(
     let mut snapshots = vec![Stats::default()];
     let mut pcm = Vec::new();
     let frames = frames(trace);
-    let arrivals = trace.arrivals();
+    let arrivals = arrivals_of(trace);
     let end_ns = arrivals.last().map_or(0, |&(ns, _)| ns);
     let mut arrivals = arrivals.into_iter().peekable();
     loop {
