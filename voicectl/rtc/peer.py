@@ -1,7 +1,6 @@
 """One end of a call: an asyncio shell around aiortc's connection and a sans-IO engine."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
@@ -20,40 +19,12 @@ from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
 from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
-from voicectl.rtc.description import (
-    SDP_FAILURES,
-    OpusParameters,
-    opus_payload_type,
-    own_formats,
-    payload_types,
-    read_remote,
-    that_trickles,
-    with_opus_parameters,
-)
+from voicectl.rtc.description import SDP_FAILURES, OpusParameters, read_remote
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.media_thread import CarriedCall, carry, reason_to_refuse
-from voicectl.rtc.repairs import (
-    DescribedRepairs,
-    answer_repairs,
-    negotiate,
-    offer_repairs,
-)
+from voicectl.rtc.negotiation import Negotiation
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
-from voicectl.rtc.transport_feedback import (
-    DescribedFeedback,
-    describe_feedback,
-    negotiate_feedback,
-    offer_feedback,
-    with_reduced_size,
-)
-from voicectl.rtc.voice_formats import (
-    VoiceFormats,
-    answer_keys,
-    describe_keys,
-    negotiate_formats,
-    offer_keys,
-)
 
 __all__ = ["Peer"]
 
@@ -112,6 +83,7 @@ class Peer:
         self._connection.on("iceconnectionstatechange", self._ice_state_changed)
         self._connection.on("datachannel", self._channel_offered)
         self._connection.on("icegatheringstatechange", self._gathering_state_changed)
+        self._negotiation = Negotiation(self._settings, self._driver)
         self._candidates = CandidateExchange(self._connection, self._settings)
         self._carried: CarriedCall | None = None
         self._bridge = BridgeEnd(engine, self._driver, self._clock)
@@ -119,17 +91,8 @@ class Peer:
         self._settled = asyncio.Event()
         self._close_begun = asyncio.Event()
         self._close_task: asyncio.Task[None] | None = None
-        self._rtx_ssrc = secrets.randbits(32)
-        self._local_repairs: DescribedRepairs | None = None
-        self._remote_repairs: DescribedRepairs | None = None
-        self._local_feedback: DescribedFeedback | None = None
-        self._remote_feedback: DescribedFeedback | None = None
-        self._local_formats: VoiceFormats | None = None
-        self._remote_formats: VoiceFormats | None = None
         self._timings = PeerTimings(created_ns=self._clock.now_ns())
         self.close_reason: CloseReason | None = None
-        self.remote_opus: OpusParameters | None = None
-        """What the peer asks to receive, once its description is known."""
 
     # Signaling
 
@@ -303,6 +266,11 @@ class Peer:
             first_packet_received_ns=self._driver.first_packet_received_ns,
         )
 
+    @property
+    def remote_opus(self) -> OpusParameters | None:
+        """What the peer asks to receive, once its description is known."""
+        return self._negotiation.remote_opus
+
     def stats(self) -> EngineStats:
         """The engine's statistics of the audio."""
         return self._engine.stats()
@@ -399,83 +367,16 @@ class Peer:
             raise self._connect_error(self.close_reason.value)
 
     async def _apply_local(self, description: RTCSessionDescription, *, trickle: bool) -> str:
-        sdp = that_trickles(self._describe(description.sdp))
+        sdp = self._negotiation.describe(description.sdp)
         if not trickle:
             self._candidates.wait_for_servers()
         await self._connection.setLocalDescription(RTCSessionDescription(sdp, description.type))
         self._require_open()
-        return with_reduced_size(self._candidates.describe_local(), self._local_feedback)
-
-    def _describe(self, sdp: str) -> str:
-        """Our description with what aiortc has no words for."""
-        settings = self._settings.repairs
-        opus = opus_payload_type(sdp)
-        if self._remote_formats is not None and self._remote_repairs is None:
-            self._local_repairs = None  # the offer has no Opus to repair
-        elif self._remote_repairs is not None:
-            self._local_repairs = answer_repairs(settings, self._remote_repairs)
-            self._negotiate_repairs()
-        elif opus is not None:
-            self._local_repairs = offer_repairs(settings, opus, payload_types(sdp))
-        described = with_opus_parameters(
-            sdp,
-            self._settings.opus,
-            self._local_repairs,
-            prefer_red=settings.prefer_red,
-            rtx_ssrc=self._rtx_ssrc,
-        )
-        return self._describe_formats(self._describe_feedback(described, opus))
-
-    def _describe_feedback(self, sdp: str, opus: int | None) -> str:
-        if not self._settings.transport_feedback or opus is None:
-            return sdp
-        # An answer numbers the extension as the offer does (RFC 8285 §6).
-        is_answer = self._remote_formats is not None
-        self._local_feedback = self._remote_feedback if is_answer else offer_feedback()
-        self._negotiate_feedback()
-        return describe_feedback(sdp, opus, self._local_feedback)
-
-    def _negotiate_feedback(self) -> None:
-        agreed = negotiate_feedback(self._local_feedback, self._remote_feedback)
-        if agreed is not None:
-            self._driver.feedback_negotiated(agreed)
-
-    def _describe_formats(self, sdp: str) -> str:
-        ours = own_formats(sdp)
-        if self._remote_formats is not None:
-            keys = answer_keys(ours, self._remote_formats)
-        else:
-            keys = offer_keys(ours.codecs, payload_types(sdp))
-        self._local_formats = VoiceFormats(ours.codecs, keys)
-        self._negotiate_formats()
-        return describe_keys(sdp, keys)
-
-    def _negotiate_formats(self) -> None:
-        ours, theirs = self._local_formats, self._remote_formats
-        if ours is None or theirs is None:
-            return
-        if (formats := negotiate_formats(ours, theirs)) is not None:
-            opus = self.remote_opus
-            # aiortc tells only when DTLS is done: the peer's first packet may be faster.
-            self._driver.formats_negotiated(
-                formats, max_bitrate_bps=opus.max_average_bitrate_bps if opus else None
-            )
-
-    def _negotiate_repairs(self) -> None:
-        ours, theirs = self._local_repairs, self._remote_repairs
-        if ours is not None and theirs is not None:
-            repairs = negotiate(ours, theirs, rtx_ssrc=self._rtx_ssrc)
-            self._driver.repairs_negotiated(repairs)
+        return self._negotiation.finish(self._candidates.describe_local())
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
         remote = read_remote(sdp, kind)
-        self.remote_opus = remote.opus
-        self._remote_repairs = remote.repairs
-        self._remote_feedback = remote.feedback
-        self._remote_formats = remote.formats
-        self._negotiate_repairs()
-        self._negotiate_feedback()
-        self._negotiate_formats()
+        self._negotiation.take_remote(remote)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
