@@ -715,6 +715,7 @@ class Engine:
         *,
         telephone_event: int | None = None,
         max_bitrate_bps: int | None = None,
+        max_frame_ms: int | None = None,
     ) -> None:
         """Say what is sent.
 
@@ -725,6 +726,8 @@ class Engine:
                 takes none.
             max_bitrate_bps: What the peer asks for at most (`maxaveragebitrate`): a bound for Opus
                 from now on, whatever was set.
+            max_frame_ms: What the peer takes in a packet at most (`maxptime`), from now on; less
+                than 10 is 10.
 
         Raises:
             UsageError: Another codec, or a payload type that cannot be.

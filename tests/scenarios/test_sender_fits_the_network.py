@@ -1,11 +1,14 @@
 """The sender on simulated networks, in virtual time: it neither overruns them nor flaps."""
 
 import struct
+from itertools import pairwise
 
 import pytest
+from support.engine_pair import is_rtcp
 from support.networked_call import NetworkedCall, Second
 
 from voicectl import _native
+from voicectl.units import NS_PER_MS
 
 RED = _native.Repairs(nack=False, receive_red=63, send_red=63)
 RED_AND_DRED = _native.Repairs(nack=False, dred=True, receive_red=63, send_red=63)
@@ -28,6 +31,26 @@ def test_quiet_link_is_used_and_left_alone(preset: str) -> None:
     expected_bps = {"lan": 64_000, "broadband": 40_000, "wireless": 32_000, "lossy": 24_000}
     assert settled[-1].adaptation.bitrate_bps >= 0.9 * expected_bps[preset]
     assert settled[-1].adaptation.frame_ms == (10 if preset == "lan" else 20)
+
+
+@pytest.mark.parametrize(("max_frame_ms", "longest_ms"), [(20, 20), (50, 40), (3, 10)])
+def test_no_packet_is_longer_than_the_peer_takes(max_frame_ms: int, longest_ms: int) -> None:
+    call = NetworkedCall("broadband", "delay=20ms,rate=40kbit,queue=300ms", repairs=RED)
+    call.caller.engine.configure_send("opus", max_frame_ms=max_frame_ms)
+    lengths = {second.adaptation.frame_ms for second in call.run_s(40)}
+    assert max(lengths) <= longest_ms
+    fixed = _native.Engine(_native.EngineSettings(frame_ms=60), now_ns=0, seed=1)
+    fixed.configure_send("opus", max_frame_ms=max_frame_ms)
+    fixed.start_sending(ssrc=1, payload_type=111, cname="c")
+    packets: list[bytes] = []
+    for now_ms in range(0, 10 * longest_ms, 10):
+        fixed.handle_timeout(now_ms * NS_PER_MS)
+        packets += fixed.poll_transmit()
+    rtp = [packet for packet in packets if not is_rtcp(packet)]
+    steps = {
+        int.from_bytes(b[4:8]) - int.from_bytes(a[4:8]) & 0xFFFF_FFFF for a, b in pairwise(rtp)
+    }
+    assert steps == {48 * longest_ms}
 
 
 def test_presets_start_where_they_say() -> None:

@@ -55,7 +55,12 @@ class FakeEngine:
         self.transport_feedback = (extension_id, reduced_size)
 
     def configure_send(
-        self, codec: str, *, telephone_event: int | None = None, max_bitrate_bps: int | None = None
+        self,
+        codec: str,
+        *,
+        telephone_event: int | None = None,
+        max_bitrate_bps: int | None = None,
+        max_frame_ms: int | None = None,
     ) -> None:
         self.send_formats = (codec, telephone_event, max_bitrate_bps)
 

@@ -38,6 +38,7 @@ MAX_SECTIONS = 4
 
 SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
 """What aiortc raises when a description does not parse or does not fit."""
+_MAX_PTIME = re.compile(r"^a=maxptime:([1-9]\d{0,3})\r?$", re.MULTILINE)
 _OPUS_RTPMAP = re.compile(r"a=rtpmap:(\d+) opus/48000/2", re.IGNORECASE)
 
 
@@ -53,7 +54,6 @@ class OpusParameters:
     stereo: bool = False
     max_average_bitrate_bps: int | None = 32000
     max_playback_rate_hz: int = 48000
-    max_ptime_ms: int = 120
 
     def to_fmtp(self) -> str:
         """The parameters as the value of an `a=fmtp` line."""
@@ -88,7 +88,6 @@ class OpusParameters:
             stereo=number("stereo", 0) == 1,
             max_average_bitrate_bps=min(max(bitrate, 6000), 510_000) if bitrate else None,
             max_playback_rate_hz=number("maxplaybackrate", 48000),
-            max_ptime_ms=number("maxptime", 120),
         )
 
 
@@ -102,6 +101,8 @@ class RemoteDescription:
         repairs: What the peer says about repairing loss of Opus.
         feedback: What the peer says about transport-wide feedback on Opus.
         formats: What voices and keys the peer takes.
+        max_frame_ms: Audio that it takes in a packet (`a=maxptime`, RFC 8866 §6.4; Opus: RFC 7587
+            §7); None: it does not say.
         transport: Its candidates, and to what they belong.
     """
 
@@ -110,6 +111,7 @@ class RemoteDescription:
     repairs: DescribedRepairs | None
     feedback: DescribedFeedback | None
     formats: VoiceFormats
+    max_frame_ms: int | None
     transport: RemoteTransport
 
 
@@ -205,6 +207,7 @@ def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription
         repairs,
         feedback,
         read_formats(audio),
+        min(map(int, _MAX_PTIME.findall(sdp)), default=None),
         _transport_of(sdp, description, audio),
     )
 

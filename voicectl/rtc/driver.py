@@ -39,6 +39,7 @@ class EngineLike(Protocol):
         *,
         telephone_event: int | None = None,
         max_bitrate_bps: int | None = None,
+        max_frame_ms: int | None = None,
     ) -> None:
         """Learn what to send."""
         ...
@@ -231,7 +232,11 @@ class EngineDriver:
         self.drain()
 
     def formats_negotiated(
-        self, formats: NegotiatedFormats, *, max_bitrate_bps: int | None
+        self,
+        formats: NegotiatedFormats,
+        *,
+        max_bitrate_bps: int | None,
+        max_frame_ms: int | None,
     ) -> None:
         """Tell the engine what the payload types mean, and what the peer takes."""
         self._engine.configure_receive(formats.receive)
@@ -239,6 +244,7 @@ class EngineDriver:
             formats.codec,
             telephone_event=formats.telephone_event,
             max_bitrate_bps=max_bitrate_bps,
+            max_frame_ms=max_frame_ms,
         )
 
     def repairs_negotiated(self, repairs: Repairs) -> None:

@@ -53,12 +53,14 @@ class Negotiation:
         self._remote_feedback: DescribedFeedback | None = None
         self._local_formats: VoiceFormats | None = None
         self._remote_formats: VoiceFormats | None = None
+        self._max_frame_ms: int | None = None
         self.remote_opus: OpusParameters | None = None
         """What the peer asks to receive, once its description is known."""
 
     def take_remote(self, remote: RemoteDescription) -> None:
         """Learn what the peer has described."""
         self.remote_opus = remote.opus
+        self._max_frame_ms = remote.max_frame_ms
         self._remote_repairs = remote.repairs
         self._remote_feedback = remote.feedback
         self._remote_formats = remote.formats
@@ -133,5 +135,7 @@ class Negotiation:
         if (formats := negotiate_formats(ours, theirs)) is not None:
             opus = self.remote_opus
             self._driver.formats_negotiated(
-                formats, max_bitrate_bps=opus.max_average_bitrate_bps if opus else None
+                formats,
+                max_bitrate_bps=opus.max_average_bitrate_bps if opus else None,
+                max_frame_ms=self._max_frame_ms,
             )

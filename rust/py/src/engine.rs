@@ -298,13 +298,14 @@ impl Engine {
         Ok(self.run(py, |engine| engine.configure_receive(&payload_types))?)
     }
 
-    #[pyo3(signature = (codec, *, telephone_event=None, max_bitrate_bps=None))]
+    #[pyo3(signature = (codec, *, telephone_event=None, max_bitrate_bps=None, max_frame_ms=None))]
     fn configure_send(
         &self,
         py: Python<'_>,
         codec: &str,
         telephone_event: Option<u8>,
         max_bitrate_bps: Option<u32>,
+        max_frame_ms: Option<u32>,
     ) -> Result<(), Error> {
         let Some(codec) = Codec::from_name(codec) else {
             return Err(Error::setting(format!("there is no codec {codec:?}")));
@@ -313,6 +314,7 @@ impl Engine {
             codec,
             telephone_event,
             max_bitrate_bps,
+            max_frame_ms,
         };
         Ok(self.run(py, |engine| engine.configure_send(formats))?)
     }

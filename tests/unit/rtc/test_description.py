@@ -61,7 +61,7 @@ def test_a_peer_that_asks_for_nothing_gets_the_defaults_of_the_rfc() -> None:
 
 def test_what_a_peer_asks_for_is_read() -> None:
     sdp = describe(
-        "a=fmtp:111 usedtx=1;stereo=1;maxptime=60;maxplaybackrate=16000;maxaveragebitrate=1",
+        "a=fmtp:111 usedtx=1;stereo=1;maxplaybackrate=16000;maxaveragebitrate=1",
         without="a=fmtp:111 minptime",
     )
     assert read(sdp).opus == OpusParameters(
@@ -70,8 +70,14 @@ def test_what_a_peer_asks_for_is_read() -> None:
         stereo=True,
         max_average_bitrate_bps=6000,  # the least of RFC 7587 §6.1
         max_playback_rate_hz=16000,
-        max_ptime_ms=60,
     )
+
+
+def test_longest_packet_that_a_peer_takes_is_an_attribute_of_its_own() -> None:
+    """It was looked for among the parameters of Opus, where no peer has it (RFC 7587 §7)."""
+    assert read(describe()).max_frame_ms is None
+    assert read(describe("a=maxptime:20")).max_frame_ms == 20
+    assert read(describe("a=maxptime:0")).max_frame_ms is None
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ class CallerEngine:
         *,
         telephone_event: int | None = None,
         max_bitrate_bps: int | None = None,
+        max_frame_ms: int | None = None,
     ) -> None:
         """What is sent has been encoded."""
 

@@ -29,6 +29,8 @@ const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
 /// Frames from this length on are there because the path is narrow.
 const LONG_FRAME_NS: u64 = 40 * NS_PER_MS;
+/// All lengths of a frame.
+const FRAMES_MS: [u32; 4] = [10, 20, 40, 60];
 /// No peer may ask for less (RFC 7587 §6.1).
 const LEAST_MAX_BPS: u32 = 6_000;
 
@@ -44,6 +46,8 @@ pub struct SendFormats {
     pub telephone_event: Option<u8>,
     /// Bits per second of Opus that the peer asks for at most (`maxaveragebitrate`, RFC 7587 §6.1).
     pub max_bitrate_bps: Option<u32>,
+    /// Audio that a packet may hold at most (`maxptime`, RFC 8866 §6.4); less than 10 ms is 10.
+    pub max_frame_ms: Option<u32>,
 }
 
 /// Paces frames on the engine's ticks.
@@ -57,6 +61,8 @@ pub(super) struct Sender {
     keys: SentEvents,
     random: SplitMix64,
     frame: Vec<i16>,
+    /// As set or planned, if the peer takes as much.
+    frame_ms: u32,
     frame_ns: u64,
     /// How long nothing but silence has been sent.
     silent_ns: u64,
@@ -107,6 +113,7 @@ impl Sender {
             keys: SentEvents::default(),
             random: SplitMix64::new(seed),
             frame: vec![0; (SAMPLE_RATE_HZ / 1000 * frame_ms) as usize],
+            frame_ms,
             frame_ns: u64::from(frame_ms) * NS_PER_MS,
             silent_ns: 0,
             dtx: settings.dtx,
@@ -144,9 +151,8 @@ impl Sender {
         self.bitrate_bps = plan.bitrate_bps as i32;
         self.apply_bitrate()?;
         self.encoder.opus.set_complexity(plan.complexity)?;
-        self.frame_ns = u64::from(plan.frame_ms) * NS_PER_MS;
-        self.frame
-            .resize((SAMPLE_RATE_HZ / 1000 * plan.frame_ms) as usize, 0);
+        self.frame_ms = plan.frame_ms;
+        self.apply_frame_length();
         self.set_redundancy(plan.redundancy)
     }
 
@@ -156,6 +162,7 @@ impl Sender {
             red: self.repairs.send.red.is_some(),
             dred: self.repairs.dred,
             max_bps: self.formats.max_bitrate_bps,
+            max_frame_ms: self.formats.max_frame_ms,
             extension_bytes: self
                 .numbers
                 .next_element()
@@ -182,7 +189,19 @@ impl Sender {
     pub(super) fn set_formats(&mut self, formats: SendFormats) -> Result<(), EngineError> {
         self.encoder.set_codec(formats.codec)?;
         self.formats = formats;
+        self.apply_frame_length();
         self.apply_bitrate()
+    }
+
+    /// The longest of the lengths that there are which neither end objects to.
+    fn apply_frame_length(&mut self) {
+        let most_ms = self.formats.max_frame_ms.unwrap_or(u32::MAX);
+        let takes = |frame_ms: &u32| *frame_ms <= self.frame_ms.min(most_ms);
+        let frame_ms = FRAMES_MS.into_iter().rev().find(takes);
+        let frame_ms = frame_ms.unwrap_or(FRAMES_MS[0]);
+        self.frame_ns = u64::from(frame_ms) * NS_PER_MS;
+        self.frame
+            .resize((SAMPLE_RATE_HZ / 1000 * frame_ms) as usize, 0);
     }
 
     fn apply_bitrate(&mut self) -> Result<(), EngineError> {

@@ -44,6 +44,8 @@ pub(in super::super) struct Usable {
     pub(in super::super) dred: bool,
     /// Bits per second that the peer asks for at most (RFC 7587 §6.1).
     pub(in super::super) max_bps: Option<u32>,
+    /// Audio that the peer takes in a packet.
+    pub(in super::super) max_frame_ms: Option<u32>,
     /// What a header extension adds to each packet.
     pub(in super::super) extension_bytes: u32,
 }
@@ -122,8 +124,12 @@ impl Plan {
 
     /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
     fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32, usable: Usable) -> (u8, u32) {
+        let most_ms = usable.max_frame_ms.unwrap_or(u32::MAX).max(FRAMES[0].0);
+        let allowed = || FRAMES.into_iter().filter(|(ms, _)| *ms <= most_ms);
+        let longest_ms = allowed().next_back().map_or(FRAMES[0].0, |(ms, _)| ms);
+        let shortest_ms = shortest_ms.min(longest_ms);
         for red_frames in (0..=red_wanted).rev() {
-            for (frame_ms, comfortable) in FRAMES {
+            for (frame_ms, comfortable) in allowed() {
                 // Repeating a long frame is worth less than a short frame that comes through.
                 if frame_ms < shortest_ms || red_frames > 0 && frame_ms > 40 {
                     continue;
@@ -139,7 +145,7 @@ impl Plan {
                 }
             }
         }
-        (0, FRAMES[FRAMES.len() - 1].0)
+        (0, longest_ms)
     }
 
     fn redundancy_for(&self, wanted: &Wanted, usable: Usable) -> Redundancy {

@@ -214,6 +214,7 @@ impl<'a> Record<'a> {
                 out.extend([SEND_FORMATS, formats.codec.number(), keys]);
                 // No peer asks for none.
                 write_varint(out, u64::from(formats.max_bitrate_bps.unwrap_or(0)));
+                write_varint(out, u64::from(formats.max_frame_ms.unwrap_or(0)));
             }
             Self::PressKey {
                 code,
@@ -318,6 +319,7 @@ impl<'a> Record<'a> {
                 codec: Codec::from_number(fields.byte()?)?,
                 telephone_event: Some(fields.byte()?).filter(|byte| *byte != NO_PAYLOAD_TYPE),
                 max_bitrate_bps: Some(fields.number()?).filter(|bps| *bps > 0),
+                max_frame_ms: Some(fields.number()?).filter(|ms| *ms > 0),
             }),
             PRESS_KEY => Self::PressKey {
                 code: fields.byte()?,
@@ -439,6 +441,7 @@ mod tests {
                 codec: Codec::Pcma,
                 telephone_event: Some(101),
                 max_bitrate_bps: Some(510_000),
+                max_frame_ms: Some(60),
             }),
             Record::PressKey {
                 code: 11,
