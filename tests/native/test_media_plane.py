@@ -291,4 +291,4 @@ def test_plane_can_be_closed_in_a_forked_child() -> None:
         "    assert os.waitpid(child, 0)[1] == 0\n"
         "plane.close()\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT_S)
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=TIMEOUT_S)

@@ -44,7 +44,7 @@ fn stun_is_handed_back_and_calls_can_be_ended_while_the_thread_has_no_time() -> 
     let sink = UdpSocket::bind("127.0.0.1:0")?;
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let pcm: Vec<i16> = (0..10 * RATE_HZ)
-        .map(|n| ((f64::from(n * n % 7_919) / 7_919.0 - 0.5) * 8_000.0) as i16)
+        .map(|n| ((f64::from(n % 7_919 * (n % 7_919) % 7_919) / 7_919.0 - 0.5) * 8_000.0) as i16)
         .collect();
     let mut links: Vec<Arc<Link>> = Vec::new();
     for n in 0..CALLS {

@@ -410,3 +410,41 @@ fn retransmission_that_nobody_asked_for_is_not_played() {
     assert_eq!(stats.errors.malformed_rtp_packets, 1);
     assert_eq!(stats.playout.jitter_buffer_emitted_count, 960);
 }
+
+/// Chromium probes the path with padding once there is transport-wide feedback, under whatever
+/// payload type it sends: two thirds of a call's packets were counted as malformed.
+#[test]
+fn padding_alone_is_no_malformed_red_or_retransmission_and_conceals_nothing() {
+    let mut near = engine(NEAR, &ALL, PLAIN);
+    let silence = [31 << 3, 0xff, 0xfe];
+    let mut red = Vec::new();
+    write_red(&mut red, std::iter::empty(), OPUS, &silence);
+    let mut send = |payload_type, ssrc, sequence_number: u16, frame: u32, payload: &[u8]| {
+        let header = Header {
+            marker: false,
+            payload_type,
+            sequence_number,
+            timestamp: frame * 960,
+            ssrc,
+        };
+        let mut datagram = Vec::new();
+        Packet::new(header, payload).write(&mut datagram);
+        if payload == PADDING {
+            datagram[0] |= 0x20;
+        }
+        near.handle_rtp(&datagram, u64::from(sequence_number) * 20 * MS);
+        near.stats()
+    };
+    send(RED, FAR, 1, 1, &red);
+    send(RED, FAR, 2, 1, &PADDING);
+    send(RTX, FAR_RTX, 3, 1, &PADDING);
+    let stats = send(RED, FAR, 3, 2, &red);
+    assert_eq!(stats.errors.malformed_rtp_packets, 0);
+    assert_eq!(stats.playout.malformed_packets, 0);
+    assert_eq!(stats.playout.concealed_samples, 0);
+    assert_eq!(stats.playout.jitter_buffer_emitted_count, 2 * 960);
+    assert_eq!(stats.inbound.unwrap().packets_received, 3);
+}
+
+/// All of a payload, by its last byte (RFC 3550 §5.1).
+const PADDING: [u8; 4] = [0, 0, 0, 4];

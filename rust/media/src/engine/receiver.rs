@@ -207,6 +207,8 @@ impl Receiver {
         let header = packet.header;
         match self.format_of(header.payload_type) {
             Format::Plain(_) => {}
+            // Padding alone probes the path; it has its place among the numbers.
+            Format::Red if packet.payload.is_empty() => {}
             Format::Red => match Red::parse(packet.payload) {
                 // Agreed on for Opus; another codec's would be put in the buffer as Opus.
                 Ok(red) if self.format_of(red.primary_payload_type) == OPUS => {}
@@ -514,6 +516,10 @@ impl Receiver {
 
     /// What became of a frame is in the buffer's own counters.
     fn insert(&mut self, packet: &Packet<'_>, payload: &[u8], now_ns: u64) {
+        if payload.is_empty() {
+            // Padding alone is a probe of the path, not a frame that is missing.
+            return self.buffer.pass_over(packet.header.sequence_number, now_ns);
+        }
         let frame = ReceivedFrame {
             sequence_number: packet.header.sequence_number,
             rtp_timestamp: packet.header.timestamp,

@@ -23,6 +23,7 @@ impl Receiver {
         let header = packet.header;
         let codec = match self.format_of(header.payload_type) {
             Format::Plain(codec) => codec,
+            Format::Red if packet.payload.is_empty() => Codec::Opus,
             Format::Red => {
                 let Ok(red) = Red::parse(packet.payload) else {
                     self.errors.malformed_rtp_packets += 1;

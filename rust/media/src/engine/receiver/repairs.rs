@@ -12,7 +12,7 @@ impl Receiver {
     pub(super) fn insert_red(&mut self, packet: &Packet<'_>, now_ns: u64) {
         // It was read once before the source was judged, and its last frame is Opus.
         let Ok(red) = Red::parse(packet.payload) else {
-            return;
+            return self.insert(packet, packet.payload, now_ns); // padding alone
         };
         let header = packet.header;
         for block in red.redundant_blocks() {
@@ -37,6 +37,9 @@ impl Receiver {
     /// Takes what was asked for again and came in a stream of its own (RTX, RFC 4588). Anything else
     /// in that stream only probes the path.
     pub(super) fn receive_retransmission(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        if packet.payload.is_empty() {
+            return; // padding alone
+        }
         let Ok(again) = Retransmission::parse(packet.payload) else {
             self.errors.malformed_rtp_packets += 1;
             return;
