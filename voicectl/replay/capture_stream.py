@@ -9,7 +9,7 @@ from voicectl.replay.material import Material, OfferedPacket
 from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended_numbers
-from voicectl.replay.sequence import packets_expected
+from voicectl.replay.sequence import packets_expected, signed
 from voicectl.units import NS_PER_S
 
 __all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
@@ -113,7 +113,7 @@ def _places(stream: RtpStream) -> tuple[list[Arrival], list[bool]]:
     numbers_of = _numbers_without(stream, packets)
     for packet, offset in zip(packets, numbers_of, strict=True):
         numbers = offset - numbers_of[0] - number
-        span = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
+        span = signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
         frames = round(span / stream.frame_timestamps)
         if abs(frames) > _MAX_PAUSE_FRAMES or (frames > 0) != (numbers > 0):
             frames = numbers
@@ -284,8 +284,3 @@ def _contents(found: Found) -> str:
 
 def _count(number: int, noun: str, nouns: str | None = None) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
-
-
-def _signed(difference: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (difference + half) % (1 << bits) - half

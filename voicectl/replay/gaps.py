@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from voicectl.errors import MediaError
 from voicectl.replay.material import SAMPLE_RATE_HZ, OfferedPacket
+from voicectl.replay.sequence import signed
 from voicectl.units import NS_PER_S
 
 __all__ = ["Shortened", "shorten_gaps"]
@@ -86,8 +87,7 @@ def _first_timestamp(packets: list[OfferedPacket]) -> int:
 
 
 def _has_gone_on(before: int, after: int, gap_ns: int) -> bool:
-    half = _FULL_CIRCLE // 2
-    beside = (after - before - _timestamps(gap_ns) + half) % _FULL_CIRCLE - half
+    beside = signed(after - before - _timestamps(gap_ns), 32)
     return abs(beside) <= _timestamps(_LIKE_THE_GAP_NS)
 
 

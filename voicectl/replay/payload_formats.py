@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from voicectl._native import RtpPacket, parse_opus_packet
 from voicectl.errors import CodecError
+from voicectl.replay.sequence import forward
 
 __all__ = ["COMFORT_NOISE_PAYLOAD_TYPE", "PayloadFormat", "Red", "formats_of", "parse_red"]
 
@@ -93,7 +94,7 @@ def _successive(packets: Iterable[RtpPacket]) -> Iterator[tuple[RtpPacket, RtpPa
     """Packets that follow one another by number."""
     before: RtpPacket | None = None
     for packet in packets:
-        if before is not None and _forward(before, packet) == 1:
+        if before is not None and forward(before.sequence_number, packet.sequence_number, 16) == 1:
             yield before, packet
         before = packet
 
@@ -125,7 +126,7 @@ def _lasts_until(payload: bytes, packet: RtpPacket, following: RtpPacket) -> boo
         duration = parse_opus_packet(payload).duration_samples
     except CodecError:
         return False
-    return duration == (following.timestamp - packet.timestamp) % (1 << 32)
+    return duration == forward(packet.timestamp, following.timestamp, 32)
 
 
 def _red_lasts_until(packet: RtpPacket, following: RtpPacket) -> bool:
@@ -150,7 +151,3 @@ def _is_events(packets: list[RtpPacket]) -> bool:
 def _share(answers: Iterable[bool]) -> float:
     told = list(answers)
     return sum(told) / len(told) if told else 0.0
-
-
-def _forward(before: RtpPacket, after: RtpPacket) -> int:
-    return (after.sequence_number - before.sequence_number) % (1 << 16)

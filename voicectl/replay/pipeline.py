@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from voicectl import _native
 from voicectl.replay.material import SAMPLE_RATE_HZ, OfferedPacket
+from voicectl.replay.sequence import signed
 from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = ["Block", "Played", "Strategy", "Window", "WindowCounter", "play"]
@@ -351,7 +352,7 @@ class _Run:
         inbound = self._engine.stats().inbound
         if inbound is not None and inbound.jitter_buffer_emitted_count > 0:
             newest = self._waiting[-1]
-            self._first_timestamp = min(self._waiting, key=lambda t: _signed(t - newest))
+            self._first_timestamp = min(self._waiting, key=lambda t: signed(t - newest, 32))
 
     def _collect(self) -> None:
         for event in self._engine.poll_events():
@@ -371,7 +372,3 @@ def _padded(pcm: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
 
 def _emitted(stats: _native.EngineStats) -> int:
     return 0 if stats.inbound is None else stats.inbound.jitter_buffer_emitted_count
-
-
-def _signed(difference: int) -> int:
-    return (difference + (1 << 31)) % (1 << 32) - (1 << 31)

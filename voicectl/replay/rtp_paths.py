@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import chain, pairwise
 
 from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
+from voicectl.replay.sequence import signed
 from voicectl.units import NS_PER_S
 
 __all__ = ["joined"]
@@ -75,15 +76,10 @@ def _identities(stream: RtpStream) -> set[tuple[int, int]]:
 
 
 def _follows(before: ArrivedPacket, after: ArrivedPacket) -> bool:
-    numbers = _signed(after.rtp.sequence_number - before.rtp.sequence_number, 16)
-    media = _signed(after.rtp.timestamp - before.rtp.timestamp, 32)
+    numbers = signed(after.rtp.sequence_number - before.rtp.sequence_number, 16)
+    media = signed(after.rtp.timestamp - before.rtp.timestamp, 32)
     return (
         -_MAX_OVERTAKEN < numbers < _MAX_LOST
         and abs(media) <= _MAX_PAUSE_S * _HIGHEST_CLOCK_RATE_HZ
         and after.at_ns - before.at_ns <= _MAX_PAUSE_S * NS_PER_S
     )
-
-
-def _signed(difference: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (difference + half) % (1 << bits) - half

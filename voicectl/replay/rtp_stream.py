@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from voicectl._native import RtpPacket
 from voicectl.replay.payload_formats import PayloadFormat, formats_of, parse_red
-from voicectl.replay.sequence import Place, places_of
+from voicectl.replay.sequence import Place, forward, places_of, signed
 from voicectl.units import NS_PER_MS, NS_PER_S
 
 __all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
@@ -182,7 +182,7 @@ class RtpStream:
     def _observed_rate_hz(self) -> float:
         """Of a stretch of the stream as a rule: clocks jump, and senders pause."""
         pairs = [
-            (_forward(a.rtp.timestamp, b.rtp.timestamp, 32), b.at_ns - a.at_ns)
+            (forward(a.rtp.timestamp, b.rtp.timestamp, 32), b.at_ns - a.at_ns)
             for a, b in self._successive
         ]
         longest = _MAX_FRAMES_AT_ONCE * self.frame_timestamps
@@ -198,7 +198,7 @@ class RtpStream:
     def frame_timestamps(self) -> int:
         """How far the timestamp advances from a packet to the next, as a rule."""
         steps = [
-            _forward(a.rtp.timestamp, b.rtp.timestamp, 32)
+            forward(a.rtp.timestamp, b.rtp.timestamp, 32)
             for a, b in self._successive
             if a.rtp.timestamp != b.rtp.timestamp
         ]
@@ -230,7 +230,7 @@ class RtpStream:
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
-            if _forward(a.rtp.sequence_number, b.rtp.sequence_number, 16) == 1
+            if forward(a.rtp.sequence_number, b.rtp.sequence_number, 16) == 1
         ]
 
     def _is_video(self) -> bool:
@@ -265,10 +265,10 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
             reordered += 1
         seen.add(number)
         highest = max(highest, number)
-        if _signed(packet.rtp.timestamp - first.rtp.timestamp, 32) < 0 > number - base:
+        if signed(packet.rtp.timestamp - first.rtp.timestamp, 32) < 0 > number - base:
             continue  # It was overtaken by the first: Wireshark takes no times of it.
         elapsed_ns = packet.at_ns - previous.at_ns
-        media = _signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
+        media = signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
         difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / clock_rate_hz)
         jitter += (difference_ms - jitter) / 16
         sum_jitter += jitter
@@ -290,13 +290,4 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
 
 def _extended(highest: int, sequence_number: int) -> int:
     """The sequence number, wraps counted, that is nearest to `highest`."""
-    return highest + _signed(sequence_number - highest, 16)
-
-
-def _forward(before: int, after: int, bits: int) -> int:
-    return (after - before) % (1 << bits)
-
-
-def _signed(difference: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (difference + half) % (1 << bits) - half
+    return highest + signed(sequence_number - highest, 16)

@@ -1,15 +1,26 @@
-"""Sequence numbers without wraps, and where a sender began anew (RFC 3550 appendix A.1)."""
+"""Numbers that wrap, and where a sender began its own anew (RFC 3550 appendix A.1)."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Place", "packets_expected", "places_of"]
+__all__ = ["Place", "forward", "packets_expected", "places_of", "signed"]
 
 _MAX_DROPOUT = 3000
 """A jump ahead by fewer packets than this is loss."""
 _MAX_MISORDER = 100
 """A step back by fewer packets than this is reordering."""
 _FULL_CIRCLE = 1 << 16
+
+
+def forward(before: int, after: int, bits: int) -> int:
+    """From one number of so many bits on to the other, through a wrap if it has to be."""
+    return (after - before) % (1 << bits)
+
+
+def signed(difference: int, bits: int) -> int:
+    """The difference of two numbers of so many bits, the shorter way round."""
+    half = 1 << (bits - 1)
+    return (difference + half) % (1 << bits) - half
 
 
 class Place(NamedTuple):
