@@ -11,7 +11,7 @@ from voicectl._native import Engine, EngineSettings
 from voicectl.clock import SystemClock
 from voicectl.errors import AdmissionError, ConnectError
 from voicectl.rtc import PeerSettings
-from voicectl.rtc.media_thread import load_with_another
+from voicectl.rtc.media_thread import LoopPlane
 from voicectl.signaling.memory import connect_in_memory
 
 if sys.platform != "linux":
@@ -22,6 +22,11 @@ def end(seed: int, settings: PeerSettings = LOOPBACK) -> End:
     engine_settings = EngineSettings(sink="eager", output_rate_hz=16_000)
     engine = Engine(engine_settings, now_ns=SystemClock().now_ns(), seed=seed)
     return End(engine, settings)
+
+
+def load_with_another() -> float:
+    plane = LoopPlane.of_loop(asyncio.get_running_loop())
+    return plane.load_with_another() if plane else 0.0
 
 
 def test_call_too_many_is_refused_and_the_others_go_on() -> None:

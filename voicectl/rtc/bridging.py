@@ -8,6 +8,7 @@ from typing import Literal
 
 from voicectl._native import Engine
 from voicectl.clock import Clock
+from voicectl.errors import UsageError
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.media_thread import CarriedCall
 
@@ -43,7 +44,7 @@ def join(source: BridgeEnd, target: BridgeEnd, media: Literal["audio", "packets"
     theirs.bridge_in(media, now_ns=now_ns)
     try:
         ours.bridge_out(media, now_ns=now_ns)
-    except Exception:
+    except UsageError:
         theirs.bridge_in(None, now_ns=now_ns)
         raise
     source.target, target.source = target, source

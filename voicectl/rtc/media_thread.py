@@ -18,7 +18,7 @@ from voicectl.units import NS_PER_S
 if sys.platform == "linux":
     from voicectl._native import MediaCall, MediaCallStats, MediaPlane
 
-__all__ = ["CarriedCall", "carry", "load_with_another", "reason_to_refuse"]
+__all__ = ["CarriedCall", "LoopPlane", "carry", "reason_to_refuse"]
 
 LOAD_SPAN_S = 1.0
 """The load is that of about so long."""
@@ -57,12 +57,6 @@ def carry(
     except OSError:
         connection.attach_sockets(sockets)
         return None
-
-
-def load_with_another() -> float:
-    """The share of a core that the running loop's media thread would take with one more call."""
-    plane = LoopPlane.of_loop(asyncio.get_running_loop())
-    return plane.load_with_another() if plane else 0.0
 
 
 def reason_to_refuse(max_load: float) -> str | None:

@@ -52,6 +52,18 @@ async def until_failed(agent: EngineConnection) -> None:
         await asyncio.sleep(0.001)
 
 
+async def connect_in_vain(
+    agent: EngineConnection, monkeypatch: pytest.MonkeyPatch
+) -> asyncio.Future[None]:
+    """Let all checks of an agent fail; gives its `connect`."""
+    with monkeypatch.context() as only_checks:
+        only_checks.setattr(stun, "RETRY_RTO", 0.001)
+        only_checks.setattr(stun, "RETRY_MAX", 1)
+        connecting = asyncio.ensure_future(agent.connect())
+        await until_failed(agent)
+    return connecting
+
+
 async def close(*agents: EngineConnection) -> None:
     await asyncio.gather(*(agent.close() for agent in agents))
 
@@ -67,11 +79,7 @@ def test_a_relay_that_comes_when_all_checks_have_failed_is_checked(
             await introduce(left, right)
             mute(left)
             await turn.asked.wait()
-            with monkeypatch.context() as only_checks:
-                only_checks.setattr(stun, "RETRY_RTO", 0.001)
-                only_checks.setattr(stun, "RETRY_MAX", 1)
-                connecting = asyncio.ensure_future(left.connect())
-                await until_failed(left)
+            connecting = await connect_in_vain(left, monkeypatch)
             assert not connecting.done()
             turn.release()
             await asyncio.gather(connecting, right.connect())
@@ -90,11 +98,7 @@ def test_checks_fail_when_the_last_server_has_refused(monkeypatch: pytest.Monkey
             await introduce(left, right)
             mute(left)
             await turn.asked.wait()
-            with monkeypatch.context() as only_checks:
-                only_checks.setattr(stun, "RETRY_RTO", 0.001)
-                only_checks.setattr(stun, "RETRY_MAX", 1)
-                connecting = asyncio.ensure_future(left.connect())
-                await until_failed(left)
+            connecting = await connect_in_vain(left, monkeypatch)
             assert not connecting.done()
             turn.release()
             with pytest.raises(ConnectionError):

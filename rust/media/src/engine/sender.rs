@@ -12,6 +12,7 @@ use super::outgoing_stream::{OutgoingStream, Written};
 use super::redundancy::{Redundancy, Repairs};
 use super::send_queue::{Filled, SendQueue};
 use super::sent_packets::SentPackets;
+use super::settings::longest_frame_ms;
 use super::stream_encoder::StreamEncoder;
 use super::telephone_events::{FrameTime, Report, SentEvents};
 use super::transmit::TransmitQueue;
@@ -29,8 +30,6 @@ const ENCODED_SILENCE_NS: u64 = 200 * NS_PER_MS;
 const DTX_INTERVAL_NS: u64 = 400 * NS_PER_MS;
 /// Frames from this length on are there because the path is narrow.
 const LONG_FRAME_NS: u64 = 40 * NS_PER_MS;
-/// All lengths of a frame.
-const FRAMES_MS: [u32; 4] = [10, 20, 40, 60];
 /// No peer may ask for less (RFC 7587 §6.1).
 const LEAST_MAX_BPS: u32 = 6_000;
 
@@ -196,9 +195,7 @@ impl Sender {
     /// The longest of the lengths that there are which neither end objects to.
     fn apply_frame_length(&mut self) {
         let most_ms = self.formats.max_frame_ms.unwrap_or(u32::MAX);
-        let takes = |frame_ms: &u32| *frame_ms <= self.frame_ms.min(most_ms);
-        let frame_ms = FRAMES_MS.into_iter().rev().find(takes);
-        let frame_ms = frame_ms.unwrap_or(FRAMES_MS[0]);
+        let frame_ms = longest_frame_ms(self.frame_ms.min(most_ms));
         self.frame_ns = u64::from(frame_ms) * NS_PER_MS;
         self.frame
             .resize((SAMPLE_RATE_HZ / 1000 * frame_ms) as usize, 0);

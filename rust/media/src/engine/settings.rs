@@ -8,6 +8,9 @@ use crate::vad::{self, DetectorKind, InvalidGateSettings};
 use super::adaptation::Preset;
 use super::redundancy::MAX_RED_FRAMES;
 
+/// All lengths of a frame.
+const FRAMES_MS: [u32; 4] = [10, 20, 40, 60];
+
 /// What cannot be set up or queued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,7 +114,7 @@ impl Settings {
     }
 
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        if !matches!(self.frame_ms, 10 | 20 | 40 | 60) {
+        if !FRAMES_MS.contains(&self.frame_ms) {
             return Err(EngineError::FrameDuration(self.frame_ms));
         }
         if !(100..=60_000).contains(&self.report_interval_ms) {
@@ -119,4 +122,10 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The longest frame there is of at most `most_ms`; the shortest, where all are longer.
+pub(super) fn longest_frame_ms(most_ms: u32) -> u32 {
+    let fitting = FRAMES_MS.into_iter().rev().find(|ms| *ms <= most_ms);
+    fitting.unwrap_or(FRAMES_MS[0])
 }

@@ -1,6 +1,7 @@
 //! From what the path may be given to how the voice is sent.
 
 use super::super::redundancy::Redundancy;
+use super::super::settings::longest_frame_ms;
 use super::preset::Bounds;
 use super::protection::LossProtection;
 
@@ -124,14 +125,12 @@ impl Plan {
 
     /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
     fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32, usable: Usable) -> (u8, u32) {
-        let most_ms = usable.max_frame_ms.unwrap_or(u32::MAX).max(FRAMES[0].0);
-        let allowed = || FRAMES.into_iter().filter(|(ms, _)| *ms <= most_ms);
-        let longest_ms = allowed().next_back().map_or(FRAMES[0].0, |(ms, _)| ms);
-        let shortest_ms = shortest_ms.min(longest_ms);
+        let longest_ms = longest_frame_ms(usable.max_frame_ms.unwrap_or(u32::MAX));
+        let allowed = shortest_ms.min(longest_ms)..=longest_ms;
         for red_frames in (0..=red_wanted).rev() {
-            for (frame_ms, comfortable) in allowed() {
+            for (frame_ms, comfortable) in FRAMES {
                 // Repeating a long frame is worth less than a short frame that comes through.
-                if frame_ms < shortest_ms || red_frames > 0 && frame_ms > 40 {
+                if !allowed.contains(&frame_ms) || red_frames > 0 && frame_ms > 40 {
                     continue;
                 }
                 let is_better = red_frames > self.redundancy.red_frames || frame_ms < self.frame_ms;
