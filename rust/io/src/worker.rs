@@ -23,6 +23,9 @@ const NS_PER_S: u64 = 1_000_000_000;
 const CPU_TIME_INTERVAL_NS: u64 = 10_000_000;
 /// Sockets that are looked at before the timers are again.
 const MAX_EVENTS: usize = 64;
+/// Calls that are woken before the sockets are looked at again: all can be due at once, and some
+/// milliseconds of encoding would keep what arrives waiting.
+const MAX_TIMERS: usize = 8;
 /// A call's sockets are told apart by the low bits of their key.
 const SOCKET_BITS: u32 = 8;
 pub(crate) const MAX_SOCKETS: usize = 1 << SOCKET_BITS;
@@ -165,11 +168,14 @@ impl Worker {
         self.inbox.wake();
     }
 
-    /// Wakes the calls whose time has come. What falls due meanwhile waits for the next round: a
-    /// thread with more to do than there is time still has to read its sockets and its commands.
+    /// Wakes the first calls whose time has come. What falls due meanwhile waits for the next round:
+    /// a thread with more to do than there is time still has to read its sockets and its commands.
     fn run_timers(&mut self) {
         let now_ns = now_ns();
-        while let Some((due_ns, id)) = self.timers.pop_due(now_ns) {
+        for _ in 0..MAX_TIMERS {
+            let Some((due_ns, id)) = self.timers.pop_due(now_ns) else {
+                return;
+            };
             let mailbox = &self.mailbox;
             mailbox.timeouts.fetch_add(1, Ordering::Relaxed);
             if now_ns - due_ns > LATE_NS {
@@ -330,6 +336,22 @@ mod tests {
         worker.run_timers();
         assert_eq!(worker.mailbox.timeouts(), (1, 1));
         assert!(worker.timers.next_ns() > Some(0));
+        Ok(())
+    }
+
+    #[test]
+    fn sockets_are_read_before_all_calls_that_are_due_at_once_have_been_woken() -> Result<(), Fault>
+    {
+        let mut worker = worker()?;
+        let calls = 2 * MAX_TIMERS as u64 + 1;
+        for id in 1..=calls {
+            add(&mut worker, id)?;
+            worker.timers.set(id, Some(0));
+        }
+        for woken in [MAX_TIMERS as u64, 2 * MAX_TIMERS as u64, calls] {
+            worker.run_timers();
+            assert_eq!(worker.mailbox.timeouts().0, woken);
+        }
         Ok(())
     }
 }

@@ -52,6 +52,40 @@ proptest! {
     }
 }
 
+/// When an engine that was made and told to send at `made_ns` sends its first frames.
+fn frame_times_ms(settings: &Settings, made_ns: u64) -> Vec<f64> {
+    let mut engine = Engine::new(settings, made_ns, 7).unwrap();
+    engine.start_sending(1, OPUS, "test").unwrap();
+    let mut times_ms = Vec::new();
+    engine.handle_timeout(made_ns);
+    while times_ms.len() < 4 {
+        let now_ns = engine.next_timeout().unwrap();
+        engine.handle_timeout(now_ns);
+        while let Some(packet) = engine.poll_transmit() {
+            if !is_rtcp(packet) {
+                times_ms.push(now_ns as f64 / MS as f64);
+            }
+        }
+    }
+    times_ms
+}
+
+#[test]
+fn engines_for_machines_send_at_the_same_instants_and_those_with_a_grid_of_their_own_on_it() {
+    let eager = Settings {
+        sink: Sink::Eager,
+        ..Settings::default()
+    };
+    for made_ns in [103 * MS, 107 * MS + 1, 110 * MS - 1] {
+        assert_eq!(frame_times_ms(&eager, made_ns), [110., 130., 150., 170.]);
+    }
+    let tapped = Settings {
+        tap_sent: true,
+        ..eager
+    };
+    assert_eq!(frame_times_ms(&tapped, 103 * MS), [113., 133., 153., 173.]);
+}
+
 #[test]
 fn tap_and_playout_keep_step_whatever_happens_between() {
     let mut engine = engine(Sink::Playout, true);

@@ -10,7 +10,9 @@
 //!
 //! `now_ns` is any monotonic scale. From the instant of creation a grid of 10 ms ticks counts:
 //! tick `n` (from 1 on) is at `created + n * 10 ms`. The sink `playout`, the sent tap and the
-//! frames that are sent all lie on it.
+//! frames that are sent all lie on it. With the sink `eager` and no tap only frames do, and the
+//! ticks are the multiples of 10 ms: engines of one driver then encode in the same wakings, one
+//! with the code and tables that another has just brought into the processor's caches.
 //!
 //! Every call with a time first runs, in order, what was due before that time: a late driver gets
 //! the same audio, packets and events as a punctual one. Only RTCP reports are stamped with the
@@ -155,16 +157,25 @@ impl Engine {
     pub fn new(settings: &Settings, now_ns: u64, seed: u64) -> Result<Self, EngineError> {
         settings.check()?;
         let mut random = SplitMix64::new(seed);
+        let ticks_always = settings.tap_sent || settings.sink == Sink::Playout;
+        let next_tick_ns = if ticks_always {
+            now_ns + TICK_NS
+        } else {
+            (now_ns / TICK_NS + 1) * TICK_NS
+        };
         let tap = if settings.tap_sent {
             let frame_ns = u64::from(settings.frame_ms) * NS_PER_MS;
-            let first_ns = now_ns + TICK_NS;
-            Some(SentTap::new(settings.output_rate_hz, frame_ns, first_ns)?)
+            Some(SentTap::new(
+                settings.output_rate_hz,
+                frame_ns,
+                next_tick_ns,
+            )?)
         } else {
             None
         };
         let mut engine = Self {
             now_ns,
-            next_tick_ns: now_ns + TICK_NS,
+            next_tick_ns,
             skipped_ticks: 0,
             receiver: Receiver::new(settings, now_ns)?,
             sender: Sender::new(
@@ -181,7 +192,7 @@ impl Engine {
             protection: Protection::default(),
             feedback: FeedbackLink::default(),
             inlet: None,
-            ticks_always: settings.tap_sent || settings.sink == Sink::Playout,
+            ticks_always,
             nack: false,
             wanted: Vec::with_capacity(MAX_WANTED),
             start: None,
