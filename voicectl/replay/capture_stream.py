@@ -1,6 +1,7 @@
 """A capture's stream as it is, or its timing filled with speech of voicectl's own."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.encoding import FRAME_LENGTHS_MS
@@ -81,7 +82,13 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     )
 
 
-def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
+def timing_material(
+    stream: RtpStream,
+    form: str,
+    *,
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Material:
     """Speech of our own in packets that come when the capture's came.
 
     Raises:
@@ -95,7 +102,9 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
             hint=f"packets of {lengths} ms can; --stream takes another stream",
         )
     arrivals, sent = _places(stream)
-    material = made_material(arrivals, sent, form, frame_ms=frame_ms, seed=seed)
+    material = made_material(
+        arrivals, sent, form, frame_ms=frame_ms, seed=seed, on_progress=on_progress
+    )
     material.reception = stream.figures()
     taken = {packet.rtp.payload_type for packet in stream.media_packets}
     material.sent = packets_expected(stream.places) - _left_out(stream, taken)
