@@ -427,6 +427,8 @@ class Peer:
 
     def _connection_state_changed(self) -> None:
         state = self._connection.connectionState
+        if self.close_reason is not None:
+            return  # DTLS may still end well while we close: then it is nobody's call any more
         if state == "connected":
             self._timings.dtls_connected_ns = self._clock.now_ns()
             self._hand_over()
