@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
-from voicectl.errors import AdmissionError, ConnectError, WireError
+from voicectl.errors import AdmissionError, ConnectError, UsageError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
@@ -110,8 +110,8 @@ class Peer:
                 peer, and the peer is known to take them.
 
         Raises:
-            ConnectError: There is no candidate to offer, the peer is closed, or it has a
-                description already.
+            ConnectError: There is no candidate to offer, or the peer is closed.
+            UsageError: It has a description already; the call goes on.
         """
         self._require_first()
         self._start()
@@ -131,8 +131,10 @@ class Peer:
 
         Raises:
             WireError: The offer is malformed.
-            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, the peer is
-                closed, or it has a description already: calls are not negotiated anew.
+            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, or the peer
+                is closed.
+            UsageError: There is a description already. Calls are not negotiated anew: no ICE
+                restart, no hold, no other codec. The call goes on as it was.
             AdmissionError: The media thread has no time for another call; the peer is closed.
         """
         self._require_first()
@@ -148,13 +150,13 @@ class Peer:
 
         Raises:
             WireError: The answer is malformed or does not match the offer.
-            ConnectError: There is neither Opus nor G.711 in it, the peer is closed, or there is no
-                offer that waits for an answer.
+            ConnectError: There is neither Opus nor G.711 in it, or the peer is closed.
+            UsageError: No offer waits for an answer; the call goes on.
         """
         self._require_open()
         if not self._has_offered or self._has_remote:
             what = "a second answer" if self._has_offered else "an answer to no offer"
-            raise ConnectError(what, hint="a call has one offer and one answer to it")
+            raise UsageError(what, hint="a call has one offer and one answer to it")
         await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
 
@@ -376,7 +378,7 @@ class Peer:
         """Refuse to negotiate anew: the engine would learn what the connection does not do."""
         self._require_open()
         if self._has_offered or self._has_remote:
-            raise ConnectError(
+            raise UsageError(
                 "a second offer: a call is negotiated once",
                 hint="end the call, and make another one",
             )
