@@ -9,7 +9,7 @@ from support.calls import LOOPBACK, TIMEOUT_S, End, connected, run
 
 from voicectl._native import Engine, EngineSettings
 from voicectl.clock import SystemClock
-from voicectl.errors import AdmissionError, ConnectError
+from voicectl.errors import AdmissionError, ConnectError, UsageError
 from voicectl.rtc import PeerSettings
 from voicectl.rtc.media_thread import LoopPlane
 from voicectl.signaling.memory import connect_in_memory
@@ -60,5 +60,23 @@ def test_call_within_the_limit_is_taken() -> None:
             async with another.peer, other.peer:
                 await connect_in_memory(another.peer, other.peer)
                 await other.peer.connected(TIMEOUT_S)
+
+    run(scenario)
+
+
+def test_second_offer_to_a_loaded_machine_hung_the_call_up() -> None:
+    """It was refused as one call too many, and the peer that refuses is closed."""
+
+    async def scenario() -> None:
+        caller, agent = end(1), end(2, replace(LOOPBACK, max_thread_load=0.0))
+        async with connected(caller, agent):
+            while load_with_another() == 0.0:
+                await asyncio.sleep(0.1)
+            async with end(3).peer as late:
+                with pytest.raises(UsageError, match="a second offer"):
+                    await agent.peer.accept_offer(await late.create_offer())
+            assert agent.peer.close_reason is None
+            heard = len(agent.events)
+            await agent.until(lambda end: len(end.events) > heard + 10)
 
     run(scenario)
