@@ -15,13 +15,14 @@ from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, UsageError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.admission import Place
 from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
 from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
 from voicectl.rtc.description import SDP_FAILURES, OpusParameters, read_remote
 from voicectl.rtc.driver import EngineDriver
-from voicectl.rtc.media_thread import CarriedCall, carry, reason_to_refuse
+from voicectl.rtc.media_thread import CarriedCall, carry
 from voicectl.rtc.negotiation import Negotiation
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
@@ -85,6 +86,7 @@ class Peer:
         self._connection.on("icegatheringstatechange", self._gathering_state_changed)
         self._negotiation = Negotiation(self._settings, self._driver)
         self._candidates = CandidateExchange(self._connection, self._settings)
+        self._place = Place()
         self._carried: CarriedCall | None = None
         self._bridge = BridgeEnd(engine, self._driver, self._clock)
         self._messages = MessageChannel(self._clock, on_message)
@@ -135,13 +137,16 @@ class Peer:
                 is closed.
             UsageError: There is a description already. Calls are not negotiated anew: no ICE
                 restart, no hold, no other codec. The call goes on as it was.
-            AdmissionError: The media thread has no time for another call; the peer is closed.
+            AdmissionError: The media thread has no time for another call; the peer is closed. An
+                offer that is accepted keeps its place until the call is connected or closed: close
+                those that `connected` gives up.
         """
         self._require_first()
         self._admit()
-        self._start()
-        await self._apply_remote(sdp, "offer")
-        answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
+        with self._place:
+            self._start()
+            await self._apply_remote(sdp, "offer")
+            answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
         self._timings.signaling_done_ns = self._clock.now_ns()
         return answer
 
@@ -157,7 +162,10 @@ class Peer:
         if not self._has_offered or self._has_remote:
             what = "a second answer" if self._has_offered else "an answer to no offer"
             raise UsageError(what, hint="a call has one offer and one answer to it")
-        await self._apply_remote(sdp, "answer")
+        if self._wants_thread:
+            self._place.take()  # nobody asks whether to make a call, but it leaves room for fewer
+        with self._place:
+            await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
 
     async def local_candidates(self) -> AsyncIterator[IceCandidate]:
@@ -336,6 +344,7 @@ class Peer:
         if self._close_task is not None:
             return
         self.close_reason = reason
+        self._place.release()
         leave(self._bridge)
         self._engine.stop(self._clock.now_ns())
         self._driver.stop()
@@ -365,14 +374,21 @@ class Peer:
 
     def _admit(self) -> None:
         """Refuse one call too many, before it has cost anything."""
-        settings = self._settings
-        if settings.media_thread and (reason := reason_to_refuse(settings.max_thread_load)):
+        if not self._wants_thread:
+            return
+        try:
+            self._place.ask(self._settings.max_thread_load)
+        except AdmissionError:
             self._begin_close(CloseReason.LOCAL)
-            raise AdmissionError(
-                "no capacity for another call",
-                detail=reason,
-                hint="try again when a call has ended, or on another machine",
-            )
+            raise
+
+    @property
+    def _wants_thread(self) -> bool:
+        """Whether the media is to go to a native thread, if one can carry it."""
+        settings = self._settings
+        has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
+        can_be_direct = settings.media_thread and not settings.relay_only
+        return has_real_parts and can_be_direct and not self._driver.asks_before_tick
 
     def _require_first(self) -> None:
         """Refuse to negotiate anew: the engine would learn what the connection does not do."""
@@ -434,6 +450,7 @@ class Peer:
         if state == "connected":
             self._timings.dtls_connected_ns = self._clock.now_ns()
             self._hand_over()
+            self._place.release()
             self._settled.set()
         elif state in ("failed", "closed"):
             self._begin_close(self._lost_reason())
@@ -441,9 +458,7 @@ class Peer:
     def _hand_over(self) -> None:
         """Let a native thread carry the media, where one can."""
         dtls = self._connection.dtls_transport
-        has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
-        wanted = self._settings.media_thread and not self._driver.asks_before_tick
-        if dtls is None or not has_real_parts or not wanted:
+        if dtls is None or not self._wants_thread:
             return
         self._carried = carry(
             self._engine,

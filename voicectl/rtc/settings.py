@@ -57,7 +57,10 @@ class PeerSettings:
             else happens, such as the end of speech, does not wait and takes the audio with it, so
             a listener to utterances may have long ones: each delivery costs CPU.
         max_thread_load: Refuse an offer when the media thread would take a larger share of a core
-            with one call more.
+            with one call more. Counted are the calls that it carries and those on their way to
+            it, not those of the event loop (relayed, with a microphone, without `media_thread`),
+            which cost it nothing; such a call is never refused. What a call costs is known 250 ms
+            after the first one was connected: offers before that are all accepted.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
