@@ -39,7 +39,8 @@ class Peer:
     `connected`. Audio and messages may be queued from the start. Make one on a running event
     loop and leave it with `close`, or use it as an async context manager.
 
-    Callbacks run on the event loop, one at a time, and must not block it.
+    Callbacks run on the event loop, one at a time, and must not block it. What one raises goes to
+    the loop's exception handler; the call goes on.
 
     Args:
         engine: The audio path, made at `clock`'s present; the peer drives it from the offer on.
@@ -76,6 +77,7 @@ class Peer:
             send=self._send_packet,
             deliver=on_events or (lambda events: None),
             before_tick=before_tick,
+            on_fault=lambda: self._begin_close(CloseReason.ENGINE_FAILED),
         )
         self._connection = EnginePeerConnection(
             to_configuration(self._settings), self._driver, self._settings.host_addresses
@@ -345,14 +347,17 @@ class Peer:
             return
         self.close_reason = reason
         self._place.release()
-        leave(self._bridge)
-        self._engine.stop(self._clock.now_ns())
-        self._driver.stop()
         self._messages.close()
         self._candidates.close()
         self._settled.set()
         self._close_task = asyncio.create_task(self._close_connection(reason))
         self._close_begun.set()
+        try:
+            leave(self._bridge)
+            if not self._driver.is_broken:
+                self._engine.stop(self._clock.now_ns())
+        finally:
+            self._driver.stop()
 
     async def _close_connection(self, reason: CloseReason) -> None:
         closing = asyncio.ensure_future(self._connection.close())
@@ -464,7 +469,7 @@ class Peer:
             self._engine,
             dtls.connection,
             on_events=self._driver.deliver_events,
-            on_failure=lambda: self._begin_close(CloseReason.ENGINE_FAILED),
+            on_failure=self._driver.break_down,
             audio_interval_ms=self._settings.audio_interval_ms,
         )
         if self._carried is not None:
