@@ -25,6 +25,7 @@ from aiortc import (
     RTCRtpReceiver,
     RTCRtpSender,
     RTCRtpTransceiver,
+    RTCSctpTransport,
 )
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
@@ -95,6 +96,7 @@ class EngineDtlsTransport(RTCDtlsTransport):
         super().__init__(transport, [process_certificate()])
         self.connection = connection
         self.driver = driver
+        self._sctp: DataReceiver | None = None
 
     def _setup_srtp(self) -> None:
         """Export the keys (RFC 5764 §4.2) to the engine, and give it the media from now on.
@@ -125,8 +127,24 @@ class EngineDtlsTransport(RTCDtlsTransport):
         self.connection.set_media_handler(None)
         await super().stop()
 
+    async def _send_data(self, data: bytes) -> None:
+        """As aiortc's, and count what comes too late: SCTP's tasks die of it, and nobody asks them.
+
+        SCTP then ends as well, as soon as it has set the timer that it sets after sending.
+        """
+        try:
+            await super()._send_data(data)
+        except (ConnectionError, SSL.Error):
+            self.connection.counters.unsent += 1
+            asyncio.get_running_loop().call_soon(self._end_sctp)
+
+    def _end_sctp(self) -> None:
+        if isinstance(self._sctp, RTCSctpTransport):
+            self._sctp._set_state(RTCSctpTransport.State.CLOSED)
+
     def _register_data_receiver(self, receiver: DataReceiver) -> None:
         """Look at what the peer sends before SCTP does."""
+        self._sctp = receiver
         super()._register_data_receiver(GuardedReceiver(receiver, self.connection))
 
     def _unregister_data_receiver(self, receiver: DataReceiver) -> None:

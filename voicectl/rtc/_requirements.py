@@ -31,13 +31,14 @@ CLASS_NAMES = MappingProxyType(
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": (
-            "_register_data_receiver _set_state _setup_srtp _unregister_data_receiver stop"
+            "_register_data_receiver _send_data _set_state _setup_srtp "
+            "_unregister_data_receiver stop"
         ),
         "aiortc:RTCIceGatherer": "_RTCIceGatherer__setState gather",
         "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
-        "aiortc:RTCSctpTransport": "_handle_data",
+        "aiortc:RTCSctpTransport": "State _handle_data _set_state",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__connect "
             "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
