@@ -62,8 +62,12 @@ class CaptureFile:
     def _write(self, data: bytes) -> None:
         if self._file.closed or not data:
             return
+        rest = memoryview(data)
         try:
-            self._size_bytes += self._file.write(data)
+            while rest:  # a disk that is nearly full takes a part, and fails at the next write
+                written = self._file.write(rest)
+                self._size_bytes += written
+                rest = rest[written:]
         except OSError:
             self._truncated = True
             self._file.close()
