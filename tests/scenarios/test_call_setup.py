@@ -242,7 +242,7 @@ def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer: str) -> None:
     run(scenario)
 
 
-def test_an_answer_that_comes_twice_or_to_no_offer_is_a_wire_error() -> None:
+def test_an_answer_that_comes_twice_or_to_no_offer_is_a_usage_error() -> None:
     """aiortc's InvalidStateError came out of it."""
 
     async def scenario() -> None:
@@ -251,7 +251,7 @@ def test_an_answer_that_comes_twice_or_to_no_offer_is_a_wire_error() -> None:
             answer = await agent.peer.accept_offer(await caller.peer.create_offer())
             await caller.peer.accept_answer(answer)
             for end in (caller, stranger):
-                with pytest.raises(WireError):
+                with pytest.raises(UsageError):
                     await end.peer.accept_answer(answer)
 
     run(scenario)
