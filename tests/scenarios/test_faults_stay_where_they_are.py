@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
-from support.calls import TIMEOUT_S, fake_end
+from support.calls import LOOPBACK, TIMEOUT_S, fake_end
 from support.calls import run as run_without_faults
+from support.fake_engine import FakeEngine
 
+from voicectl.clock import SystemClock
 from voicectl.errors import ConnectError
-from voicectl.rtc import CloseReason
+from voicectl.rtc import CloseReason, Peer
 from voicectl.signaling.memory import connect_in_memory
 
 
@@ -58,3 +60,26 @@ def test_engine_that_panics_at_the_goodbye_does_not_keep_its_call_open() -> None
         await caller.peer.close()
 
     run_without_faults(scenario)
+
+
+def test_exception_in_on_closed_came_out_of_each_close() -> None:
+    async def scenario() -> None:
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: told.append(str(context["exception"]))
+        )
+        reasons: list[CloseReason] = []
+
+        def fail(reason: CloseReason) -> None:
+            reasons.append(reason)
+            raise RuntimeError("a user's bug")
+
+        peer = Peer(FakeEngine(SystemClock().now_ns()), LOOPBACK, on_closed=fail)
+        await peer.create_offer()
+        await peer.close()
+        assert reasons == [CloseReason.LOCAL]  # it is told before the end is waited for no more
+        await peer.close()
+        await peer.wait_closed()
+        assert (reasons, told) == ([CloseReason.LOCAL], ["a user's bug"])
+
+    asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))

@@ -365,7 +365,8 @@ class Peer:
         if pending or closing.exception():
             self._connection.abort()
         if self._on_closed is not None:
-            self._on_closed(reason)
+            # On its own: what it raises is not of whoever closes or waits for the end.
+            asyncio.get_running_loop().call_soon(self._on_closed, reason)
         if pending:
             closing.cancel()
         else:
