@@ -21,9 +21,9 @@ CLASS_NAMES = MappingProxyType(
         "aioice.ice:Connection": (
             "_check_list_maybe_complete _check_list_maybe_fail _check_periodic "
             "_pair_remote_candidate _prune_components _remote_candidates_expected "
-            "_unfreeze_initial add_remote_candidate check_complete check_incoming check_state "
-            "close connect data_received gather_candidates get_component_candidates "
-            "query_consent sort_check_list"
+            "_unfreeze_initial add_remote_candidate build_request check_complete "
+            "check_incoming check_state close connect data_received gather_candidates "
+            "get_component_candidates query_consent sort_check_list"
         ),
         "aioice:ice": "relayed_candidate server_reflexive_candidate",
         "aioice.ice:StunProtocol": "datagram_received send_stun",
