@@ -13,7 +13,8 @@ from voicectl.units import NS_PER_MS
 
 __all__ = ["NetworkedCall", "Second"]
 
-HEADER_BYTES = 28 + 10
+SRTP_TAG_BYTES = 10
+HEADER_BYTES = 28 + SRTP_TAG_BYTES
 """IPv4, UDP and SRTP's tag, which a link carries too."""
 
 
@@ -34,7 +35,8 @@ class SimulatedLink:
     def arrivals_ns(self, now_ns: int, packet: bytes) -> list[int]:
         size = len(packet) + HEADER_BYTES
         self.offered_bytes += size
-        arrivals = self._link.arrivals(now_ns, size)
+        # IPv4 and UDP the link adds itself.
+        arrivals = self._link.arrivals(now_ns, len(packet) + SRTP_TAG_BYTES)
         self.dropped += not arrivals and not is_rtcp(packet)
         if arrivals:
             self.arrived_bytes += size
