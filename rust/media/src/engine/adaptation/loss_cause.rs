@@ -19,6 +19,9 @@ const TOO_MUCH_PERCENT: f32 = 30.0;
 const STEPS: u8 = 2;
 /// ... loss that is still more than this share of what it was has another cause.
 const UNCHANGED: f32 = 0.5;
+/// More loss than this is tried with less where no lower rate has been tried yet, however much the
+/// network is thought to lose by itself.
+const UNTRIED_PERCENT: f32 = 3.0;
 /// Less than this is lost here and there without a cause that less could mend.
 const LITTLE_PERCENT: f32 = 1.0;
 /// Loss up to this many times that of lower rates is not for want of room.
@@ -104,8 +107,12 @@ impl LossCause {
         } else {
             self.by_rate.at_percent(bps)
         };
-        let allowed_percent = limit_percent;
-        let limit_percent = limit_percent.max(TOLERANCE * least_percent.unwrap_or(0.0));
+        let allowed_percent = if may_send_less && least_percent.is_none() {
+            limit_percent.min(UNTRIED_PERCENT)
+        } else {
+            limit_percent
+        };
+        let limit_percent = allowed_percent.max(TOLERANCE * least_percent.unwrap_or(0.0));
         let usual = self.usual_percent();
         let loses_more = self.by_rate.loses_more(bps, TOLERANCE);
         if let Some(trial) = self.trial {
@@ -255,7 +262,23 @@ mod tests {
     }
 
     #[test]
-    fn loss_below_the_limit_is_no_congestion() {
-        assert_eq!(after(|_| 9.0), (60_000.0, 0));
+    fn loss_below_the_limit_is_no_congestion_once_less_was_tried() {
+        assert_eq!(after(|_| 9.0), (60_000.0, 2));
+        assert_eq!(after(|_| 2.9), (60_000.0, 0));
+    }
+
+    #[test]
+    fn loss_that_goes_away_with_less_is_not_put_up_with_below_the_limit_either() {
+        let (bps, _) = after(|bps: f32| if bps > 55_000.0 { 5.0 } else { 0.0 });
+        assert!(bps < 55_000.0, "{bps}");
+    }
+
+    #[test]
+    fn nothing_is_tried_where_there_is_no_less() {
+        let mut cause = LossCause::default();
+        for second in 0..60 {
+            let verdict = cause.note(if second < 10 { 2.0 } else { 6.0 }, 3.0, (5e3, 5e3));
+            assert!(!matches!(verdict, Verdict::Congested(_)), "{second}");
+        }
     }
 }

@@ -203,13 +203,13 @@ mod tests {
 
     #[test]
     fn loss_is_answered_within_three_reports_and_forgotten_slowly() {
-        let losses = (0..60).map(|second| if (5..15).contains(&second) { 10.0 } else { 0.0 });
+        let losses = (0..90).map(|second| if (5..15).contains(&second) { 10.0 } else { 0.0 });
         let protection = after(losses);
         assert_eq!(protection[5], LossProtection::Lbrr);
         assert_eq!(protection[7], LossProtection::Repeat);
         assert!(protection[14] >= LossProtection::Repeat);
         assert!(protection[20] >= LossProtection::Repeat);
-        assert_eq!(protection[59], LossProtection::None);
+        assert_eq!(protection[89], LossProtection::None);
     }
 
     #[test]
