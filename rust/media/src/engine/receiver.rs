@@ -127,6 +127,8 @@ pub(super) struct Receiver {
     held: HeldPacket,
     /// The source that said goodbye and whose last audio is still buffered.
     departing: Option<u32>,
+    /// Counters of the buffers that this one followed within the source's stream.
+    earlier: playout::Stats,
     /// The counters of the stream that ended, until another begins.
     ended: Option<playout::Stats>,
     output: AudioOutput,
@@ -161,6 +163,7 @@ impl Receiver {
                 at_ns: 0,
             },
             departing: None,
+            earlier: playout::Stats::default(),
             ended: None,
             output: AudioOutput::new(settings)?,
         })
@@ -315,8 +318,8 @@ impl Receiver {
     /// Ends the departing source's stream. What the buffer makes up after it is not counted.
     fn end_stream(&mut self, counted: &playout::Stats, at_ns: u64, events: &mut EventQueue) {
         self.output.end_stream(at_ns, events);
+        self.ended = Some(self.earlier.plus(counted));
         self.begin_buffer(at_ns);
-        self.ended = Some(*counted);
         if let Some(ssrc) = self.departing.take() {
             events.push(&Event::StreamEnded { ssrc });
         }
@@ -324,7 +327,8 @@ impl Receiver {
 
     /// Counters of the jitter buffer for the source listened to last.
     pub(super) fn playout_stats(&self) -> playout::Stats {
-        self.ended.unwrap_or(*self.buffer.stats())
+        let until_now = || self.earlier.plus(self.buffer.stats());
+        self.ended.unwrap_or_else(until_now)
     }
 
     /// When the buffer has something to give out, if nothing is received before.
@@ -362,6 +366,7 @@ impl Receiver {
             tick_ns,
         );
         if let Ok(buffer) = buffer {
+            self.earlier = self.playout_stats();
             self.buffer = buffer;
         }
     }
@@ -377,6 +382,9 @@ impl Receiver {
         if self.source.is_some() {
             self.output.end_stream(now_ns, events);
             self.begin_buffer(tick_ns);
+        }
+        if self.source.as_ref().is_none_or(|source| source.ssrc != ssrc) {
+            self.earlier = playout::Stats::default();
         }
         self.departing = None;
         self.ended = None;
@@ -487,6 +495,9 @@ impl Receiver {
             events.push(&Event::StreamStarted { ssrc: source.ssrc });
         }
         self.begin_buffer(tick_ns);
+        if !has_begun {
+            self.earlier = playout::Stats::default();
+        }
     }
 
     fn receive_key(
