@@ -31,7 +31,8 @@ pub struct ReceiveErrors {
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
     pub malformed_rtcp_packets: u64,
-    /// Packets of a payload type that was not negotiated.
+    /// Packets of a payload type that was not negotiated. Those of the source listened to are among
+    /// its packets received.
     pub unknown_payload_type_packets: u64,
     /// Packets of another source than the one listened to.
     pub other_source_packets: u64,
