@@ -28,7 +28,7 @@ def test_engine_that_panicked_in_a_call_of_the_event_loop_left_it_open_and_silen
     async def scenario() -> None:
         told: list[str] = []
         asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: told.append(str(context["exception"]))
+            lambda _, context: told.append(str(context.get("exception")))
         )
         caller, agent = fake_end(), fake_end()
         await connect_in_memory(caller.peer, agent.peer)
@@ -66,7 +66,7 @@ def test_exception_in_on_closed_came_out_of_each_close() -> None:
     async def scenario() -> None:
         told: list[str] = []
         asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: told.append(str(context["exception"]))
+            lambda _, context: told.append(str(context.get("exception")))
         )
         reasons: list[CloseReason] = []
 
