@@ -309,3 +309,4 @@ def test_call_that_the_system_waits_for_no_more_sockets_of_was_deaf_for_30_s(
     call = Call(plane)
     call.send(BINDING_REQUEST)
     call.until_ready()
+    call.close()
