@@ -203,7 +203,9 @@ class EngineDriver:
 
     def deliver_events(self) -> None:
         """Give out what has happened."""
-        if events := self._engine.poll_events():
+        with self._guard:
+            events = self._engine.poll_events()
+        if events:
             # On its own: what it raises is not the engine's, nor of whoever made it work.
             loop = self._loop or asyncio.get_running_loop()
             loop.call_soon(self._deliver, events)

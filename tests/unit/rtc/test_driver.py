@@ -211,3 +211,20 @@ def test_engine_that_panicked_on_the_event_loop_left_a_dead_call_that_nobody_was
         assert calls == [method]
 
     drive(scenario)
+
+
+def test_thread_that_told_of_an_engine_beyond_repair_did_not_get_to_say_so() -> None:
+    """What was to be asked last, whether it has failed, comes after its events."""
+
+    async def scenario(rig: Rig) -> None:
+        def panic() -> None:
+            raise Panic("a fault")
+
+        rig.driver.start()
+        rig.engine.poll_events = panic  # type: ignore[method-assign]
+        with pytest.raises(Panic):
+            rig.driver.deliver_events()
+        rig.driver.break_down()
+        assert rig.faults == ["told"]
+
+    drive(scenario)
