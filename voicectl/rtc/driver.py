@@ -202,15 +202,17 @@ class EngineDriver:
         self.drain()
 
     def deliver_events(self) -> None:
-        """Give out what has happened."""
+        """Give out what has happened: for the carrier, in a callback of its own."""
+        try:
+            if events := self._poll_events():
+                self._deliver(events)
+        finally:
+            if self._other is not None and not self._other.is_carried:
+                self._other.drain()  # the thread has handed on to it
+
+    def _poll_events(self) -> list[EngineEvent]:
         with self._guard:
-            events = self._engine.poll_events()
-        if events:
-            # On its own: what it raises is not the engine's, nor of whoever made it work.
-            loop = self._loop or asyncio.get_running_loop()
-            loop.call_soon(self._deliver, events)
-        if self._carrier is not None and self._other is not None and not self._other.is_carried:
-            self._other.drain()  # the thread has handed on to it
+            return self._engine.poll_events()
 
     def hand_on(self, hand_on: Callable[[int], bool] | None, other: Self | None) -> None:
         """Move what the engine hands on to that of `other` from now on.
@@ -307,7 +309,10 @@ class EngineDriver:
             if not self._is_broken:
                 with self._guard:
                     self._send_datagrams()
-                    self.deliver_events()
+                    if events := self._poll_events():
+                        # On its own: what it raises is not of whoever made the engine work.
+                        loop = self._loop or asyncio.get_running_loop()
+                        loop.call_soon(self._deliver, events)
                     self._arm()
 
     def _hand_on_to_other(self) -> None:

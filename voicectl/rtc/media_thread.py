@@ -111,10 +111,12 @@ class CarriedCall:
                 self._connection.counters.unsent += not sent
             else:
                 self._sockets[item.socket].protocol.datagram_received(item.data, item.source)
-        self._on_events()
-        if self._call.has_failed and self._on_failure is not None:
-            on_failure, self._on_failure = self._on_failure, None
-            on_failure()
+        try:
+            self._on_events()
+        finally:
+            if self._call.has_failed and self._on_failure is not None:
+                on_failure, self._on_failure = self._on_failure, None
+                on_failure()
 
 
 class LoopPlane:

@@ -114,12 +114,17 @@ def test_thread_hears_from_its_event_loop(thread: Thread, monkeypatch: pytest.Mo
 def test_engine_that_broke_down_ends_its_call_once(thread: Thread) -> None:
     failures = []
 
+    def on_events() -> None:
+        if thread.has_failed:
+            raise RuntimeError("a user's bug")
+
     async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         CarriedCall(
             None,  # type: ignore[arg-type]
             Connection(),  # type: ignore[arg-type]
             [],
-            on_events=lambda: None,
+            on_events=on_events,
             on_failure=lambda: failures.append("once"),
             audio_interval_ms=10,
         )
