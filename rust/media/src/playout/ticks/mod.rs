@@ -196,7 +196,9 @@ impl PlayoutSink {
         {
             let wanted = TICK_SAMPLES - self.tape.len();
             let Some(packet) = inlet.store.first() else {
-                self.bridge_underrun(wanted, inlet, decoder);
+                if !self.draws_out_rest(at_ns, inlet) {
+                    self.bridge_underrun(wanted, inlet, decoder);
+                }
                 continue;
             };
             let gap = packet.place.media - cursor.media;

@@ -31,6 +31,9 @@ const LATE_MS: f32 = 2.0;
 /// How often a frame is stretched where the one after it can only be late, not lost.
 const MOST_STRETCHES: u32 = 2;
 
+/// Less of a frame is not worth to be stretched: 2.5 ms to fade over.
+const SHORTEST_REST: usize = 120;
+
 /// Catching up takes so many periods out of one tick at most.
 const CUTS_PER_TICK: usize = 3;
 
@@ -40,9 +43,9 @@ impl PlayoutSink {
             return;
         }
         let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
-        if self.stretches < most_stretches && self.runs_dry(at_ns, inlet) {
-            self.stretches += 1;
-            self.lengthen(2.0 * URGENT_MS, inlet);
+        let stretched_now = self.ticks_since_edit == 0;
+        if self.stretches < most_stretches && !stretched_now && self.runs_dry(at_ns, inlet) {
+            self.draw_out(inlet);
             return;
         }
         match self.delay.pace() {
@@ -161,10 +164,46 @@ impl PlayoutSink {
             return;
         };
         let inserted = self.time_scale.decelerate(&mut self.tape, most, likeness);
-        self.note_attempt(inserted);
-        if inserted > 0 {
-            self.delay.edited(inserted as i64);
-            inlet.stats.inserted_samples_for_deceleration += inserted as u64;
+        self.note_inserted(inserted, inlet);
+    }
+
+    /// Stretches what does not last for this tick, where the frame after it can only be late. False:
+    /// it was stretched enough, or there is too little of it.
+    pub(super) fn draws_out_rest(&mut self, at_ns: u64, inlet: &mut Inlet) -> bool {
+        if self.stretches >= MOST_STRETCHES
+            || self.tape.len() < SHORTEST_REST
+            || inlet.is_passing_over
+            || self.activity == Activity::Dtx
+            || self.borrowed > 0
+            || self.seam
+            || self.guess.is_on()
+            || self.loses(at_ns)
+        {
+            return false;
+        }
+        let inserted = self.draw_out(inlet);
+        self.made_up += inserted;
+        inserted > 0
+    }
+
+    /// By as much as one cut can: more is missing than that.
+    fn draw_out(&mut self, inlet: &mut Inlet) -> usize {
+        self.stretches += 1;
+        let likeness = if self.activity == Activity::Voice {
+            LIKENESS_IN_A_HURRY
+        } else {
+            ANY_LIKENESS
+        };
+        let inserted = self.time_scale.draw_out(&mut self.tape, likeness);
+        self.note_inserted(inserted, inlet);
+        inserted
+    }
+
+    fn note_inserted(&mut self, samples: usize, inlet: &mut Inlet) {
+        self.note_attempt(samples);
+        if samples > 0 {
+            self.delay.edited(samples as i64);
+            inlet.stats.inserted_samples_for_deceleration += samples as u64;
         }
     }
 
