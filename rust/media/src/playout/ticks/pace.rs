@@ -39,12 +39,12 @@ const CUTS_PER_TICK: usize = 3;
 
 impl PlayoutSink {
     pub(super) fn edit<D: FrameDecoder>(&mut self, at_ns: u64, inlet: &mut Inlet, decoder: &mut D) {
-        if self.borrowed > 0 || self.seam || self.guess.is_on() {
+        // What waits in silence is not due yet: to draw the silence out as well takes it past its time.
+        if self.made_up > 0 || self.borrowed > 0 || self.seam || self.guess.is_on() {
             return;
         }
         let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
-        let stretched_now = self.ticks_since_edit == 0;
-        if self.stretches < most_stretches && !stretched_now && self.runs_dry(at_ns, inlet) {
+        if self.stretches < most_stretches && self.runs_dry(at_ns, inlet) {
             self.draw_out(inlet);
             return;
         }
