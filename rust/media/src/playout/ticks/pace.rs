@@ -59,7 +59,7 @@ impl PlayoutSink {
             Pace::Keep => {}
             Pace::Shorten(ms) => {
                 self.decode_short_frames(at_ns, inlet, decoder);
-                self.shorten(ms, inlet);
+                self.shorten(ms, at_ns, inlet);
             }
             Pace::CatchUp(ms) => self.catch_up(ms, at_ns, inlet, decoder),
             Pace::Lengthen(ms) => self.lengthen(ms, inlet),
@@ -113,12 +113,14 @@ impl PlayoutSink {
 
     /// A voice loses a period that is not much longer than the excess: with more, the deadline
     /// comes a tick too early.
-    fn shorten(&mut self, excess_ms: f32, inlet: &mut Inlet) {
+    fn shorten(&mut self, excess_ms: f32, at_ns: u64, inlet: &mut Inlet) {
         let excess = (excess_ms * 48.0) as usize;
         let removed = if self.activity != Activity::Voice {
             self.time_scale
                 .remove(&mut self.tape, excess.min(LONGEST_LAG))
-        } else if self.is_worth_a_cut(excess_ms) && self.ticks_since_edit >= TICKS_BETWEEN_EDITS {
+        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS
+            && (self.is_worth_a_cut(excess_ms) || self.loses(at_ns))
+        {
             self.time_scale
                 .accelerate(&mut self.tape, excess + excess / 4, LIKENESS)
         } else {
@@ -128,7 +130,7 @@ impl PlayoutSink {
     }
 
     /// A pause will come, in which nothing is heard of a cut: a voice is cut when to wait for it has
-    /// cost as much as the cut.
+    /// cost as much as the cut. Not where packets are lost: there it moved repairs past their ticks.
     fn is_worth_a_cut(&mut self, excess_ms: f32) -> bool {
         self.waited_for_pause += excess_ms * TICK_MS / 1e3;
         self.waited_for_pause >= CUT_PRICE
