@@ -1246,8 +1246,8 @@ class AudioDrained:
 class StreamStarted:
     """A source was taken; media time begins anew.
 
-    It is the peer's first source, or another one that followed it, or the same one after ticks
-    were skipped.
+    It is the peer's first source, or another one that followed it, or the same one with another
+    codec or after ticks were skipped.
     """
 
     def __new__(cls, ssrc: int) -> StreamStarted: ...
@@ -1444,7 +1444,7 @@ class TransportFeedbackCounters:
 
 @final
 class InboundRtpStats:
-    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with `StreamStarted`."""
+    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with another source."""
 
     @property
     def ssrc(self) -> int: ...
@@ -1616,7 +1616,9 @@ class EngineDrops:
     @property
     def malformed_rtcp_packets(self) -> int: ...
     @property
-    def unknown_payload_type_packets(self) -> int: ...
+    def unknown_payload_type_packets(self) -> int:
+        """Of no payload type agreed on. Those of the source listened to count as received."""
+
     @property
     def other_source_packets(self) -> int:
         """Of another SSRC than the one listened to."""

@@ -71,7 +71,8 @@ class RelayStage:
             self._on_verdict()
             if path is not None and settings.quality_s > 0:
                 settings.progress.step(evidence.target.text, "quality")
-                evidence.quality = await _quality(path, settings)
+                evidence.quality = await measure_quality(path, settings)
+                await _look_closer(path, evidence.quality, settings)
             if settings.nat_lifetime_s and server is not None:
                 settings.progress.step(evidence.target.text, "nat lifetime")
                 await self._find_lifetime(session, allocation, server)
@@ -143,13 +144,11 @@ class RelayStage:
         )
 
 
-async def _quality(path: RelayPath, settings: ProbeSettings) -> Quality:
-    quality = await measure_quality(path, settings)
+async def _look_closer(path: RelayPath, quality: Quality, settings: ProbeSettings) -> None:
     if quality.loss > _SUSPICIOUS_LOSS and _is_steady(quality):
         await measure_slower(path, quality, settings)
     elif quality.loss < 0.5:
         await measure_sizes(path, quality, settings)
-    return quality
 
 
 def _is_steady(quality: Quality) -> bool:

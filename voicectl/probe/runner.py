@@ -25,12 +25,15 @@ _NS_PER_MS = 1_000_000
 _CONTROLS_AFTER_S = 0.6
 _EXTRA_FOR_LIFETIME_S = 6.0
 _EXTRA_FOR_AUDIT_S = 15.0
+_QUALITY_IN_DEADLINE_S = 2.0
+"""The deadline has time for so much of the quality test; more of it moves the deadline."""
 
 
 async def probe_target(target: Target, settings: ProbeSettings, *, epoch_s: int) -> Evidence:
     """Everything that can be seen of `target` within `settings.deadline_s`.
 
-    `epoch_s` is the wall clock, which only a REST username's expiry is held against.
+    What is asked for beyond the usual (a longer quality test, the NAT's lifetime, the audit) comes
+    on top of it. `epoch_s` is the wall clock, which only a REST username's expiry is held against.
     """
     return await _TargetProbe(target, settings, epoch_s).run()
 
@@ -124,6 +127,7 @@ class _TargetProbe:
 
     def _deadline_s(self) -> float:
         deadline_s = self._settings.deadline_s
+        deadline_s += max(0.0, self._settings.quality_s - _QUALITY_IN_DEADLINE_S)
         if self._settings.nat_lifetime_s is not None:
             deadline_s += self._settings.nat_lifetime_s + _EXTRA_FOR_LIFETIME_S
         return deadline_s + (_EXTRA_FOR_AUDIT_S if self._settings.audit else 0.0)

@@ -18,7 +18,7 @@ from voicectl.rtc.repairs import (
     describe_repairs,
     read_repairs,
 )
-from voicectl.rtc.transport_feedback import DescribedFeedback, read_feedback
+from voicectl.rtc.transport_feedback import DescribedFeedback, audio_lines, read_feedback
 from voicectl.rtc.voice_formats import VoiceFormats, read_formats
 
 __all__ = [
@@ -38,7 +38,7 @@ MAX_SECTIONS = 4
 
 SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
 """What aiortc raises when a description does not parse or does not fit."""
-_MAX_PTIME = re.compile(r"^a=maxptime:([1-9]\d{0,3})\r?$", re.MULTILINE)
+_MAX_PTIME = re.compile(r"a=maxptime:([1-9]\d{0,3})", re.ASCII)
 _OPUS_RTPMAP = re.compile(r"a=rtpmap:(\d+) opus/48000/2", re.IGNORECASE)
 
 
@@ -207,9 +207,15 @@ def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription
         repairs,
         feedback,
         read_formats(audio),
-        min(map(int, _MAX_PTIME.findall(sdp)), default=None),
+        _max_ptime_ms(sdp),
         _transport_of(sdp, description, audio),
     )
+
+
+def _max_ptime_ms(sdp: str) -> int | None:
+    """Of the audio: another section's, as one of video or of a second voice, is that one's."""
+    found = filter(None, map(_MAX_PTIME.fullmatch, audio_lines(sdp)))
+    return min((int(match[1]) for match in found), default=None)
 
 
 def _lines_for_aiortc(sdp: str, description: SessionDescription) -> list[str]:

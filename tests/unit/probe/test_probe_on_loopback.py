@@ -186,6 +186,14 @@ def test_policing_is_told_from_random_loss() -> None:
     assert (verdict.id, verdict.usable) == ("bandwidth-capped", True)
 
 
+def test_longer_quality_test_has_the_time_it_asks_for() -> None:
+    settings = ProbeSettings(quality_s=4.0, leg_timeout_s=0.7, deadline_s=3.5)
+    _, evidence = verdict_on(LoopbackTurn(), settings=settings)
+    assert evidence.quality is not None
+    assert evidence.quality.to_relay.sent == 200
+    assert not evidence.cut_short
+
+
 def test_redirect_is_followed() -> None:
     async def run() -> tuple[Verdict, Evidence]:
         async with LoopbackTurn(ip="127.0.0.42") as second:
