@@ -48,7 +48,13 @@ impl PlayoutSink {
         }
         let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
         if self.stretches < most_stretches && self.runs_dry(at_ns, inlet) {
-            self.draw_out(inlet);
+            if self.loses(at_ns) {
+                // By a single period: the frame may never come.
+                self.stretches += 1;
+                self.lengthen(2.0 * URGENT_MS, inlet);
+            } else {
+                self.draw_out(inlet);
+            }
             return;
         }
         let pace = self.delay.pace();
