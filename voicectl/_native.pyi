@@ -1391,8 +1391,17 @@ class Adaptation:
         """What the path may be given: headers, IP's included, and RED too."""
 
     @property
+    def limit(self) -> Literal["none", "preset", "peer", "queue", "loss", "silence"]:
+        """Why no more is sent.
+
+        `none`: more is given step by step; `preset`, `peer`: it or the peer takes no more; `queue`,
+        `loss`: the path was found to queue or to lose what is more; `silence`: the peer reports
+        nothing.
+        """
+
+    @property
     def loss_percent(self) -> float:
-        """Smoothed: it rises sooner than it falls."""
+        """As the far end tells, in the long run: of the last 20 reports or so."""
 
     @property
     def protection(self) -> Literal["none", "lbrr", "repeat", "burst"]:
