@@ -25,6 +25,7 @@ from aiortc import (
     RTCRtpReceiver,
     RTCRtpSender,
     RTCRtpTransceiver,
+    RTCSctpTransport,
 )
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
@@ -45,6 +46,7 @@ from OpenSSL import SSL
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.sctp_gate import is_sound
+from voicectl.rtc.sctp_limits import WINDOW_BYTES, Kept, Verdict, judge
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.voice_formats import CODECS
 
@@ -127,7 +129,9 @@ class EngineDtlsTransport(RTCDtlsTransport):
 
     def _register_data_receiver(self, receiver: DataReceiver) -> None:
         """Look at what the peer sends before SCTP does."""
-        super()._register_data_receiver(GuardedReceiver(receiver, self.connection))
+        if isinstance(receiver, RTCSctpTransport):
+            receiver = GuardedReceiver(receiver, self.connection)
+        super()._register_data_receiver(receiver)
 
     def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
         guarded = self._data_receiver
@@ -136,15 +140,27 @@ class EngineDtlsTransport(RTCDtlsTransport):
 
 
 class GuardedReceiver:
-    """SCTP that counts what aiortc fails on, which would end the call with a traceback."""
+    """SCTP that counts what aiortc fails on, which would end the call with a traceback.
 
-    def __init__(self, receiver: DataReceiver, connection: EngineConnection) -> None:
+    A peer that wants more than `sctp_limits` grants loses its channels; the call goes on.
+    """
+
+    def __init__(self, receiver: RTCSctpTransport, connection: EngineConnection) -> None:
         self.receiver = receiver
         self._counters = connection.counters
+        self._has_ended = False
 
     async def _handle_data(self, data: bytes) -> None:
-        if not is_sound(data):
+        if self._has_ended:
             self._counters.malformed += 1
+            return
+        verdict = judge(data, _kept(self.receiver)) if is_sound(data) else Verdict.DROP
+        if verdict is not Verdict.TAKE:
+            self._counters.malformed += 1
+            if verdict is Verdict.END:
+                self._has_ended = True
+                await self.receiver.stop()
+                self.receiver._inbound_streams.clear()
             return
         try:
             await self.receiver._handle_data(data)
@@ -228,10 +244,31 @@ class EnginePeerConnection(RTCPeerConnection):
         transceivers.append(transceiver)
         return transceiver
 
+    def _RTCPeerConnection__createSctpTransport(self) -> None:
+        """With the window that is held to."""
+        stock: Any = super()
+        stock._RTCPeerConnection__createSctpTransport()
+        if self.sctp is not None:
+            self.sctp._advertised_rwnd = WINDOW_BYTES
+
     def abort(self) -> None:
         """Close the sockets without the goodbyes."""
         if self.dtls_transport is not None:
             self.dtls_transport.connection.abort()
+
+
+def _kept(association: RTCSctpTransport) -> Kept:
+    """What an association holds of the peer's."""
+    last_tsn = association._last_received_tsn
+    streams = association._inbound_streams
+    return Kept(
+        next_tsn=None if last_tsn is None else (last_tsn + 1) % 2**32,
+        next_own_tsn=association._local_tsn,
+        byte_count=WINDOW_BYTES - association._advertised_rwnd,
+        chunk_count=sum(len(stream.reassembly) for stream in streams.values()),
+        ahead_count=len(association._sack_misordered),
+        streams=streams.keys() | association._data_channels.keys(),
+    )
 
 
 class SharedCertificate(RTCCertificate):

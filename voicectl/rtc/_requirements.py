@@ -37,10 +37,11 @@ CLASS_NAMES = MappingProxyType(
         "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
-        "aiortc:RTCSctpTransport": "_handle_data",
+        "aiortc:RTCSctpTransport": "_handle_data stop",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__connect "
-            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
+            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createSctpTransport "
+            "_RTCPeerConnection__createTransceiver "
             "_RTCPeerConnection__updateConnectionState "
             "_RTCPeerConnection__updateIceConnectionState "
             "_RTCPeerConnection__updateIceGatheringState"
@@ -71,6 +72,10 @@ INSTANCE_NAMES = MappingProxyType(
         ),
         "aiortc:RTCRtpSender": "_ssrc _stream_id",
         "aiortc:RTCRtpTransceiver": "_bundled",
+        "aiortc:RTCSctpTransport": (
+            "_advertised_rwnd _data_channels _inbound_streams _last_received_tsn _local_tsn "
+            "_sack_misordered"
+        ),
     }
 )
 """Attributes that the class's `__init__` must set."""
