@@ -27,6 +27,8 @@ _KEY_NAMES = {48000: "telephone-event", 8000: "telephone-event/8000"}
 """By clock rate, as the engine has them."""
 _USUAL_KEYS = {48000: 110, 8000: 126}
 """Chromium's payload types."""
+_PAYLOAD_TYPES = frozenset([*range(64), *range(96, 128)])
+"""Without RTCP's, on a shared port (RFC 5761 §4)."""
 _DYNAMIC_PAYLOAD_TYPES = range(96, 128)
 
 
@@ -59,11 +61,11 @@ class NegotiatedFormats:
 
 
 def read_formats(audio: MediaDescription) -> VoiceFormats:
-    """What an audio section says, of what is known here."""
+    """What an audio section says, of what is known here and named by its `m=` line."""
     formats = VoiceFormats()
     for codec in audio.rtp.codecs:
         name, number = codec.name.lower(), codec.payloadType
-        if number is None or 64 <= number < 96:  # RTCP's, on a shared port (RFC 5761 §4)
+        if number not in _PAYLOAD_TYPES or number not in audio.fmt:
             continue
         if CODECS.get(name) == codec.clockRate:
             formats.codecs.setdefault(name, number)

@@ -81,6 +81,13 @@ def test_payload_type_of_rtcp_is_no_voice(number: int) -> None:
     assert "opus" not in formats_of(sdp).codecs
 
 
+@pytest.mark.parametrize("number", [-3, 126, 128, 300, 70_000_000_000])
+def test_payload_type_that_the_section_does_not_name_is_no_key(number: int) -> None:
+    """`a=rtpmap:300 telephone-event/8000` came back as an OverflowError of the engine's."""
+    mapped = SDP.replace("a=rtpmap:0 ", f"a=rtpmap:{number} telephone-event/8000\r\na=rtpmap:0 ")
+    assert formats_of(mapped) == VoiceFormats({"opus": 96, "pcmu": 0, "pcma": 8})
+
+
 @given(
     st.lists(
         st.tuples(
