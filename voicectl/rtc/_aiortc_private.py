@@ -251,6 +251,11 @@ class EnginePeerConnection(RTCPeerConnection):
         if self.sctp is not None:
             self.sctp._advertised_rwnd = WINDOW_BYTES
 
+    def leave_data_out(self) -> None:
+        """Do not begin the association that the peer has rejected."""
+        stock: Any = self
+        stock._RTCPeerConnection__remoteIce.pop(self.sctp, None)
+
     def abort(self) -> None:
         """Close the sockets without the goodbyes."""
         if self.dtls_transport is not None:

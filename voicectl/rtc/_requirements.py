@@ -68,7 +68,8 @@ INSTANCE_NAMES = MappingProxyType(
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "
-            "_RTCPeerConnection__stream_id _RTCPeerConnection__transceivers"
+            "_RTCPeerConnection__remoteIce _RTCPeerConnection__stream_id "
+            "_RTCPeerConnection__transceivers"
         ),
         "aiortc:RTCRtpSender": "_ssrc _stream_id",
         "aiortc:RTCRtpTransceiver": "_bundled",

@@ -12,6 +12,7 @@ from aiortc.sdp import MediaDescription
 
 __all__ = [
     "CODECS",
+    "PAYLOAD_TYPES",
     "NegotiatedFormats",
     "VoiceFormats",
     "answer_keys",
@@ -27,7 +28,7 @@ _KEY_NAMES = {48000: "telephone-event", 8000: "telephone-event/8000"}
 """By clock rate, as the engine has them."""
 _USUAL_KEYS = {48000: 110, 8000: 126}
 """Chromium's payload types."""
-_PAYLOAD_TYPES = frozenset([*range(64), *range(96, 128)])
+PAYLOAD_TYPES = frozenset([*range(64), *range(96, 128)])
 """Without RTCP's, on a shared port (RFC 5761 §4)."""
 _DYNAMIC_PAYLOAD_TYPES = range(96, 128)
 
@@ -65,7 +66,7 @@ def read_formats(audio: MediaDescription) -> VoiceFormats:
     formats = VoiceFormats()
     for codec in audio.rtp.codecs:
         name, number = codec.name.lower(), codec.payloadType
-        if number not in _PAYLOAD_TYPES or number not in audio.fmt:
+        if number is None or number not in PAYLOAD_TYPES or number not in audio.fmt:
             continue
         if CODECS.get(name) == codec.clockRate:
             formats.codecs.setdefault(name, number)
