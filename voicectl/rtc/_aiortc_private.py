@@ -173,11 +173,11 @@ class EngineSender(RTCRtpSender):
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Report what was negotiated. Must not suspend: SCTP starts right after."""
-        codec = parameters.codecs[0]
-        if isinstance(self.transport, EngineDtlsTransport) and codec.payloadType is not None:
-            self.transport.driver.sending_negotiated(
+        driver = self.transport.driver if isinstance(self.transport, EngineDtlsTransport) else None
+        if driver is not None and driver.payload_type is not None:
+            driver.sending_negotiated(
                 ssrc=self._ssrc,
-                payload_type=codec.payloadType,
+                payload_type=driver.payload_type,
                 cname=parameters.rtcp.cname or "",
             )
 

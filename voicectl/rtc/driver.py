@@ -153,6 +153,8 @@ class EngineDriver:
         self._max_lateness_ns = 0
         self._first_packet_sent_ns: int | None = None
         self._first_packet_received_ns: int | None = None
+        self.payload_type: int | None = None
+        """Of what is sent, once it is negotiated."""
 
     @property
     def asks_before_tick(self) -> bool:
@@ -239,6 +241,7 @@ class EngineDriver:
         max_frame_ms: int | None,
     ) -> None:
         """Tell the engine what the payload types mean, and what the peer takes."""
+        self.payload_type = formats.payload_type
         self._engine.configure_receive(formats.receive)
         self._engine.configure_send(
             formats.codec,

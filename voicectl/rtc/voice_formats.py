@@ -53,11 +53,13 @@ class NegotiatedFormats:
     Args:
         receive: The engine's codecs by our payload types.
         codec: What we send.
+        payload_type: Of what we send.
         telephone_event: Payload type of the keys that we send, if the peer takes any.
     """
 
     receive: dict[int, str]
     codec: str
+    payload_type: int
     telephone_event: int | None
 
 
@@ -117,7 +119,7 @@ def negotiate_formats(ours: VoiceFormats, theirs: VoiceFormats) -> NegotiatedFor
     receive |= {number: _KEY_NAMES[rate] for rate, number in ours.keys.items()}
     has_keys = CODECS[codec] in ours.keys
     keys = theirs.keys.get(CODECS[codec]) if has_keys else None
-    return NegotiatedFormats(receive, codec, keys)
+    return NegotiatedFormats(receive, codec, theirs.codecs[codec], keys)
 
 
 def _has_voice(section: list[str]) -> bool:

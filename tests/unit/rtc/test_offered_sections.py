@@ -269,3 +269,46 @@ def test_description_without_what_a_transport_needs_is_refused(
 ) -> None:
     with pytest.raises(WireError):
         read_remote(change(offer_of_a_voice()), "offer")
+
+
+@pytest.mark.parametrize("number", [35, 60, 111])
+def test_answer_and_stream_have_the_payload_type_of_the_offer(number: int) -> None:
+    """Below 96 the answer said 96, and so did the packets, which the offerer did not know."""
+
+    def renumber(sdp: str, old: int, new: int) -> str:
+        lines = rf"^(m=audio \S+ \S+ |a=rtpmap:|a=fmtp:|a=rtcp-fb:){old}\b"
+        return re.sub(lines, rf"\g<1>{new}", sdp, flags=re.MULTILINE)
+
+    async def scenario() -> None:
+        caller, agent = fake_end(), fake_end()
+        async with caller.peer, agent.peer:
+            # Each end hears under the number that it thinks has been offered.
+            answer = await connect(
+                caller, agent, lambda sdp: renumber(sdp, 96, number), lambda sdp: sdp
+            )
+            assert f"a=rtpmap:{number} opus/48000/2" in answer
+            assert "rtpmap:96 " not in answer
+            for end in (caller, agent):
+                assert end.engine.sending[1] == number
+            assert agent.engine.payload_types[number] == "opus"
+
+    run(scenario)
+
+
+def test_payload_type_of_rtcp_does_not_mix_two_codecs() -> None:
+    """Opus as 70 came to G.711 under the number 96."""
+
+    async def scenario() -> None:
+        caller, agent = fake_end(), fake_end()
+        async with caller.peer, agent.peer:
+            lines = r"^(m=audio \S+ \S+ |a=rtpmap:|a=fmtp:|a=rtcp-fb:)96\b"
+            await connect(
+                caller,
+                agent,
+                lambda sdp: re.sub(lines, r"\g<1>70", sdp, flags=re.MULTILINE),
+            )
+            for end in (caller, agent):
+                assert end.engine.send_formats[0] == "pcmu"
+                assert end.engine.sending[1] == 0
+
+    run(scenario)

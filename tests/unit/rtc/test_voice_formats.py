@@ -52,14 +52,18 @@ def test_payload_types_in_use_are_left_alone() -> None:
 def test_opus_and_keys_at_its_clock_are_preferred() -> None:
     negotiated = negotiate_formats(BOTH, VoiceFormats({"pcmu": 0, "opus": 111}, {48000: 101}))
     assert negotiated == NegotiatedFormats(
-        {96: "opus", 0: "pcmu", 110: "telephone-event", 126: "telephone-event/8000"}, "opus", 101
+        {96: "opus", 0: "pcmu", 110: "telephone-event", 126: "telephone-event/8000"},
+        "opus",
+        111,
+        101,
     )
 
 
 def test_peer_without_opus_gets_g711_and_keys_at_its_clock() -> None:
     negotiated = negotiate_formats(BOTH, VoiceFormats({"pcma": 8}, {48000: 101, 8000: 102}))
     assert negotiated is not None
-    assert (negotiated.codec, negotiated.telephone_event) == ("pcma", 102)
+    assert (negotiated.codec, negotiated.payload_type) == ("pcma", 8)
+    assert negotiated.telephone_event == 102
 
 
 def test_peer_whose_keys_have_another_clock_gets_none() -> None:
