@@ -2,12 +2,15 @@
 
 import struct
 from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Literal
 
 import numpy as np
+import soundfile
 
 from voicectl import _native
 
-__all__ = ["ethernet", "opus_payloads", "pcap", "pcapng", "rtp", "rtpdump", "udp4"]
+__all__ = ["ethernet", "g711_payloads", "opus_payloads", "pcap", "pcapng", "rtp", "rtpdump", "udp4"]
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -43,6 +46,14 @@ def opus_payloads(count: int, *, seed: int = 1) -> list[bytes]:
     chord = sum(np.sin(2 * np.pi * f * t + p) for f, p in zip((150, 300, 620), phase, strict=True))
     pcm = (2500 * chord * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.int16)
     return [encoder.encode(pcm[i * 960 : (i + 1) * 960]) for i in range(count)]
+
+
+def g711_payloads(count: int, *, law: Literal["ULAW", "ALAW"] = "ULAW") -> list[bytes]:
+    """20 ms frames of a tone of 440 Hz."""
+    pcm = (8000 * np.sin(2 * np.pi * 440 * np.arange(count * 160) / 8000)).astype(np.int16)
+    raw = BytesIO()
+    soundfile.write(raw, pcm, 8000, format="RAW", subtype=law)
+    return [raw.getvalue()[n * 160 : (n + 1) * 160] for n in range(count)]
 
 
 def udp4(payload: bytes, *, source_port: int = 5004, destination_port: int = 6004) -> bytes:

@@ -13,6 +13,7 @@ from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
 from voicectl.errors import SetupError, UsageError
+from voicectl.paths import refuse_overwriting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,6 +275,9 @@ def _run(suites: "list[Suite]", options: _Options) -> None:
     from voicectl.bench.suites import all_suites
     from voicectl.clock import ThreadCpuClock
 
+    if options.save:
+        read = [path for path in (options.baseline, options.gate) if path is not None]
+        refuse_overwriting(read, [("--save", options.save)])
     known = [spec for suite in all_suites() for spec in suite.specs]
     limits = read_gate(options.gate, known) if options.gate else None
     baseline = read_baseline(options.baseline) if options.baseline else None

@@ -14,6 +14,9 @@ _PACKET_BITS = 8 * 120
 """Of a 20 ms frame at 32 kbit/s with its headers: netem's queue counts packets."""
 
 
+_SMALL = 0.001
+
+
 def netem_lines(impairment: Impairment, *, seed: int, interface: str = "eth0") -> list[str]:
     """The command, and a comment for each thing that netem does otherwise or not at all."""
     parts = [f"tc qdisc add dev {interface} root netem"]
@@ -22,9 +25,9 @@ def netem_lines(impairment: Impairment, *, seed: int, interface: str = "eth0") -
     if impairment.loss:
         parts.append(_loss(impairment))
     if impairment.duplicate:
-        parts.append(f"duplicate {impairment.duplicate * 100:g}%")
+        parts.append(f"duplicate {_decimal(impairment.duplicate * 100)}%")
     if impairment.rate_bps:
-        parts.append(f"rate {impairment.rate_bps / 1000:g}kbit")
+        parts.append(f"rate {_decimal(impairment.rate_bps / 1000)}kbit")
         if impairment.queue_ns:
             packets = impairment.rate_bps * impairment.queue_ns // (10**9 * _PACKET_BITS)
             parts.append(f"limit {max(packets, 1)}")
@@ -38,18 +41,23 @@ def _delay(impairment: Impairment) -> str:
         # netem's uniform jitter lies on both sides of the delay.
         delay_ms, jitter_ms = delay_ms + jitter_ms / 2, jitter_ms / 2
     if not jitter_ms:
-        return f"delay {delay_ms:g}ms"
-    return (
-        f"delay {delay_ms:g}ms {jitter_ms:g}ms {_DISTRIBUTIONS[impairment.distribution]}".rstrip()
-    )
+        return f"delay {_decimal(delay_ms)}ms"
+    distribution = _DISTRIBUTIONS[impairment.distribution]
+    return f"delay {_decimal(delay_ms)}ms {_decimal(jitter_ms)}ms {distribution}".rstrip()
 
 
 def _loss(impairment: Impairment) -> str:
     if impairment.burst == 1 or impairment.loss >= 1:
-        return f"loss random {impairment.loss * 100:g}%"
+        return f"loss random {_decimal(impairment.loss * 100)}%"
     recover = 1 / impairment.burst
     enter = impairment.loss * recover / (1 - impairment.loss)
-    return f"loss gemodel {enter * 100:.4g}% {recover * 100:.4g}%"
+    return f"loss gemodel {_decimal(enter * 100)}% {_decimal(recover * 100)}%"
+
+
+def _decimal(number: float) -> str:
+    """All of it that netem keeps (nanoseconds; percent in 2^32 parts), never with an exponent."""
+    text = f"{number:.6f}" if number >= _SMALL else f"{number:.9f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def _notes(impairment: Impairment) -> list[str]:

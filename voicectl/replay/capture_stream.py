@@ -1,11 +1,12 @@
 """A capture's stream as it is, or its timing filled with speech of voicectl's own."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 from voicectl.errors import MediaError, UsageError
 from voicectl.replay.encoding import FRAME_LENGTHS_MS
 from voicectl.replay.made_speech import Arrival, made_material, refuse_too_long
-from voicectl.replay.material import Material, OfferedPacket
+from voicectl.replay.material import SAMPLE_RATE_HZ, Material, OfferedPacket
 from voicectl.replay.payload_formats import PayloadFormat
 from voicectl.replay.rtp_search import Found
 from voicectl.replay.rtp_stream import ArrivedPacket, Codec, RtpStream, extended_numbers
@@ -14,6 +15,7 @@ from voicectl.units import NS_PER_S
 
 __all__ = ["captured_material", "choose_stream", "is_ssrc", "timing_material"]
 
+_G711_CLOCK_RATE_HZ = 8000
 _RTCP_PAYLOAD_TYPES = range(64, 96)
 """What RTP on a port shared with RTCP cannot have (RFC 5761 §4)."""
 _STAND_IN_PAYLOAD_TYPES = range(96, 128)
@@ -37,7 +39,7 @@ def choose_stream(found: Found, wanted: str | None, *, needs_payload: bool) -> R
         if not audio:
             labels = ", ".join(stream.label for stream in found.streams[:8])
             raise UsageError(f"there is no stream `{wanted}`", hint=f"there are {labels}")
-    usable = [stream for stream in audio if not needs_payload or stream.codec is Codec.OPUS]
+    usable = [stream for stream in audio if not needs_payload or stream.codec.is_decoded]
     if not usable:
         raise _not_usable(found, audio)
     return usable[0]
@@ -50,12 +52,14 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     received_as = _received_as(stream, taken)
     kept = [packet for packet in stream.packets if packet.rtp.payload_type in taken]
     is_speech = {payload_type: form.is_speech for payload_type, form in stream.formats.items()}
+    units = _samples_per_unit(stream, taken)
     packets = [
         OfferedPacket(
             packet.at_ns - start_ns,
             _relabelled(packet, received_as[packet.rtp.payload_type], number),
-            packet.rtp.timestamp,
+            packet.rtp.timestamp * units[packet.rtp.payload_type] % (1 << 32),
             is_speech[packet.rtp.payload_type],
+            units[packet.rtp.payload_type],
         )
         for packet, number in zip(kept, _numbers_without(stream, kept), strict=True)
     ]
@@ -63,16 +67,16 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     packets = sorted((p for p in packets if p.at_ns >= 0), key=lambda packet: packet.at_ns)
     engine_types = dict.fromkeys(stream.opus_payload_types, "opus")
     engine_types |= {
-        payload_type: "telephone-event"
+        payload_type: name
         for payload_type in taken
-        if stream.formats[payload_type] is PayloadFormat.TELEPHONE_EVENT
+        if (name := _engine_codec(stream, payload_type)) is not None
     }
     red = stream.red_payload_type
     return Material(
         format=form,
         packets=packets,
         payload_types={received_as.get(pt, pt): codec for pt, codec in engine_types.items()},
-        frame_samples=stream.frame_timestamps or 960,
+        frame_samples=_frame_samples(stream) or SAMPLE_RATE_HZ // 50,
         red_payload_type=None if red is None else received_as[red],
         reception=stream.figures(),
         sent=packets_expected(stream.places) - _left_out(stream, taken),
@@ -81,7 +85,41 @@ def captured_material(stream: RtpStream, form: str) -> Material:
     )
 
 
-def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
+def _engine_codec(stream: RtpStream, payload_type: int) -> str | None:
+    """By the names of `Engine.configure_receive`; None: Opus within RED, or plain."""
+    match stream.formats[payload_type]:
+        case PayloadFormat.TELEPHONE_EVENT:
+            is_slow = stream.clock_rates_hz[payload_type] == _G711_CLOCK_RATE_HZ
+            return "telephone-event/8000" if is_slow else "telephone-event"
+        case PayloadFormat.PCMU:
+            return "pcmu"
+        case PayloadFormat.PCMA:
+            return "pcma"
+        case _:
+            return None
+
+
+def _samples_per_unit(stream: RtpStream, taken: set[int]) -> dict[int, int]:
+    """Samples at 48 kHz to a unit of each payload type's clock, as the engine counts them."""
+    return {
+        payload_type: SAMPLE_RATE_HZ // _G711_CLOCK_RATE_HZ
+        if stream.formats[payload_type].is_g711
+        else 1
+        for payload_type in taken
+    }
+
+
+def _frame_samples(stream: RtpStream) -> int:
+    return stream.frame_timestamps * SAMPLE_RATE_HZ // stream.clock_rate_hz
+
+
+def timing_material(
+    stream: RtpStream,
+    form: str,
+    *,
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Material:
     """Speech of our own in packets that come when the capture's came.
 
     Raises:
@@ -95,7 +133,9 @@ def timing_material(stream: RtpStream, form: str, *, seed: int) -> Material:
             hint=f"packets of {lengths} ms can; --stream takes another stream",
         )
     arrivals, sent = _places(stream)
-    material = made_material(arrivals, sent, form, frame_ms=frame_ms, seed=seed)
+    material = made_material(
+        arrivals, sent, form, frame_ms=frame_ms, seed=seed, on_progress=on_progress
+    )
     material.reception = stream.figures()
     taken = {packet.rtp.payload_type for packet in stream.media_packets}
     material.sent = packets_expected(stream.places) - _left_out(stream, taken)
@@ -111,10 +151,14 @@ def _places(stream: RtpStream) -> tuple[list[Arrival], list[bool]]:
     number, frame = 0, 0
     previous = packets[0]
     numbers_of = _numbers_without(stream, packets)
+    rates_hz = stream.clock_rates_hz
     for packet, offset in zip(packets, numbers_of, strict=True):
         numbers = offset - numbers_of[0] - number
+        rate_hz = rates_hz[packet.rtp.payload_type]
         span = signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
-        frames = round(span / stream.frame_timestamps)
+        frames = round(span * stream.clock_rate_hz / (stream.frame_timestamps * rate_hz))
+        if rate_hz != rates_hz[previous.rtp.payload_type]:
+            frames = numbers  # timestamps of two clocks say nothing together
         if abs(frames) > _MAX_PAUSE_FRAMES or (frames > 0) != (numbers > 0):
             frames = numbers
         number, frame = number + numbers, frame + frames
@@ -140,11 +184,11 @@ def _sent_frames(places: list[Arrival]) -> list[bool]:
 
 
 def _taken_types(stream: RtpStream) -> set[int]:
-    """Payload types that the receiver knows: Opus, RED of it, and a telephone's keys."""
+    """Payload types that the receiver knows: Opus, RED of it, G.711, and a telephone's keys."""
     return {
         payload_type
         for payload_type, form in stream.formats.items()
-        if form.is_opus or form is PayloadFormat.TELEPHONE_EVENT
+        if form.is_decodable or form is PayloadFormat.TELEPHONE_EVENT
     }
 
 
@@ -197,8 +241,8 @@ def _stream_notes(stream: RtpStream, taken: set[int]) -> list[str]:
             f"the sender began its sequence numbers anew after {after}: no loss, though `captured`"
             " counts the jump, as Wireshark does"
         )
-    is_plain = [stream.formats[pt] for pt in taken] == [PayloadFormat.OPUS]
-    if stream.codec is Codec.OPUS and not is_plain:
+    is_plain = len(taken) == 1 and PayloadFormat.RED not in map(stream.formats.get, taken)
+    if stream.codec.is_decoded and not is_plain:
         listed = ", ".join(f"{pt} {stream.formats[pt]}" for pt in sorted(taken))
         notes.append(f"payload types of the stream: {listed}")
     for payload_type, count in sorted(stream.packets_by_type.items()):
@@ -264,7 +308,7 @@ def _not_usable(found: Found, audio: list[RtpStream]) -> MediaError:
     if not audio:
         return MediaError("holds video only", detail=detail, hint="capture a call with audio")
     if audio[0].codec is Codec.OTHER:
-        message = f"holds RTP with {audio[0].codec_name}; only Opus is decoded"
+        message = f"holds RTP with {audio[0].codec_name}; only Opus and G.711 are decoded"
     elif audio[0].codec is Codec.CUT:
         message = "holds packets that were cut off by the capture's snapshot length"
     else:
@@ -272,7 +316,7 @@ def _not_usable(found: Found, audio: list[RtpStream]) -> MediaError:
         if found.has_dtls:
             detail += f"\n{_count(found.contents['DTLS'], 'DTLS packet')} agreed on the keys."
         else:
-            detail += "\nSRTP, or a codec that is not Opus: no DTLS was captured."
+            detail += "\nSRTP, or a codec that is neither Opus nor G.711: no DTLS was captured."
     return MediaError(
         message, detail=detail, hint="take only its timing, with speech of our own: add --headers"
     )

@@ -62,6 +62,8 @@ def material_of(
         MediaError: It holds nothing that can be replayed; says what it holds instead.
     """
     path = file.path
+    if not file.data:
+        raise MediaError(f"{path} is empty", hint="capture or record it again")
     try:
         material = _recognized(file, choice, on_progress)
     except (MediaError, UsageError) as error:
@@ -90,18 +92,20 @@ def _recognized(
         return _spoken(file, choice, on_progress)
     if is_pcap(data):
         capture = read_pcap(data)
-        return _captured("pcap", search_frames(capture.frames), capture.damage, choice)
+        return _captured("pcap", search_frames(capture.frames), capture.damage, choice, on_progress)
     if is_pcapng(data):
         capture = read_pcapng(data)
-        return _captured("pcapng", search_frames(capture.frames), capture.damage, choice)
+        return _captured(
+            "pcapng", search_frames(capture.frames), capture.damage, choice, on_progress
+        )
     if is_capture(data):
         packets = captured_packets(data)
-        material = _captured("voicecap", search_dump(packets), packets.damage, choice)
+        material = _captured("voicecap", search_dump(packets), packets.damage, choice, on_progress)
         del material.description["flow"]  # an engine knows no addresses
         return material
     if is_rtpdump(data):
         dump = read_rtpdump(data)
-        return _captured("rtpdump", search_dump(dump), dump.damage, choice)
+        return _captured("rtpdump", search_dump(dump), dump.damage, choice, on_progress)
     if is_stats_dump(data):
         _refuse_choice(choice, "a statistics dump", headers=True)
         return _from_stats(data, choice, on_progress)
@@ -165,10 +169,16 @@ def _spoken(file: FileBytes, choice: Choice, on_progress: Callable[[float], None
     )
 
 
-def _captured(form: str, found: Found, damage: list[Damage], choice: Choice) -> Material:
+def _captured(
+    form: str,
+    found: Found,
+    damage: list[Damage],
+    choice: Choice,
+    on_progress: Callable[[float], None],
+) -> Material:
     stream = choose_stream(found, choice.stream, needs_payload=not choice.headers)
     if choice.headers:
-        material = timing_material(stream, form, seed=choice.seed)
+        material = timing_material(stream, form, seed=choice.seed, on_progress=on_progress)
     else:
         material = captured_material(stream, form)
     others = [other for other in found.streams if other is not stream]

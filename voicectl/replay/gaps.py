@@ -98,6 +98,7 @@ def _timestamps(duration_ns: int) -> int:
 def _earlier(packet: OfferedPacket, by_ns: int, by_timestamps: int) -> OfferedPacket:
     if packet.timestamp is None or not by_timestamps:
         return packet._replace(at_ns=packet.at_ns - by_ns)
-    timestamp = (packet.timestamp - by_timestamps) % _FULL_CIRCLE
-    data = packet.data[:4] + timestamp.to_bytes(4, "big") + packet.data[8:]
+    units = int.from_bytes(packet.data[4:8], "big") - by_timestamps // packet.samples_per_unit
+    data = packet.data[:4] + (units % _FULL_CIRCLE).to_bytes(4, "big") + packet.data[8:]
+    timestamp = units * packet.samples_per_unit % _FULL_CIRCLE
     return packet._replace(at_ns=packet.at_ns - by_ns, data=data, timestamp=timestamp)

@@ -22,9 +22,11 @@ class OfferedPacket(NamedTuple):
     """From the first packet on."""
     data: bytes
     timestamp: int | None
-    """The RTP timestamp; None: RTCP."""
+    """The RTP timestamp in samples at 48 kHz, which an engine makes of any; None: RTCP."""
     is_speech: bool = True
     """No: a telephone's key, which has no place in the audio."""
+    samples_per_unit: int = 1
+    """Samples at 48 kHz to a unit of the clock that the timestamp in `data` is of."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from voicectl.replay.sequence import forward
 __all__ = ["COMFORT_NOISE_PAYLOAD_TYPE", "PayloadFormat", "Red", "formats_of", "parse_red"]
 
 COMFORT_NOISE_PAYLOAD_TYPE = 13
+_G711_PAYLOAD_TYPES = {0: "PCMU", 8: "PCMA"}
 _FIRST_DYNAMIC = 35
 """Those below are assigned (RFC 3551 §6), or kept for older versions."""
 _JUDGED_PACKETS = 2000
@@ -19,6 +20,8 @@ _JUDGED_PACKETS = 2000
 _MIN_OPUS_SHARE = 0.9
 """Of the packets whose length in time must be what the next timestamp says. Random bytes reach
 a few percent."""
+_MIN_G711_SHARE = 0.5
+"""Of encrypted packets none fits; of others what a change of codec or a pause follows does not."""
 _EVENT_BYTES = 4
 _MAX_ENCRYPTED_EVENT_BYTES = 24
 _TELEPHONE_KEYS = 16
@@ -30,6 +33,8 @@ class PayloadFormat(StrEnum):
     OPUS = "Opus"
     RED = "RED"
     """Opus frames, and earlier ones again (RFC 2198)."""
+    PCMU = "PCMU"
+    PCMA = "PCMA"
     TELEPHONE_EVENT = "telephone-event"
     """Keys (RFC 4733): encrypted ones too, by how their timestamps stand still."""
     COMFORT_NOISE = "comfort noise"
@@ -40,6 +45,16 @@ class PayloadFormat(StrEnum):
     def is_opus(self) -> bool:
         """Whether there is Opus in it."""
         return self in (PayloadFormat.OPUS, PayloadFormat.RED)
+
+    @property
+    def is_g711(self) -> bool:
+        """Whether it is G.711, by either law."""
+        return self in (PayloadFormat.PCMU, PayloadFormat.PCMA)
+
+    @property
+    def is_decodable(self) -> bool:
+        """Whether the engine makes audio of it."""
+        return self.is_opus or self.is_g711
 
     @property
     def is_speech(self) -> bool:
@@ -107,10 +122,14 @@ def _format(
 ) -> PayloadFormat:
     if payload_type == COMFORT_NOISE_PAYLOAD_TYPE:
         return PayloadFormat.COMFORT_NOISE
+    # After DTX a timestamp jumps further; the marker says so (RFC 7587 §4.1, RFC 3551 §4.1).
+    pairs = [pair for pair in pairs if not pair[1].marker]
+    if payload_type in _G711_PAYLOAD_TYPES:
+        if _share(_is_a_byte_a_sample(a, b) for a, b in pairs) >= _MIN_G711_SHARE:
+            return PayloadFormat(_G711_PAYLOAD_TYPES[payload_type])
+        return PayloadFormat.UNKNOWN
     if payload_type < _FIRST_DYNAMIC:
         return PayloadFormat.UNKNOWN
-    # After DTX a timestamp jumps further; the marker says so (RFC 7587 §4.1).
-    pairs = [pair for pair in pairs if not pair[1].marker]
     if _share(_lasts_until(a.payload, a, b) for a, b in pairs) >= _MIN_OPUS_SHARE:
         return PayloadFormat.OPUS
     if payload_type != main and _is_events(packets):
@@ -127,6 +146,11 @@ def _lasts_until(payload: bytes, packet: RtpPacket, following: RtpPacket) -> boo
     except CodecError:
         return False
     return duration == forward(packet.timestamp, following.timestamp, 32)
+
+
+def _is_a_byte_a_sample(packet: RtpPacket, following: RtpPacket) -> bool:
+    """Whether a packet of G.711 is as long as the timestamps say: SRTP adds its tag to it."""
+    return len(packet.payload) == forward(packet.timestamp, following.timestamp, 32)
 
 
 def _red_lasts_until(packet: RtpPacket, following: RtpPacket) -> bool:

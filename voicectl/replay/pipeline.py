@@ -239,13 +239,20 @@ class _Run:
         self._strategy = strategy
         self._engine = _native.Engine(strategy.settings, now_ns=start_ns - phase_ns, seed=0)
         self._engine.configure_receive(payload_types)
+        self._payload_types = payload_types
+        self._codec: str | None = None
+        """Of the packet of speech that came last."""
         self._next_window_ns = start_ns + _WINDOW_NS
         self._windows = WindowCounter(start_ns)
         self._blocks: list[Block] = []
         self._waiting: list[int] = []
         """Timestamps that came before the first frame went."""
         self._first_timestamp: int | None = None
+        """Of the stream's present part: with another codec the engine begins media time anew."""
+        self._part_began_at_samples = 0
+        self._emitted_before_part = 0
         self._highest_timestamp = 0
+        self._very_first_timestamp: int | None = None
         self._final: _native.EngineStats | None = None
         """As of the last tick in which something came out of a packet."""
 
@@ -271,6 +278,8 @@ class _Run:
         if packet.timestamp is None:
             self._engine.handle_rtcp(packet.data, packet.at_ns)
             return
+        if packet.is_speech:
+            self._begin_part_with(packet)
         self._engine.handle_rtp(packet.data, packet.at_ns)
         if not packet.is_speech:
             return
@@ -280,6 +289,15 @@ class _Run:
         ahead = (packet.timestamp - self._highest_timestamp) & 0xFFFFFFFF
         if len(self._waiting) == 1 or ahead < 1 << 31:
             self._highest_timestamp = packet.timestamp
+
+    def _begin_part_with(self, packet: OfferedPacket) -> None:
+        """Forget the timestamps of the codec before."""
+        codec = self._payload_types.get(packet.data[1] & 0x7F, "opus")
+        if self._codec not in (None, codec):
+            self._waiting.clear()
+            self._first_timestamp = None
+            self._emitted_before_part = _emitted(self._engine.stats())
+        self._codec = codec
 
     def finish(self, now_ns: int, frame_samples: int) -> None:
         """Play what is buffered, and stop before an ear would hear the silence after it."""
@@ -316,7 +334,7 @@ class _Run:
             stats.drops,
             self._windows.windows,
             self._blocks,
-            self._first_timestamp or 0,
+            self._very_first_timestamp or 0,
         )
 
     def _stats(self) -> _native.EngineStats:
@@ -329,7 +347,7 @@ class _Run:
         last_sample = (
             (self._highest_timestamp - self._first_timestamp) & 0xFFFFFFFF
         ) + frame_samples
-        return last_sample - self._media_end()
+        return last_sample - (self._media_end() - self._part_began_at_samples)
 
     def _media_end(self) -> int:
         if not self._blocks:
@@ -350,16 +368,20 @@ class _Run:
         if self._first_timestamp is not None or not self._waiting:
             return
         inbound = self._engine.stats().inbound
-        if inbound is not None and inbound.jitter_buffer_emitted_count > 0:
+        if inbound is not None and inbound.jitter_buffer_emitted_count > self._emitted_before_part:
             newest = self._waiting[-1]
             self._first_timestamp = min(self._waiting, key=lambda t: signed(t - newest, 32))
+            if self._very_first_timestamp is None:
+                self._very_first_timestamp = self._first_timestamp
 
     def _collect(self) -> None:
         for event in self._engine.poll_events():
-            if isinstance(event, _native.AudioReceived):
-                self._blocks.append(
-                    Block(event.pcm, event.at_ns, event.media_time_samples, event.concealed)
-                )
+            if isinstance(event, _native.StreamStarted):
+                # What it has comes after all that was heard, wherever its own clock begins.
+                self._part_began_at_samples = self._media_end()
+            elif isinstance(event, _native.AudioReceived):
+                media_samples = self._part_began_at_samples + event.media_time_samples
+                self._blocks.append(Block(event.pcm, event.at_ns, media_samples, event.concealed))
 
     def _end_window(self, now_ns: int) -> None:
         self._collect()

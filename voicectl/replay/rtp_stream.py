@@ -9,11 +9,23 @@ from statistics import median
 from typing import NamedTuple
 
 from voicectl._native import RtpPacket
-from voicectl.replay.payload_formats import PayloadFormat, formats_of, parse_red
+from voicectl.replay.payload_formats import (
+    COMFORT_NOISE_PAYLOAD_TYPE,
+    PayloadFormat,
+    formats_of,
+    parse_red,
+)
 from voicectl.replay.sequence import Place, forward, places_of, signed
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
+__all__ = [
+    "JUDGED_PACKETS",
+    "ArrivedPacket",
+    "Codec",
+    "ReceptionFigures",
+    "RtpStream",
+    "extended_numbers",
+]
 
 _STATIC_PAYLOAD_TYPES = {
     0: ("PCMU", 8000),
@@ -26,9 +38,10 @@ _STATIC_PAYLOAD_TYPES = {
     18: ("G729", 8000),
 }
 """Audio of RFC 3551 §6 that is still met."""
+_G711 = (0, 8)
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
-_JUDGED_PACKETS = 2000
+JUDGED_PACKETS = 2000
 _STRETCH_PACKETS = 50
 _MAX_FRAMES_AT_ONCE = 100
 """Between two packets: a timestamp further on jumped."""
@@ -40,12 +53,19 @@ class Codec(StrEnum):
     """What a stream's payload is, as far as its bytes tell."""
 
     OPUS = "Opus"
+    G711 = "G.711"
+    """`RtpStream.codec_name` has the law."""
     ENCRYPTED = "encrypted"
     """SRTP, or a codec of a dynamic payload type that is not Opus."""
     CUT = "cut off by the snapshot length"
     VIDEO = "video"
     OTHER = "other"
     """A static payload type: `RtpStream.codec_name` has its name."""
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether the engine makes audio of it."""
+        return self in (Codec.OPUS, Codec.G711)
 
 
 class ArrivedPacket(NamedTuple):
@@ -121,11 +141,11 @@ class RtpStream:
 
     @cached_property
     def media_packets(self) -> list[ArrivedPacket]:
-        """Those of speech: with Opus in them, where there is Opus; no keys and no comfort noise."""
+        """Those of speech: those that are decoded, where any are; no keys and no comfort noise."""
         chosen = {
             payload_type
             for payload_type, form in self.formats.items()
-            if (form.is_opus if self.codec is Codec.OPUS else form.is_speech)
+            if (form.is_decodable if self.codec.is_decoded else form.is_speech)
         }
         return [
             packet for packet in self.packets if packet.rtp.payload_type in chosen or not chosen
@@ -153,30 +173,42 @@ class RtpStream:
     @cached_property
     def codec(self) -> Codec:
         """What the payload is."""
-        if self.payload_type in _STATIC_PAYLOAD_TYPES:
+        form = self.formats[self.payload_type]
+        if form.is_g711:
+            return Codec.G711
+        if self.payload_type in _STATIC_PAYLOAD_TYPES and self.payload_type not in _G711:
             return Codec.OTHER
         if self._is_video():
             return Codec.VIDEO
         if 2 * sum(packet.is_cut for packet in self.packets) > len(self.packets):
             return Codec.CUT
-        return Codec.OPUS if self.formats[self.payload_type].is_opus else Codec.ENCRYPTED
+        return Codec.OPUS if form.is_opus else Codec.ENCRYPTED
 
     @property
     def codec_name(self) -> str:
         """For people."""
-        if self.codec is Codec.OTHER:
+        if self.codec in (Codec.OTHER, Codec.G711):
             return _STATIC_PAYLOAD_TYPES[self.payload_type][0]
         return self.codec.value
 
     @cached_property
     def clock_rate_hz(self) -> int:
-        """Of the RTP timestamps: known, or the usual one nearest to what was observed."""
+        """Of most RTP timestamps: known, or the usual one nearest to what was observed."""
         if self.payload_type in _STATIC_PAYLOAD_TYPES:
             return _STATIC_PAYLOAD_TYPES[self.payload_type][1]
         if self.codec is Codec.OPUS:
             return _OPUS_CLOCK_RATE_HZ
         observed = self._observed_rate_hz
         return min(_CLOCK_RATES_HZ, key=lambda rate: abs(rate - observed) / rate)
+
+    @cached_property
+    def clock_rates_hz(self) -> dict[int, int]:
+        """Of each payload type: another codec in mid-call brings its own clock."""
+        return {
+            payload_type: _static_rate_hz(payload_type)
+            or (_OPUS_CLOCK_RATE_HZ if form.is_opus else self.clock_rate_hz)
+            for payload_type, form in self.formats.items()
+        }
 
     @property
     def _observed_rate_hz(self) -> float:
@@ -196,7 +228,7 @@ class RtpStream:
 
     @cached_property
     def frame_timestamps(self) -> int:
-        """How far the timestamp advances from a packet to the next, as a rule."""
+        """How far the timestamp advances from a packet to the next, as a rule (`clock_rate_hz`)."""
         steps = [
             forward(a.rtp.timestamp, b.rtp.timestamp, 32)
             for a, b in self._successive
@@ -220,13 +252,19 @@ class RtpStream:
 
     def figures(self) -> ReceptionFigures:
         """Count over all packets of the stream."""
-        return _figures(self.packets, self.clock_rate_hz)
+        return _figures(self.packets, self.clock_rates_hz)
 
     @cached_property
     def _successive(self) -> list[tuple[ArrivedPacket, ArrivedPacket]]:
-        """Packets of speech that follow one another by number: enough to judge by."""
-        speech = (p for p in self.packets if self.formats[p.rtp.payload_type].is_speech)
-        packets = list(islice(speech, _JUDGED_PACKETS))
+        """Packets of speech of one clock that follow one another by number: enough to judge by."""
+        rate_hz = _static_rate_hz(self.payload_type)
+        chosen = {
+            payload_type
+            for payload_type, form in self.formats.items()
+            if form.is_speech and _static_rate_hz(payload_type) == rate_hz
+        }
+        speech = (packet for packet in self.packets if packet.rtp.payload_type in chosen)
+        packets = list(islice(speech, JUDGED_PACKETS))
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)
@@ -237,6 +275,12 @@ class RtpStream:
         pairs = self._successive
         same = sum(a.rtp.timestamp == b.rtp.timestamp for a, b in pairs)
         return same > _MIN_VIDEO_SHARE * len(pairs)
+
+
+def _static_rate_hz(payload_type: int) -> int | None:
+    if payload_type == COMFORT_NOISE_PAYLOAD_TYPE:
+        return None  # that of the codec beside it (RFC 3389 §4)
+    return _STATIC_PAYLOAD_TYPES.get(payload_type, (None, None))[1]
 
 
 def extended_numbers(packets: list[ArrivedPacket]) -> list[int]:
@@ -250,7 +294,7 @@ def extended_numbers(packets: list[ArrivedPacket]) -> list[int]:
     return numbers
 
 
-def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigures:
+def _figures(packets: list[ArrivedPacket], clock_rates_hz: dict[int, int]) -> ReceptionFigures:
     first = packets[0]
     base = highest = first.rtp.sequence_number
     seen = {highest}
@@ -268,9 +312,12 @@ def _figures(packets: list[ArrivedPacket], clock_rate_hz: int) -> ReceptionFigur
         if signed(packet.rtp.timestamp - first.rtp.timestamp, 32) < 0 > number - base:
             continue  # It was overtaken by the first: Wireshark takes no times of it.
         elapsed_ns = packet.at_ns - previous.at_ns
-        media = signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
-        difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / clock_rate_hz)
-        jitter += (difference_ms - jitter) / 16
+        rate_hz = clock_rates_hz[packet.rtp.payload_type]
+        # Timestamps of two clocks say nothing together.
+        if rate_hz == clock_rates_hz[previous.rtp.payload_type]:
+            media = signed(packet.rtp.timestamp - previous.rtp.timestamp, 32)
+            difference_ms = abs(elapsed_ns / NS_PER_MS - media * 1000 / rate_hz)
+            jitter += (difference_ms - jitter) / 16
         sum_jitter += jitter
         max_jitter = max(max_jitter, jitter)
         max_gap_ns = max(max_gap_ns, elapsed_ns)

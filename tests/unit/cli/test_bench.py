@@ -69,6 +69,23 @@ def test_a_gate_on_a_figure_that_does_not_exist_is_refused_before_measuring(gate
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("flag", ["--baseline", "--gate"])
+def test_saved_run_overwrote_what_it_was_judged_by(flag: str, tmp_path: Path, gate: Path) -> None:
+    read = gate
+    if flag == "--baseline":
+        read = tmp_path / "saved.json"
+        assert run("--quick", "--save", read).exit_code == 0
+    before = read.read_bytes()
+    link = tmp_path / "link"
+    link.symlink_to(read)
+    for name in (read, link, tmp_path / "." / read.name):
+        result = run("--quick", flag, read, "--save", name)
+        assert isinstance(result.exception, UsageError)
+        assert "would overwrite" in result.exception.message
+        assert result.exception.hint == "give --save a file of its own"
+    assert read.read_bytes() == before
+
+
 def test_a_run_that_cannot_be_saved_is_refused_before_measuring(tmp_path: Path) -> None:
     result = run("--save", tmp_path / "no" / "such" / "folder.json")
     assert isinstance(result.exception, UsageError)

@@ -125,7 +125,7 @@ def test_netem_line_has_what_netem_can_do() -> None:
     )
     assert line == (
         "tc qdisc add dev eth0 root netem delay 40ms 15ms distribution normal "
-        "loss gemodel 1.754% 33.33% duplicate 1% rate 64kbit limit 20 seed 7"
+        "loss gemodel 1.754386% 33.333333% duplicate 1% rate 64kbit limit 20 seed 7"
     )
     assert all(note.startswith("# ") for note in notes)
 

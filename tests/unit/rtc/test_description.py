@@ -80,6 +80,16 @@ def test_longest_packet_that_a_peer_takes_is_an_attribute_of_its_own() -> None:
     assert read(describe("a=maxptime:0")).max_frame_ms is None
 
 
+def test_longest_packet_of_another_section_was_taken_for_the_voice() -> None:
+    attributes = [line.replace("a=mid:0", "a=mid:1") for line in AUDIO[1:]]
+    video = ["m=video 9 UDP/TLS/RTP/SAVPF 111 0", *attributes, "a=maxptime:10"]
+    assert read(describe(*video)).max_frame_ms is None
+    assert read(describe("a=maxptime:60", *video)).max_frame_ms == 60
+    refused = ["m=audio 0 UDP/TLS/RTP/SAVPF 111 0", *attributes]
+    sdp = "\r\n".join([*SESSION, *refused, "a=maxptime:10", *AUDIO, "a=maxptime:40"]) + "\r\n"
+    assert read(sdp).max_frame_ms == 40
+
+
 @pytest.mark.parametrize(
     "sdp",
     [

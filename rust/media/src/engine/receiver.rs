@@ -31,7 +31,8 @@ pub struct ReceiveErrors {
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
     pub malformed_rtcp_packets: u64,
-    /// Packets of a payload type that was not negotiated.
+    /// Packets of a payload type that was not negotiated. Those of the source listened to are among
+    /// its packets received.
     pub unknown_payload_type_packets: u64,
     /// Packets of another source than the one listened to.
     pub other_source_packets: u64,
@@ -127,6 +128,8 @@ pub(super) struct Receiver {
     held: HeldPacket,
     /// The source that said goodbye and whose last audio is still buffered.
     departing: Option<u32>,
+    /// Counters of the buffers that this one followed within the source's stream.
+    earlier: playout::Stats,
     /// The counters of the stream that ended, until another begins.
     ended: Option<playout::Stats>,
     output: AudioOutput,
@@ -161,6 +164,7 @@ impl Receiver {
                 at_ns: 0,
             },
             departing: None,
+            earlier: playout::Stats::default(),
             ended: None,
             output: AudioOutput::new(settings)?,
         })
@@ -212,10 +216,7 @@ impl Receiver {
             Format::Red => match Red::parse(packet.payload) {
                 // Agreed on for Opus; another codec's would be put in the buffer as Opus.
                 Ok(red) if self.format_of(red.primary_payload_type) == OPUS => {}
-                Ok(_) => {
-                    self.errors.unknown_payload_type_packets += 1;
-                    return;
-                }
+                Ok(_) => return self.pass_over_unknown(&packet, now_ns, events),
                 Err(_) => {
                     self.errors.malformed_rtp_packets += 1;
                     return;
@@ -226,10 +227,7 @@ impl Receiver {
                 self.give_out(now_ns, events);
                 return;
             }
-            Format::Unknown => {
-                self.errors.unknown_payload_type_packets += 1;
-                return;
-            }
+            Format::Unknown => return self.pass_over_unknown(&packet, now_ns, events),
         }
         match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
@@ -315,8 +313,8 @@ impl Receiver {
     /// Ends the departing source's stream. What the buffer makes up after it is not counted.
     fn end_stream(&mut self, counted: &playout::Stats, at_ns: u64, events: &mut EventQueue) {
         self.output.end_stream(at_ns, events);
+        self.ended = Some(self.earlier.plus(counted));
         self.begin_buffer(at_ns);
-        self.ended = Some(*counted);
         if let Some(ssrc) = self.departing.take() {
             events.push(&Event::StreamEnded { ssrc });
         }
@@ -324,7 +322,8 @@ impl Receiver {
 
     /// Counters of the jitter buffer for the source listened to last.
     pub(super) fn playout_stats(&self) -> playout::Stats {
-        self.ended.unwrap_or(*self.buffer.stats())
+        let until_now = || self.earlier.plus(self.buffer.stats());
+        self.ended.unwrap_or_else(until_now)
     }
 
     /// When the buffer has something to give out, if nothing is received before.
@@ -362,6 +361,7 @@ impl Receiver {
             tick_ns,
         );
         if let Ok(buffer) = buffer {
+            self.earlier = self.playout_stats();
             self.buffer = buffer;
         }
     }
@@ -377,6 +377,13 @@ impl Receiver {
         if self.source.is_some() {
             self.output.end_stream(now_ns, events);
             self.begin_buffer(tick_ns);
+        }
+        if self
+            .source
+            .as_ref()
+            .is_none_or(|source| source.ssrc != ssrc)
+        {
+            self.earlier = playout::Stats::default();
         }
         self.departing = None;
         self.ended = None;
@@ -470,6 +477,34 @@ impl Receiver {
         }
     }
 
+    /// Counts a packet of a payload type that was not negotiated. Of the source listened to it has
+    /// come, though nothing is heard of it: it is neither lost nor asked for again.
+    fn pass_over_unknown(&mut self, packet: &Packet<'_>, now_ns: u64, events: &mut EventQueue) {
+        self.record_unknown(packet, now_ns);
+        if self.is_of_source(packet) {
+            self.buffer.pass_over(packet.header.sequence_number, now_ns);
+            self.give_out(now_ns, events);
+        }
+    }
+
+    fn record_unknown(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        self.errors.unknown_payload_type_packets += 1;
+        if !self.is_of_source(packet) {
+            return;
+        }
+        if let Some(source) = &mut self.source {
+            // Its timestamp is of an unknown clock, and says nothing of jitter.
+            source
+                .reception
+                .record_repeated(packet.header.sequence_number);
+            source.count(packet, now_ns);
+        }
+    }
+
+    fn is_of_source(&self, packet: &Packet<'_>) -> bool {
+        self.lock.listens_to(packet.header.ssrc)
+    }
+
     /// Puts a buffer with another decoder in place of the present one when the codec changes.
     fn prepare_for(&mut self, codec: Codec, tick_ns: u64, now_ns: u64, events: &mut EventQueue) {
         if self.codec == codec {
@@ -487,6 +522,9 @@ impl Receiver {
             events.push(&Event::StreamStarted { ssrc: source.ssrc });
         }
         self.begin_buffer(tick_ns);
+        if !has_begun {
+            self.earlier = playout::Stats::default();
+        }
     }
 
     fn receive_key(

@@ -51,6 +51,44 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Both buffers' counters together: of one stream that two played in turn.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            jitter_buffer_delay_ns: self
+                .jitter_buffer_delay_ns
+                .saturating_add(other.jitter_buffer_delay_ns),
+            jitter_buffer_target_delay_ns: self
+                .jitter_buffer_target_delay_ns
+                .saturating_add(other.jitter_buffer_target_delay_ns),
+            jitter_buffer_minimum_delay_ns: self
+                .jitter_buffer_minimum_delay_ns
+                .saturating_add(other.jitter_buffer_minimum_delay_ns),
+            jitter_buffer_emitted_count: self.jitter_buffer_emitted_count
+                + other.jitter_buffer_emitted_count,
+            total_samples_received: self.total_samples_received + other.total_samples_received,
+            concealed_samples: self.concealed_samples + other.concealed_samples,
+            silent_concealed_samples: self.silent_concealed_samples
+                + other.silent_concealed_samples,
+            concealment_events: self.concealment_events + other.concealment_events,
+            inserted_samples_for_deceleration: self.inserted_samples_for_deceleration
+                + other.inserted_samples_for_deceleration,
+            removed_samples_for_acceleration: self.removed_samples_for_acceleration
+                + other.removed_samples_for_acceleration,
+            packets_discarded: self.packets_discarded + other.packets_discarded,
+            fec_packets_received: self.fec_packets_received + other.fec_packets_received,
+            repaired_frames: self.repaired_frames + other.repaired_frames,
+            dred_samples: self.dred_samples + other.dred_samples,
+            retransmitted_frames: self.retransmitted_frames + other.retransmitted_frames,
+            late_packets: self.late_packets + other.late_packets,
+            duplicate_packets: self.duplicate_packets + other.duplicate_packets,
+            malformed_packets: self.malformed_packets + other.malformed_packets,
+            discontinuous_packets: self.discontinuous_packets + other.discontinuous_packets,
+            skipped_samples: self.skipped_samples + other.skipped_samples,
+            silence_samples: self.silence_samples + other.silence_samples,
+        }
+    }
+
     /// Counts a frame that is played by how it came.
     pub(super) fn count_carrier(&mut self, carrier: Carrier) {
         match carrier {
