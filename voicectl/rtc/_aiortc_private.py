@@ -171,10 +171,13 @@ class GuardedReceiver:
 class EngineSender(RTCRtpSender):
     """Stands for our audio in SDP; the engine encodes and sends."""
 
+    is_on = False
+
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Report what was negotiated. Must not suspend: SCTP starts right after."""
         driver = self.transport.driver if isinstance(self.transport, EngineDtlsTransport) else None
         if driver is not None and driver.payload_type is not None:
+            self.is_on = True
             driver.sending_negotiated(
                 ssrc=self._ssrc,
                 payload_type=driver.payload_type,
@@ -185,9 +188,25 @@ class EngineSender(RTCRtpSender):
 class EngineReceiver(RTCRtpReceiver):
     """Stands for the peer's audio in SDP; the engine receives and decodes."""
 
+    def __init__(
+        self, kind: str, transport: RTCDtlsTransport, sender: EngineSender, cname: str
+    ) -> None:
+        super().__init__(kind, transport)
+        self._sender: EngineSender | None = sender
+        self._cname = cname
+
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Nothing to do. Must not suspend: SCTP starts right after."""
-        # The descriptions have told the engine what it needs, before the first packet.
+        """Report where nothing is sent. Must not suspend: SCTP starts right after.
+
+        The descriptions have told the engine all else, before the first packet.
+        """
+        sender, self._sender = self._sender, None
+        if (
+            sender is not None
+            and not sender.is_on
+            and isinstance(self.transport, EngineDtlsTransport)
+        ):
+            self.transport.driver.reporting_negotiated(ssrc=sender._ssrc, cname=self._cname)
 
 
 class EnginePeerConnection(RTCPeerConnection):
@@ -229,11 +248,12 @@ class EnginePeerConnection(RTCPeerConnection):
         bundled = self.dtls_transport is not None
         dtls = self.dtls_transport or self._RTCPeerConnection__createDtlsTransport()
         is_voice = kind == "audio" and all(t.kind != "audio" for t in transceivers)
+        sender = EngineSender(kind, dtls)
         transceiver = RTCRtpTransceiver(
             direction="sendrecv" if is_voice else "inactive",
             kind=kind,
-            sender=EngineSender(kind, dtls),
-            receiver=EngineReceiver(kind, dtls),
+            sender=sender,
+            receiver=EngineReceiver(kind, dtls, sender, _cname(self)),
         )
         if kind == "audio":
             codecs = RTCRtpSender.getCapabilities("audio").codecs
@@ -322,6 +342,13 @@ def _transceivers(connection: RTCPeerConnection) -> list[RTCRtpTransceiver]:
     stock: Any = connection
     transceivers: list[RTCRtpTransceiver] = stock._RTCPeerConnection__transceivers
     return transceivers
+
+
+def _cname(connection: RTCPeerConnection) -> str:
+    """What our descriptions call the author of our reports."""
+    stock: Any = connection
+    cname: str = stock._RTCPeerConnection__cname
+    return cname
 
 
 def _stream_id(connection: RTCPeerConnection) -> str:

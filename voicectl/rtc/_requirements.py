@@ -67,7 +67,8 @@ INSTANCE_NAMES = MappingProxyType(
         "aiortc:RTCDtlsTransport": "_data_receiver _role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
-            "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "
+            "_RTCPeerConnection__cname _RTCPeerConnection__dtlsTransports "
+            "_RTCPeerConnection__iceTransports "
             "_RTCPeerConnection__remoteIce _RTCPeerConnection__stream_id "
             "_RTCPeerConnection__transceivers"
         ),

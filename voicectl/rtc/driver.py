@@ -48,6 +48,10 @@ class EngineLike(Protocol):
         """Begin to send."""
         ...
 
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """Begin to report on what is received, without sending."""
+        ...
+
     def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
         """Learn what datagrams are protected with."""
         ...
@@ -230,6 +234,14 @@ class EngineDriver:
         if self._loop is None:
             return
         self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+        self._engine.handle_timeout(self._clock.now_ns())
+        self.drain()
+
+    def reporting_negotiated(self, *, ssrc: int, cname: str) -> None:
+        """Let the engine report on what it receives: the peer only sends."""
+        if self._loop is None:
+            return
+        self._engine.start_reporting(ssrc=ssrc, cname=cname)
         self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
