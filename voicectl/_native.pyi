@@ -918,8 +918,15 @@ class Engine:
             UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
         """
 
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """Begin RTCP on what is received, under `ssrc` and `cname`, without sending audio.
+
+        For a peer that only sends. It begins at the next call that has a time; `start_sending` may
+        follow. A stream that was on before ends without a BYE.
+        """
+
     def stop(self, now_ns: int) -> None:
-        """End the outgoing stream with a last report and a BYE."""
+        """End the outgoing stream, or the reports, with a last report and a BYE."""
 
     def stats(self) -> EngineStats:
         """The counters of this moment."""

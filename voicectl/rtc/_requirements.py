@@ -38,10 +38,11 @@ CLASS_NAMES = MappingProxyType(
         "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
-        "aiortc:RTCSctpTransport": "State _handle_data _set_state",
+        "aiortc:RTCSctpTransport": "State _handle_data _set_state stop",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__connect "
-            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
+            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createSctpTransport "
+            "_RTCPeerConnection__createTransceiver "
             "_RTCPeerConnection__updateConnectionState "
             "_RTCPeerConnection__updateIceConnectionState "
             "_RTCPeerConnection__updateIceGatheringState"
@@ -67,11 +68,17 @@ INSTANCE_NAMES = MappingProxyType(
         "aiortc:RTCDtlsTransport": "_data_receiver _role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
-            "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "
-            "_RTCPeerConnection__stream_id _RTCPeerConnection__transceivers"
+            "_RTCPeerConnection__cname _RTCPeerConnection__dtlsTransports "
+            "_RTCPeerConnection__iceTransports "
+            "_RTCPeerConnection__remoteIce _RTCPeerConnection__stream_id "
+            "_RTCPeerConnection__transceivers"
         ),
         "aiortc:RTCRtpSender": "_ssrc _stream_id",
         "aiortc:RTCRtpTransceiver": "_bundled",
+        "aiortc:RTCSctpTransport": (
+            "_advertised_rwnd _data_channels _inbound_streams _last_received_tsn _local_tsn "
+            "_sack_misordered"
+        ),
     }
 )
 """Attributes that the class's `__init__` must set."""

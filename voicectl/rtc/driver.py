@@ -49,6 +49,10 @@ class EngineLike(Protocol):
         """Begin to send."""
         ...
 
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """Begin to report on what is received, without sending."""
+        ...
+
     def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
         """Learn what datagrams are protected with."""
         ...
@@ -160,6 +164,8 @@ class EngineDriver:
         self._max_lateness_ns = 0
         self._first_packet_sent_ns: int | None = None
         self._first_packet_received_ns: int | None = None
+        self.payload_type: int | None = None
+        """Of what is sent, once it is negotiated."""
 
     @property
     def asks_before_tick(self) -> bool:
@@ -261,6 +267,14 @@ class EngineDriver:
             self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
+    def reporting_negotiated(self, *, ssrc: int, cname: str) -> None:
+        """Let the engine report on what it receives: the peer only sends."""
+        if self._loop is None:
+            return
+        self._engine.start_reporting(ssrc=ssrc, cname=cname)
+        self._engine.handle_timeout(self._clock.now_ns())
+        self.drain()
+
     def formats_negotiated(
         self,
         formats: NegotiatedFormats,
@@ -269,6 +283,7 @@ class EngineDriver:
         max_frame_ms: int | None,
     ) -> None:
         """Tell the engine what the payload types mean, and what the peer takes."""
+        self.payload_type = formats.payload_type
         self._engine.configure_receive(formats.receive)
         self._engine.configure_send(
             formats.codec,

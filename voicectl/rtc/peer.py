@@ -16,11 +16,12 @@ from voicectl.clock import Clock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError, UsageError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
 from voicectl.rtc.admission import Place
+from voicectl.rtc.aiortc_descriptions import SDP_FAILURES
 from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
 from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
-from voicectl.rtc.description import SDP_FAILURES, OpusParameters, read_remote
+from voicectl.rtc.description import OpusParameters, read_remote
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.media_thread import CarriedCall, carry
 from voicectl.rtc.negotiation import Negotiation
@@ -418,15 +419,22 @@ class Peer:
         return self._negotiation.finish(self._candidates.describe_local())
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
-        remote = read_remote(sdp, kind)
+        association = self._connection.sctp if kind == "answer" else None
+        offered_data = association.mid if association is not None else None
+        remote = read_remote(sdp, kind, offered_data=offered_data)
         self._has_remote = True
         self._negotiation.take_remote(remote)
         try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
+            await self._connection.setRemoteDescription(
+                RTCSessionDescription(remote.taken.sdp, kind)
+            )
         except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
             self._has_remote = False
             self._require_open()
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
+        if association is not None and not remote.taken.has_data:
+            self._connection.leave_data_out()
+            self._messages.close()
         await self._candidates.describe_remote(remote.transport)
         self._require_open()
 
