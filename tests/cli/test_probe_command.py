@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.fake_servers import LoopbackTurn
 
-from voicectl.cli import main
+from voicectl.cli.app import run as run_command
 
 QUICK = ["--quality", "0"]
 
@@ -75,10 +75,9 @@ def probe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["voicectl", "probe", *arguments])
         monkeypatch.setattr(sys, "stdin", StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
+        status = run_command()
         captured = capsys.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
+        return Done(status, captured.out, captured.err)
 
     return run
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from voicectl.cli import interrupt
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from voicectl.bench.suite import Effort, Suite
 
 __all__ = ["app", "exit_status"]
+
+_TAKE_DOWN_S = 10.0
+"""For a lab of namespaces."""
 
 
 class OutputFormat(StrEnum):
@@ -220,6 +224,8 @@ def _probe(
     """
     from voicectl.bench.probe import probe_suite
 
+    # Its processes and namespaces are taken down.
+    interrupt.give_time(_TAKE_DOWN_S)
     options = _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose)
     _run_suite(probe_suite(seed=seed, quick=quick), options)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voicectl.cli import interrupt
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
@@ -136,26 +136,30 @@ def _output(printer: Printer, title: str) -> "TalkOutput":
 async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
     """Run the call; whether Ctrl-C ended it."""
     from voicectl.cli.keys import Keys
+    from voicectl.session.events import CallConnected, CallEnded
 
     loop = asyncio.get_running_loop()
-    interrupted = False
+    connected = interrupted = False
     unwritable: SetupError | None = None
 
     def show(event: "SessionEvent") -> None:
-        nonlocal unwritable
+        nonlocal connected, unwritable
+        connected = connected or isinstance(event, CallConnected)
         try:
             output.handle_event(event)
         except SetupError as error:
             # The call goes on for the sake of its recording; what it prints does not.
             output.warn(error.message)
             unwritable = error
+        if interrupted and isinstance(event, CallEnded):
+            interrupt.leave_soon()
 
-    def interrupt() -> None:
+    def hang_up() -> None:
         nonlocal interrupted
         interrupted = True
         conversation.hang_up("Ctrl-C")
-        # The second Ctrl-C finds the default handler again and ends the process at once.
-        loop.remove_signal_handler(signal.SIGINT)
+        if not connected:
+            interrupt.leave_soon()
 
     def press(key: str) -> None:
         match key:
@@ -170,12 +174,9 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
             case _:
                 pass
 
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    try:
+    with interrupt.calling(lambda: loop.call_soon_threadsafe(hang_up)):
         with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
             await conversation.hold(show, output.warn)
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
     if unwritable is not None:
         raise unwritable
     return interrupted

@@ -20,7 +20,7 @@ from voicectl.session.capture_file import CaptureFile
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
-from voicectl.session.local_agent import VadName, load_models
+from voicectl.session.local_agent import Models, VadName, load_models
 from voicectl.session.local_call import LocalCall
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard, SoundChoice
@@ -72,7 +72,7 @@ class Talk:
     """What to tell the user before the call."""
     _call: LocalCall | None = None
     _card: SoundCard | None = None
-    _hung_up: str | None = None
+    _hang_up_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def plan(cls, options: TalkOptions) -> "Talk":
@@ -116,7 +116,7 @@ class Talk:
         """Hold the call, tell `emit` of everything in it and `warn` of trouble with the devices.
 
         Returns:
-            None when it was hung up before it began.
+            None when it was hung up before it was connected.
 
         Raises:
             VoicectlError: it could not be held to its end; what was recorded is kept.
@@ -125,14 +125,10 @@ class Talk:
         if self.recording is not None:
             recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
         capture = None if self.capture is None else CaptureFile(self.capture)
-        models = await load_models(self.script)
-        utterances: Sequence[Utterance] | None = self.utterances
-        if self.caller is CallerKind.DEMO:
-            utterances = await asyncio.to_thread(demo_utterances)
-        elif self.caller is CallerKind.PERSON:
-            utterances = None
-        if self._hung_up is not None:
+        loaded = await self._load_unless_hung_up()
+        if loaded is None:
             return None
+        models, utterances = loaded
         self._card = SoundCard(self.sound, warn)
         try:
             await self._card.start()
@@ -148,13 +144,36 @@ class Talk:
                 duration_s=self.duration_s,
                 clock=SystemClock(),
             )
+            if self._hang_up_asked.is_set():
+                return None
             return await self._call.run()
         finally:
             await self._card.close()
 
+    async def _load_unless_hung_up(self) -> tuple[Models, Sequence[Utterance] | None] | None:
+        """What the call needs; None as soon as it was hung up, whatever is still being loaded."""
+        loading = asyncio.ensure_future(self._load())
+        waiting = asyncio.ensure_future(self._hang_up_asked.wait())
+        await asyncio.wait((loading, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._hang_up_asked.is_set():
+            loading.cancel()
+        await asyncio.gather(loading, waiting, return_exceptions=True)
+        return None if self._hang_up_asked.is_set() else loading.result()
+
+    async def _load(self) -> tuple[Models, Sequence[Utterance] | None]:
+        models = await load_models(self.script)
+        match self.caller:
+            case CallerKind.DEMO:
+                return models, await asyncio.to_thread(demo_utterances)
+            case CallerKind.PERSON:
+                return models, None
+            case CallerKind.FILES:
+                return models, self.utterances
+
     def hang_up(self, reason: str) -> None:
         """End the call early, with its summary."""
-        self._hung_up = reason
+        self._hang_up_asked.set()
         if self._call is not None:
             self._call.hang_up(reason)
 

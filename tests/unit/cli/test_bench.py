@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import voicectl.bench.suites
 from voicectl.bench.report import FigureSpec, Measurement
 from voicectl.bench.suite import Bench, Stopwatch, Suite
-from voicectl.cli import app
+from voicectl.cli.app import app
 from voicectl.errors import SetupError, UsageError
 
 SUITE = Suite(
