@@ -28,10 +28,12 @@ STATUS = 130
 _UNWINDING_S = 1.0
 _RETRY_S = 0.02
 _PATIENCE_S = 0.3
-"""So long it is raised in code of our own only: a library may have been called back by C."""
+"""So long it is raised in code of our own only: others may not expect it."""
 _SHOW_CURSOR = b"\x1b[?25h"
 _STDIN, _STDERR = 0, 2
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+_CALLED_BACK = frozenset({"soundfile", "miniaudio"})
+"""cffi prints what is raised within a callback, and drops it."""
 
 
 class _Interruption:
@@ -69,7 +71,7 @@ class _Interruption:
             self._put_off = False
             loop.call_soon_threadsafe(_raise)
             return
-        self._put_off = _within_import(frame) or (self._patient and not _within_voicectl(frame))
+        self._put_off = _loses_exceptions(frame) or (self._patient and not _within_voicectl(frame))
         if not self._put_off:
             _raise()
 
@@ -127,9 +129,12 @@ def _running_loop() -> "AbstractEventLoop | None":
     return loop
 
 
-def _within_import(frame: FrameType | None) -> bool:
+def _loses_exceptions(frame: FrameType | None) -> bool:
+    """Whether an import or a library that is called back from C is on the stack."""
     while frame is not None:
         if frame.f_code.co_filename == _IMPORT_SYSTEM:
+            return True
+        if frame.f_globals.get("__name__") in _CALLED_BACK:
             return True
         frame = frame.f_back
     return False
