@@ -118,8 +118,7 @@ def talk(
     )
     for note in conversation.notes:
         printer.note(note)
-    interrupted = asyncio.run(_hold(conversation, _output(printer, conversation.title)))
-    raise typer.Exit(ExitStatus.INTERRUPTED if interrupted else ExitStatus.YES)
+    raise typer.Exit(asyncio.run(_hold(conversation, _output(printer, conversation.title))))
 
 
 def _output(printer: Printer, title: str) -> "TalkOutput":
@@ -133,8 +132,8 @@ def _output(printer: Printer, title: str) -> "TalkOutput":
     return PlainTalkOutput(printer, title)
 
 
-async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
-    """Run the call; whether Ctrl-C ended it."""
+async def _hold(conversation: "Talk", output: "TalkOutput") -> ExitStatus:
+    """Run the call; the status to end with."""
     from voicectl.cli.keys import Keys
     from voicectl.session.events import CallConnected, CallEnded
 
@@ -176,7 +175,9 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
 
     with interrupt.calling(lambda: loop.call_soon_threadsafe(hang_up)):
         with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
-            await conversation.hold(show, output.warn)
+            report = await conversation.hold(show, output.warn)
     if unwritable is not None:
         raise unwritable
-    return interrupted
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.NO if report is None or report.unanswered else ExitStatus.YES

@@ -202,7 +202,8 @@ def summary_lines(report: CallReport) -> list[str]:
     if report.capture is not None:
         lines.append(f"  {'capture':<11} {_capture_line(report.capture)}")
     if report.unanswered:
-        lines.append(f"  {len(report.unanswered)} utterances got no reply")
+        count = len(report.unanswered)
+        lines.append(f"  {count} {'utterance' if count == 1 else 'utterances'} got no reply")
     return lines
 
 

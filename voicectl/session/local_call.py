@@ -20,7 +20,7 @@ from voicectl.session.capture_file import CAPTURE_LIMIT_BYTES, CaptureFile
 from voicectl.session.exchanges import Exchanges
 from voicectl.session.local_agent import FRAME_MS, LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
-from voicectl.session.report import CallReport
+from voicectl.session.report import CallReport, unanswered
 from voicectl.session.sound import SoundCard
 from voicectl.session.utterance import Utterance
 from voicectl.signaling import openai
@@ -202,7 +202,7 @@ class LocalCall:
             exchanges=self._exchanges.completed,
             audio=audio_report(self._peer.stats()),
             duration_ms=self._audio.said.end * 1000 / SAMPLE_RATE_HZ,
-            unanswered=self._mouth.unanswered,
+            unanswered=unanswered(self._mouth.planned, self._exchanges.completed),
             recording=None if recording is None else str(recording.path),
             capture=None if self._capture is None else self._capture.report(),
             end=end,
