@@ -199,3 +199,20 @@ def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> No
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
     assert [json.loads(line)["verdict"]["id"] for line in lines] == ["ok", "ok"]
+
+
+def test_watch_ends_when_its_reader_has_left(uri: str, password: str) -> None:
+    program = str(Path(sys.executable).with_name("voicectl"))
+    options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]
+    with subprocess.Popen(
+        [program, "probe", uri, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        try:
+            assert process.wait(40) == 0
+        finally:
+            process.kill()
+        assert b"stdout was closed by its reader" in process.stderr.read()

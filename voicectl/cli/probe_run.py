@@ -209,6 +209,9 @@ async def _watch(
 ) -> bool:
     """Probe each `watch_s` seconds until Ctrl-C, which ends the command with 130.
 
+    It also ends once nobody reads stdout or the metrics: whether the last round found a usable
+    path to every target.
+
     Credentials are read anew each round: those that expire, and those in files, change.
     """
     history = History()
@@ -232,6 +235,8 @@ async def _watch(
             records = [redact(each) for each in records] if request.redact else records
             history.add(records)
             _print_round(records, history, request, printer)
+            if printer.stdout_closed and request.listen is None:
+                return all(each["usable"] for each in records)
             await asyncio.sleep(max(0.0, began + (request.watch_s or 0.0) - loop.time()))
 
 
