@@ -188,6 +188,13 @@ def test_help_leads_with_examples(probe: Probe) -> None:
     assert "voicectl probe turn:turn.example.org --username alice" in done.stdout
 
 
+def test_json_and_another_format_were_asked_for_at_once(probe: Probe, uri: str) -> None:
+    done = probe(uri, "--json", "--format", "junit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--json and --format junit exclude each other" in done.stderr
+    assert probe("--json", "--format", "json").returncode == 0
+
+
 def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> None:
     command = [sys.executable, "-c", "from voicectl.cli import main; main()", "probe", uri]
     options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]

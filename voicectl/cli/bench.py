@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from voicectl.cli import interrupt
 from voicectl.cli.exit_status import ExitStatus
-from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
+from voicectl.cli.options import JsonOption, QuietOption, VerboseOption, chosen_format
 from voicectl.cli.output import Printer
 from voicectl.errors import SetupError, UsageError
 from voicectl.paths import refuse_overwriting
@@ -51,7 +51,10 @@ BaselineOption = Annotated[
 SaveOption = Annotated[
     Path | None, typer.Option("--save", metavar="FILE", help="Keep the run for --baseline.")
 ]
-FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How stdout is written.")]
+FormatOption = Annotated[
+    OutputFormat | None,
+    typer.Option("--format", help="How stdout is written; a table by default."),
+]
 
 _EXAMPLES = """
 \b
@@ -108,14 +111,18 @@ class _Options:
     gate: Path | None
     baseline: Path | None
     save: Path | None
-    output_format: OutputFormat
+    output_format: OutputFormat | None
     json_output: bool
     quiet: bool
     verbose: int
 
+    def __post_init__(self) -> None:
+        """Refuse formats that exclude each other before anything is measured."""
+        _ = self.format
+
     @property
     def format(self) -> OutputFormat:
-        return OutputFormat.JSON if self.json_output else self.output_format
+        return chosen_format(self.output_format, json_output=self.json_output, formats=OutputFormat)
 
     @property
     def printer(self) -> Printer:
@@ -133,7 +140,7 @@ def _all(
     gate: GateOption = None,
     baseline: BaselineOption = None,
     save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -143,7 +150,7 @@ def _all(
         from voicectl.bench.suites import all_suites
 
         _run(all_suites(quick=quick), options)
-    elif options != _Options(False, None, None, None, OutputFormat.TABLE, False, False, 0):
+    elif options != _Options(False, None, None, None, None, False, False, 0):
         suite = context.invoked_subcommand
         raise UsageError(
             f"options of `bench` stand before `{suite}`", hint=f"write `voicectl bench {suite} …`"
@@ -159,7 +166,7 @@ def _suite_command(name: str, build: "Callable[[bool], Suite]", epilog: str = _E
         gate: GateOption = None,
         baseline: BaselineOption = None,
         save: SaveOption = None,
-        output_format: FormatOption = OutputFormat.TABLE,
+        output_format: FormatOption = None,
         json_output: JsonOption = False,
         quiet: QuietOption = False,
         verbose: VerboseOption = 0,
@@ -212,7 +219,7 @@ def _probe(
     gate: GateOption = None,
     baseline: BaselineOption = None,
     save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -233,7 +240,7 @@ def _probe(
 @app.command("self-test")
 def _self_test(
     quick: QuickOption = False,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,

@@ -123,3 +123,16 @@ def test_a_suite_that_cannot_run_here_is_left_out_unless_a_gate_names_it(
     gate = tmp_path / "gate.toml"
     gate.write_text("[lab]\nnamed = 100\n")
     assert run("--quick", "--gate", gate).exit_code == 75
+
+
+@pytest.mark.parametrize("name", ["junit", "table", "markdown"])
+def test_json_and_another_format_were_asked_for_at_once(name: str) -> None:
+    for before in ((), ("self-test",)):
+        result = run(*before, "--quick", "--json", "--format", name)
+        assert isinstance(result.exception, UsageError)
+        assert result.exception.message == f"--json and --format {name} exclude each other"
+        assert result.stdout == ""
+
+
+def test_json_and_the_same_format_are_one() -> None:
+    assert json.loads(run("--quick", "--json", "--format", "json").stdout)["figures"]
