@@ -14,7 +14,7 @@ from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption, chosen_format
 from voicectl.cli.output import Printer
 from voicectl.errors import SetupError, UsageError
-from voicectl.paths import refuse_overwriting
+from voicectl.paths import refuse_overwriting, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -371,8 +371,8 @@ def _show(report: "Report", output_format: OutputFormat, printer: Printer) -> No
 
 def _refuse_unwritable(path: Path) -> None:
     """Say so now, not after a minute of measuring."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise UsageError(f"{path} cannot be written", hint="choose another --save")
+    if (reason := unwritable(path)) is not None:
+        raise _unsaved(path, reason)
 
 
 def _save(report: "Report", path: Path) -> None:
@@ -381,6 +381,8 @@ def _save(report: "Report", path: Path) -> None:
     try:
         path.write_text(json.dumps(report_fields(report), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise SetupError(
-            f"{path} cannot be written: {error.strerror}", hint="choose another --save"
-        ) from error
+        raise _unsaved(path, error.strerror) from error
+
+
+def _unsaved(path: Path, reason: str | None) -> SetupError:
+    return SetupError(f"{path} cannot be written: {reason}", hint="choose another --save")

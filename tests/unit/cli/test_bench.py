@@ -87,9 +87,14 @@ def test_saved_run_overwrote_what_it_was_judged_by(flag: str, tmp_path: Path, ga
 
 
 def test_a_run_that_cannot_be_saved_is_refused_before_measuring(tmp_path: Path) -> None:
-    result = run("--save", tmp_path / "no" / "such" / "folder.json")
-    assert isinstance(result.exception, UsageError)
-    assert result.stdout == ""
+    for path, reason in (
+        (tmp_path / "no" / "such" / "folder.json", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        result = run("--save", path)
+        assert isinstance(result.exception, SetupError)
+        assert result.exception.message == f"{path} cannot be written: {reason}"
+        assert result.stdout == ""
 
 
 def test_options_before_the_suites_name_are_refused() -> None:
