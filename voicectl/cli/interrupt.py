@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import time  # noqa: TID251 - voicectl.clock imports typing, for which Ctrl-C does not wait
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -85,11 +86,10 @@ class _Interruption:
     def _watch(self) -> None:
         never = _thread.allocate_lock()
         never.acquire()
-        passed_s = 0.0
-        while passed_s < self.unwinding_s:
-            never.acquire(timeout=_RETRY_S)
-            passed_s += _RETRY_S
+        began_s = time.monotonic()
+        while (passed_s := time.monotonic() - began_s) < self.unwinding_s:
             self._patient = passed_s < _PATIENCE_S
+            never.acquire(timeout=_RETRY_S)
             if self._put_off:
                 signal.pthread_kill(self._main_thread, signal.SIGINT)
         self._leave()
