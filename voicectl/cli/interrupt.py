@@ -33,8 +33,8 @@ _PATIENCE_S = 0.3
 _SHOW_CURSOR = b"\x1b[?25h"
 _STDIN, _STDERR = 0, 2
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
-_CALLED_BACK = frozenset({"soundfile", "miniaudio"})
-"""cffi prints what is raised within a callback, and drops it."""
+_CALLED_BACK = frozenset({"soundfile", "miniaudio", "voicectl.device._miniaudio_private"})
+"""cffi and ctypes print what is raised within a callback, and drop it."""
 
 
 class _Interruption:
