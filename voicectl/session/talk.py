@@ -70,6 +70,8 @@ class Talk:
     capture: Path | None = None
     notes: list[str] = field(default_factory=list)
     """What to tell the user before the call."""
+    recording_unasked: bool = False
+    """It is the demo's own idea: where it cannot be written, there is none."""
     _call: LocalCall | None = None
     _card: SoundCard | None = None
     _hang_up_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,9 +123,7 @@ class Talk:
         Raises:
             VoicectlError: it could not be held to its end; what was recorded is kept.
         """
-        recording = None
-        if self.recording is not None:
-            recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        recording = self._open_recording(warn)
         capture = None if self.capture is None else CaptureFile(self.capture)
         loaded = await self._load_unless_hung_up()
         if loaded is None:
@@ -149,6 +149,17 @@ class Talk:
             return await self._call.run()
         finally:
             await self._card.close()
+
+    def _open_recording(self, warn: Callable[[str], None]) -> TwoChannelRecording | None:
+        if self.recording is None:
+            return None
+        try:
+            return TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        except SetupError as error:
+            if not self.recording_unasked:
+                raise
+            warn(f"{error.message}: the demo is not recorded")
+            return None
 
     async def _load_unless_hung_up(self) -> tuple[Models, Sequence[Utterance] | None] | None:
         """What the call needs; None as soon as it was hung up, whatever is still being loaded."""
@@ -202,6 +213,7 @@ class Talk:
         self.caller = CallerKind.DEMO
         self.notes.append(f"{trouble}: a spoken caller holds a demo conversation")
         if self.recording is None:
+            self.recording_unasked = True
             self.recording = Path(f"call-{datetime.now():%Y-%m-%d-%H%M%S}.wav")
 
 
