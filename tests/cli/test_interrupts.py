@@ -129,6 +129,7 @@ def test_ctrl_c_while_a_model_that_hangs_is_loaded_ends_talk(tmp_path: Path) -> 
     finished = run_with("hibari", source, "talk", "--capture", "c", "--json", cwd=tmp_path)
     assert (finished.status, finished.stdout) == (130, "")
     assert "Traceback" not in finished.stderr
+    assert finished.stderr.endswith("\nending…\n")
 
 
 def run_program(program: str, *arguments: str) -> Finished:

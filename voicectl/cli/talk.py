@@ -156,6 +156,7 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> ExitStatus:
     def hang_up() -> None:
         nonlocal interrupted
         interrupted = True
+        output.show_ending()
         conversation.hang_up("Ctrl-C")
         if not connected:
             interrupt.leave_soon()

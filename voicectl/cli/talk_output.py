@@ -62,6 +62,10 @@ class TalkOutput(ABC):
         """Show trouble with a device."""
         self._printer.warn(message)
 
+    def show_ending(self) -> None:
+        """Say that Ctrl-C was understood."""
+        self._printer.note("ending…")
+
     def show_muted(self, muted: bool) -> None:  # noqa: B027 (only a screen shows it)
         """Show whether the microphone is muted."""
 

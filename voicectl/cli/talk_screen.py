@@ -230,6 +230,12 @@ class TalkScreen(TalkOutput):
         self._state.notice = message
         self._live.refresh()
 
+    def show_ending(self) -> None:
+        """Say so where the keys are told."""
+        if self._live.is_started:
+            self._state.notice = "ending…"
+            self._live.refresh()
+
     def show_muted(self, muted: bool) -> None:
         """Show whether the microphone is muted."""
         self._state.muted = muted
