@@ -53,7 +53,7 @@ def read_baseline(path: Path) -> Baseline:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_SAVE_HINT) from error
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}", hint=_SAVE_HINT) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
