@@ -73,7 +73,7 @@ class Impairment:
     flap_ns: int = 0
     """How much longer the other route takes."""
     drift_ppm: float = 0.0
-    """How much slower the receiver's clock runs than the sender's, in millionths."""
+    """How much faster the receiver's clock runs than the sender's, in millionths."""
 
     def link(self, *, seed: int) -> NetworkLink:
         """A fresh network of this kind."""
