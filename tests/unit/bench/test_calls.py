@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.bench_figures import QUIET
 
 from voicectl.bench.calls import calls_suite
 from voicectl.bench.calls.caller import Arrival, lateness_ms, voice
 from voicectl.bench.calls.endpoint_process import python_endpoint
+from voicectl.bench.calls.figures import FIGURES, of_admission
 from voicectl.bench.calls.load import Run, hold
-from voicectl.bench.calls.ramp import Ramp, climb
+from voicectl.bench.calls.ramp import CALLERS_BUSY, Ramp, climb
+from voicectl.bench.gate import check_gate
+from voicectl.bench.report import Check, Verdict
 
 MS = 1_000_000
 FRAME_SAMPLES = 960
@@ -51,9 +55,43 @@ def test_timestamps_that_stood_still_in_silence_make_nothing_late() -> None:
 
 
 def test_capacity_is_the_most_calls_that_were_not_late() -> None:
-    levels = tuple(Run(calls, 8.0, late, 50.0, 0) for calls, late in ((8, 2.0), (16, 9.0)))
-    assert Ramp((*levels, Run(24, 8.0, 60.0, 50.0, 0)), "late").capacity == 16
+    levels = [(8, 2.0), (16, 9.0), (24, 60.0)]
+    runs = tuple(Run(calls, 8.0, late, 50.0, 0, thread_load=0.1) for calls, late in levels)
+    assert Ramp(runs, "late").capacity == 16
     assert Ramp((), "a call did not connect").capacity == 0
+
+
+def admission(stopped: str, *, thread_loads: list[float]) -> Check:
+    """What the gate says of a climb in which none was refused."""
+    levels = tuple(
+        Run(8 * (n + 1), 10.0, 2.0, 25.0, 0, thread_load=load)
+        for n, load in enumerate(thread_loads)
+    )
+    [(spec, _)] = [each for each in FIGURES if each[0].name == "admission"]
+    measurement = of_admission(Ramp(levels, stopped), 0.08)
+    return check_gate(spec, measurement, 1.0, QUIET)
+
+
+def test_admission_could_be_removed_and_its_gate_never_failed() -> None:
+    check = admission("24 calls were enough", thread_loads=[0.09, 0.18, 0.27])
+    assert check.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("stopped", "thread_loads", "reason"),
+    [
+        (CALLERS_BUSY, [0.09, 0.18, 0.27], CALLERS_BUSY),
+        # The calls of the last step may all have come before the load that they make.
+        ("24 calls were enough", [0.03, 0.06, 0.09], "16 calls load a thread with 0.06"),
+        ("24 calls were enough", [0.2], "load"),
+    ],
+)
+def test_nothing_refused_is_no_failure_where_nothing_had_to_be(
+    stopped: str, thread_loads: list[float], reason: str
+) -> None:
+    check = admission(stopped, thread_loads=thread_loads)
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert reason in check.reason
 
 
 @on_linux
@@ -65,6 +103,7 @@ def test_endpoint_sends_as_many_packets_as_its_caller(
     assert run.packets_per_s == pytest.approx(50, abs=15)
     assert run.cpu_ms > 0
     assert run.resident_bytes > 10_000_000
+    assert 0 < run.thread_load <= run.cpu_ms / 1000
 
 
 @on_linux

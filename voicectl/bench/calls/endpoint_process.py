@@ -47,10 +47,10 @@ class EndpointProcess:
         refusal = AdmissionError if fields.get("refused") == "AdmissionError" else ConnectError
         raise refusal(str(fields.get("message", "the endpoint refused")))
 
-    def cpu_ns(self) -> int:
-        """CPU time of its threads so far, by the scheduler's own count."""
+    def cpu_ns(self) -> dict[str, int]:
+        """CPU time of each of its threads so far, by the scheduler's own count."""
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+        return {task.name: int((task / "schedstat").read_text().split()[0]) for task in tasks}
 
     def resident_bytes(self) -> int:
         """Memory that it occupies now."""

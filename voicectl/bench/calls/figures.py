@@ -5,17 +5,19 @@ from collections.abc import Callable
 from statistics import median
 
 from voicectl.bench.calls.load import Run
-from voicectl.bench.calls.ramp import MAX_LATENESS_MS, Ramp
+from voicectl.bench.calls.ramp import CALLERS_BUSY, ENOUGH, MAX_LATENESS_MS, Ramp
 from voicectl.bench.calls.session import CallsSession
 from voicectl.bench.estimate import estimate_median
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Stopwatch
 from voicectl.errors import SetupError
 
-__all__ = ["FIGURES"]
+__all__ = ["FIGURES", "of_admission"]
 
 _Figure = Callable[[CallsSession, Stopwatch], Measurement]
 _MB = 1e6
+_LOAD_MARGIN = 1.2
+"""What the endpoint takes for its load is older than what is measured."""
 
 
 def _cost(work: str, rival: str) -> _Figure:
@@ -77,8 +79,31 @@ def _memory(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
 
 
 def _refusals(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
-    ramp = session.admission(stopwatch.on_step)
-    return Measurement(float(ramp.refused is not None), (), doubt=ramp.stopped)
+    return of_admission(session.admission(stopwatch.on_step), session.admission_load)
+
+
+def of_admission(ramp: Ramp, limit: float) -> Measurement:
+    """Whether a call was refused; doubtful where none had to be, or the callers came too late.
+
+    Args:
+        ramp: Calls of an endpoint that ought to refuse some.
+        limit: The load of its media thread above which it does.
+    """
+    return Measurement(
+        float(ramp.refused is not None), (), doubt=_reason_to_refuse_none(ramp, limit)
+    )
+
+
+def _reason_to_refuse_none(ramp: Ramp, limit: float) -> str | None:
+    if ramp.stopped == CALLERS_BUSY:
+        return CALLERS_BUSY
+    if len(ramp.levels) < 2:
+        return f"{ramp.stopped}: the load was known of too few"
+    # The calls of the last step were taken or refused by the load of those before them.
+    before = ramp.levels[-2]
+    if before.thread_load < limit * _LOAD_MARGIN:
+        return f"{before.calls} calls load a thread with {before.thread_load:.2f} of a core only"
+    return None if ramp.stopped.endswith(ENOUGH) else _doubt()
 
 
 def _lateness_past_the_limit(session: CallsSession, stopwatch: Stopwatch) -> Measurement:

@@ -34,6 +34,8 @@ class Run:
     """That a caller received."""
     resident_bytes: int
     """Of the endpoint."""
+    thread_load: float
+    """Share of a core that its busiest thread took."""
 
 
 class HeldCalls:
@@ -85,18 +87,20 @@ class HeldCalls:
         await asyncio.sleep(SETTLE_S)
         for caller in self._callers:
             caller.arrivals.clear()
-        cpu_ns, began_ns = self._endpoint.cpu_ns(), SystemClock().now_ns()
+        before_ns, began_ns = self._endpoint.cpu_ns(), SystemClock().now_ns()
         await asyncio.sleep(seconds)
         held_s = (SystemClock().now_ns() - began_ns) / NS_PER_S
-        cpu_ns = self._endpoint.cpu_ns() - cpu_ns
+        after_ns = self._endpoint.cpu_ns()
+        threads_ns = [ns - before_ns.get(thread, 0) for thread, ns in after_ns.items()]
         late = np.concatenate([lateness_ms(caller.arrivals) for caller in self._callers])
         calls = len(self._callers)
         return Run(
             calls=calls,
-            cpu_ms=cpu_ns / 1e6 / held_s / calls,
+            cpu_ms=sum(threads_ns) / 1e6 / held_s / calls,
             p99_ms=float(np.percentile(late, 99)) if late.size else float("inf"),
             packets_per_s=late.size / held_s / calls,
             resident_bytes=self._endpoint.resident_bytes(),
+            thread_load=max(threads_ns) / NS_PER_S / held_s,
         )
 
 

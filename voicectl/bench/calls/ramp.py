@@ -9,12 +9,14 @@ from voicectl.bench.calls.load import HeldCalls, Run
 from voicectl.clock import ProcessCpuClock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError
 
-__all__ = ["MAX_LATENESS_MS", "Ramp", "climb"]
+__all__ = ["CALLERS_BUSY", "ENOUGH", "MAX_LATENESS_MS", "Ramp", "climb"]
 
 MAX_LATENESS_MS = 20.0
 """A frame's length: what comes later than the next one is due is heard."""
 MAX_CALLERS_LOAD = 0.85
 """Above it the callers' own lateness is measured."""
+CALLERS_BUSY = "the callers had no more time"
+ENOUGH = "calls were enough"
 
 
 @dataclass(frozen=True)
@@ -65,5 +67,5 @@ async def climb(
             if levels[-1].p99_ms > max_lateness_ms:
                 return Ramp(tuple(levels), "late")
             if cpu_ns / (SystemClock().now_ns() - began_ns) > MAX_CALLERS_LOAD:
-                return Ramp(tuple(levels), "the callers had no more time")
-    return Ramp(tuple(levels), f"{limit} calls were enough")
+                return Ramp(tuple(levels), CALLERS_BUSY)
+    return Ramp(tuple(levels), f"{limit} {ENOUGH}")

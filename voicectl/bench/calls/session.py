@@ -29,8 +29,8 @@ WORKS = {
     "echo": ("voicectl", "aiortc", "pion"),
     "forward": ("voicectl", "pion"),
 }
-
-
+_CALLS_TOO_MANY = 16
+"""Beyond a ramp's: an endpoint that refuses none has then long been loaded above its limit."""
 ENCODERS = (
     "encoders: voicectl's and Pion's 48 kHz mono, 20 ms, 32 kbit/s, complexity 9, without FEC"
     " (nothing is lost on loopback); aiortc's as it comes"
@@ -157,13 +157,22 @@ class CallsSession:
             raise SetupError("left out by --quick")
         never = ("--max-thread-load", "1000") if stack == "voicectl" else ()
         command = [*self._command(stack, "agent"), *never]
-        return self._once(f"ramp {stack}", lambda: self._climb(stack, command, step))
+        most_calls = self._effort.most_calls
+        return self._once(f"ramp {stack}", lambda: self._climb(stack, command, step, most_calls))
+
+    @property
+    def admission_load(self) -> float:
+        """Of the media thread, above which `admission` has its calls refused."""
+        return self._effort.admission_load
 
     def admission(self, step: Step) -> Ramp:
         """Our agents until one is refused."""
-        limit = ("--max-thread-load", str(self._effort.admission_load))
+        limit = ("--max-thread-load", str(self.admission_load))
         command = [*self._command("voicectl", "agent"), *limit]
-        return self._once("admission", lambda: self._climb("admission", command, step, inf))
+        most_calls = self._effort.most_calls + _CALLS_TOO_MANY
+        return self._once(
+            "admission", lambda: self._climb("admission", command, step, most_calls, inf)
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What the figures were measured with."""
@@ -189,6 +198,7 @@ class CallsSession:
         name: str,
         command: Sequence[str],
         step: Step,
+        most_calls: int,
         max_lateness_ms: float = MAX_LATENESS_MS,
     ) -> Ramp:
         slow = name == "aiortc"
@@ -196,7 +206,7 @@ class CallsSession:
             climb(
                 command,
                 step=2 if slow else 8,
-                limit=self._effort.most_calls,
+                limit=most_calls,
                 seconds=CYCLE_S,
                 max_lateness_ms=max_lateness_ms,
                 on_level=lambda calls: step(f"{name}: {calls} calls"),
