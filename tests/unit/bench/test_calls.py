@@ -1,6 +1,7 @@
 """The suite `calls`: what its callers measure, on endpoints of its own."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from support.bench_figures import QUIET
 
 from voicectl.bench.calls import calls_suite
 from voicectl.bench.calls.caller import Arrival, lateness_ms, voice
-from voicectl.bench.calls.endpoint_process import python_endpoint
+from voicectl.bench.calls.endpoint_process import python_endpoint, running
 from voicectl.bench.calls.figures import FIGURES, of_admission
 from voicectl.bench.calls.load import Run, hold
 from voicectl.bench.calls.ramp import CALLERS_BUSY, Ramp, climb
@@ -104,6 +105,23 @@ def test_endpoint_sends_as_many_packets_as_its_caller(
     assert run.cpu_ms > 0
     assert run.resident_bytes > 10_000_000
     assert 0 < run.thread_load <= run.cpu_ms / 1000
+
+
+@on_linux
+def test_an_endpoint_that_had_threads_at_once_ran_on_all_cores(tmp_path: Path) -> None:
+    cores, allowed = os.sched_getaffinity(0), tmp_path / "allowed"
+    if len(cores) < 2:
+        pytest.skip("one core only")
+    answer = 'echo \'{"answer": ""}\''
+    look = f"grep Cpus_allowed_list /proc/self/status > {allowed}; {answer}; exec cat"
+
+    async def run() -> None:
+        async with running(["sh", "-c", look]) as endpoint:
+            await endpoint.answer("")
+
+    asyncio.run(run())
+    assert allowed.read_text().split()[1] == str(max(cores))
+    assert os.sched_getaffinity(0) == cores
 
 
 @on_linux

@@ -180,7 +180,11 @@ class CallsSession:
             return ()
         pion = self._pion
         effort = self._effort
-        rival = f"Pion on {pion.opus}" if isinstance(pion, PionEndpoint) else pion.message
+        rival = (
+            f"Pion on {pion.opus}, GOMAXPROCS {pion.gomaxprocs}"
+            if isinstance(pion, PionEndpoint)
+            else pion.message
+        )
         climbs = (
             f"{name.removeprefix('ramp ')} up to {known.levels[-1].calls} calls: {known.stopped}"
             for name, known in self._known.items()
