@@ -27,6 +27,7 @@ def _cost(work: str, rival: str) -> _Figure:
         runs = session.rounds(work, stopwatch.on_step)
         if rival not in runs:
             session.require(rival)
+            raise SetupError("left out by --quick")
         ours, theirs = ([run.cpu_ms for run in runs[name]] for name in ("voicectl", rival))
         ratios = tuple((our / their,) for our, their in zip(ours, theirs, strict=True))
         rivals = (RivalValue(rival, median(theirs)),)

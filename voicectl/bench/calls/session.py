@@ -47,25 +47,49 @@ class Effort:
 
     calls: int
     seconds: float
-    """That a load is measured for: whole cycles of the agent's speech and silence."""
+    """That echoes and forwarding are measured for."""
+    agent_seconds: float
+    """Agents: whole cycles of speech and silence."""
     rounds: int
     """Of a row, all its targets in turns."""
     connections: int
     most_calls: int
     """Where a ramp ends."""
     climbs_rivals: bool
+    measures_ungated: bool
+    """Whether an echo is held beside aiortc's too, which no gate asks for."""
     admission_load: float
     """Of the media thread, above which the admission's endpoint refuses."""
 
     @classmethod
     def quick(cls) -> "Effort":
-        """Some three minutes."""
-        return cls(4, CYCLE_S, 2, 8, 24, climbs_rivals=False, admission_load=0.15)
+        """Some four minutes."""
+        return cls(
+            4,
+            2.0,
+            CYCLE_S,
+            4,
+            8,
+            24,
+            climbs_rivals=False,
+            measures_ungated=False,
+            admission_load=0.15,
+        )
 
     @classmethod
     def thorough(cls) -> "Effort":
         """Some fifteen minutes."""
-        return cls(8, 2 * CYCLE_S, 5, 20, 160, climbs_rivals=True, admission_load=0.85)
+        return cls(
+            8,
+            2 * CYCLE_S,
+            2 * CYCLE_S,
+            5,
+            20,
+            160,
+            climbs_rivals=True,
+            measures_ungated=True,
+            admission_load=0.85,
+        )
 
 
 class CallsSession:
@@ -104,12 +128,12 @@ class CallsSession:
         """The runs of each stack at this work, in turns; each round from the other end."""
 
         def measure() -> dict[str, list[Run]]:
-            stacks = [stack for stack in WORKS[work] if self._has(stack)]
+            stacks = [stack for stack in self._stacks(work) if self._has(stack)]
             runs: dict[str, list[Run]] = {stack: [] for stack in stacks}
             for n in range(self._effort.rounds):
                 for stack in stacks if n % 2 == 0 else reversed(stacks):
                     step(f"{work}: {stack}, round {n + 1} of {self._effort.rounds}")
-                    runs[stack].append(self._hold(self._command(stack, work)))
+                    runs[stack].append(self._hold(self._command(stack, work), work))
             return runs
 
         return self._once(work, measure)
@@ -124,9 +148,9 @@ class CallsSession:
             runs = {}
             for stack in ("voicectl", "aiortc"):
                 step(f"event loop blocked, GIL {how}: {stack}")
-                runs[stack] = self._hold([*self._command(stack, "echo"), "--stall", how])
+                runs[stack] = self._hold([*self._command(stack, "echo"), "--stall", how], "echo")
             if self._has("pion"):
-                runs["pion, not blocked"] = self._hold(self._command("pion", "echo"))
+                runs["pion, not blocked"] = self._hold(self._command("pion", "echo"), "echo")
             return runs
 
         return self._once(f"stalled {how}", measure)
@@ -190,7 +214,10 @@ class CallsSession:
             for name, known in self._known.items()
             if isinstance(known, Ramp) and known.levels
         )
-        held = f"calls: {effort.calls} calls for {effort.seconds:g} s, {effort.rounds} rounds"
+        held = (
+            f"calls: {effort.calls} calls for {effort.seconds:g} s"
+            f" (agents {effort.agent_seconds:g} s), {effort.rounds} rounds"
+        )
         return ("; ".join([held, rival, *climbs]), ENCODERS, AGENTS)
 
     def require(self, stack: str) -> None:
@@ -217,8 +244,16 @@ class CallsSession:
             )
         )
 
-    def _hold(self, command: Sequence[str]) -> Run:
-        return _run(hold(command, self._effort.calls, self._effort.seconds))
+    def _hold(self, command: Sequence[str], work: str) -> Run:
+        effort = self._effort
+        seconds = effort.agent_seconds if work == "agent" else effort.seconds
+        return _run(hold(command, effort.calls, seconds))
+
+    def _stacks(self, work: str) -> tuple[str, ...]:
+        """Those whose time there is."""
+        if work == "echo" and not self._effort.measures_ungated:
+            return ("voicectl", "pion")
+        return WORKS[work]
 
     def _has(self, stack: str) -> bool:
         return stack != "pion" or isinstance(self._pion, PionEndpoint)
