@@ -4,15 +4,15 @@ import os
 from collections.abc import Callable
 from statistics import median
 
-from voicectl.bench.calls.load import Run
-from voicectl.bench.calls.ramp import CALLERS_BUSY, ENOUGH, MAX_LATENESS_MS, Ramp
+from voicectl.bench.calls.load import WHOLE, Run
+from voicectl.bench.calls.ramp import CALLERS_BUSY, ENOUGH, Ramp
 from voicectl.bench.calls.session import CallsSession
 from voicectl.bench.estimate import estimate_median
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Stopwatch
 from voicectl.errors import SetupError
 
-__all__ = ["FIGURES", "of_admission"]
+__all__ = ["FIGURES", "of_admission", "of_cost", "of_packets"]
 
 _Figure = Callable[[CallsSession, Stopwatch], Measurement]
 _MB = 1e6
@@ -28,12 +28,38 @@ def _cost(work: str, rival: str) -> _Figure:
         if rival not in runs:
             session.require(rival)
             raise SetupError("left out by --quick")
-        ours, theirs = ([run.cpu_ms for run in runs[name]] for name in ("voicectl", rival))
-        ratios = tuple((our / their,) for our, their in zip(ours, theirs, strict=True))
-        rivals = (RivalValue(rival, median(theirs)),)
-        return Measurement(median(ours), rivals, ratios, estimate_median(ratios))
+        return of_cost(rival, runs["voicectl"], runs[rival])
 
     return measure
+
+
+def of_cost(rival: str, ours: list[Run], theirs: list[Run]) -> Measurement:
+    """Our cost beside a rival's, of the rounds in which neither dropped packets.
+
+    Raises:
+        SetupError: Of those there are not two.
+    """
+    rounds = list(zip(ours, theirs, strict=True))
+    whole = [(our, their) for our, their in rounds if our.is_whole and their.is_whole]
+    if len(whole) < 2:
+        dropped = len(rounds) - len(whole)
+        raise SetupError(f"{dropped} of {len(rounds)} rounds dropped packets: see `packets`")
+    ratios = tuple((our.cpu_ms / their.cpu_ms,) for our, their in whole)
+    rivals = (RivalValue(rival, median(their.cpu_ms for _, their in whole)),)
+    return Measurement(
+        median(our.cpu_ms for our, _ in whole), rivals, ratios, estimate_median(ratios)
+    )
+
+
+def _packets(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
+    return of_packets(session.runs(stopwatch.on_step), _doubt())
+
+
+def of_packets(runs: dict[str, list[Run]], doubt: str | None) -> Measurement:
+    """The worst of each stack's runs: packets that came of those due, in percent."""
+    return _beside(
+        {stack: 100 * min(run.arrived for run in each) for stack, each in runs.items()}, doubt
+    )
 
 
 def _blocked(how: str) -> _Figure:
@@ -69,7 +95,7 @@ def _capacity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
 
 def _linearity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     """What a call costs among the most that were not late, over what it costs among the fewest."""
-    levels = _several(_punctual(session.ramp("voicectl", stopwatch.on_step)))
+    levels = _several(session.ramp("voicectl", stopwatch.on_step).punctual)
     return Measurement(levels[-1].cpu_ms / levels[0].cpu_ms, (), doubt=_doubt())
 
 
@@ -112,10 +138,6 @@ def _lateness_past_the_limit(session: CallsSession, stopwatch: Stopwatch) -> Mea
     return Measurement(ramp.levels[-1].p99_ms, (), doubt=_doubt())
 
 
-def _punctual(ramp: Ramp) -> list[Run]:
-    return [run for run in ramp.levels if run.p99_ms <= MAX_LATENESS_MS]
-
-
 def _several(levels: list[Run]) -> list[Run]:
     if len(levels) < 2:
         raise SetupError("this machine is too busy for calls that can be compared with more calls")
@@ -144,6 +166,13 @@ FIGURES: tuple[tuple[FigureSpec, _Figure], ...] = (
     (FigureSpec("calls", "echo-vs-aiortc", "echo", "ms", None), _cost("echo", "aiortc")),
     (FigureSpec("calls", "echo-vs-pion", "echo", "ms", 1 / 1.3), _cost("echo", "pion")),
     (FigureSpec("calls", "forward-vs-pion", "forward", "ms", 1.0), _cost("forward", "pion")),
+    (
+        FigureSpec(
+            *("calls", "packets", "  packets that came of those due, at worst", "%", 100 * WHOLE),
+            *("quality", True, 5.0),
+        ),
+        _packets,
+    ),
     (
         _spec("lateness-blocked", "p99 lateness, loop blocked", "ms", 5.0, 2.0),
         _blocked("released"),

@@ -15,10 +15,12 @@ from voicectl.clock import SystemClock
 from voicectl.rtc import EngineLike, Peer, PeerSettings
 from voicectl.units import NS_PER_S
 
-__all__ = ["HeldCalls", "Run", "hold"]
+__all__ = ["WHOLE", "HeldCalls", "Run", "hold"]
 
 SETTLE_S = 1.5
 CONNECT_TIMEOUT_S = 20.0
+WHOLE = 0.95
+"""Of the packets due: some of a run's first or last may lie outside of its seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,18 @@ class Run:
     """Of the endpoint."""
     thread_load: float
     """Share of a core that its busiest thread took."""
+    due_packets_per_s: float
+    """That a caller had to receive, at the least."""
+
+    @property
+    def arrived(self) -> float:
+        """Share of the packets due that came, 0 to 1."""
+        return min(self.packets_per_s / self.due_packets_per_s, 1.0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it did all of its work: what it costs to drop packets compares with nothing."""
+        return self.arrived >= WHOLE
 
 
 class HeldCalls:
@@ -43,10 +57,12 @@ class HeldCalls:
 
     Args:
         endpoint: Answers the calls.
+        due_packets_per_s: That each caller is to receive.
     """
 
-    def __init__(self, endpoint: EndpointProcess) -> None:
+    def __init__(self, endpoint: EndpointProcess, due_packets_per_s: float) -> None:
         self._endpoint = endpoint
+        self._due_packets_per_s = due_packets_per_s
         self._payloads = encoded_voice()
         self._callers: list[CallerEngine] = []
         self._stack = AsyncExitStack()
@@ -101,12 +117,13 @@ class HeldCalls:
             packets_per_s=late.size / held_s / calls,
             resident_bytes=self._endpoint.resident_bytes(),
             thread_load=max(threads_ns) / NS_PER_S / held_s,
+            due_packets_per_s=self._due_packets_per_s,
         )
 
 
-async def hold(command: Sequence[str], calls: int, seconds: float) -> Run:
+async def hold(command: Sequence[str], calls: int, seconds: float, due_packets_per_s: float) -> Run:
     """Measure a fresh endpoint under so many calls."""
-    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+    async with running(command) as endpoint, HeldCalls(endpoint, due_packets_per_s) as held:
         for _ in range(calls):
             await held.call()
         return await held.measure(seconds)

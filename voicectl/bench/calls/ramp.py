@@ -30,9 +30,14 @@ class Ramp:
     """The error that a call too many met."""
 
     @property
+    def punctual(self) -> list[Run]:
+        """Those in which packets were neither late nor missing."""
+        return [run for run in self.levels if run.p99_ms <= MAX_LATENESS_MS and run.is_whole]
+
+    @property
     def capacity(self) -> int:
-        """The largest number of calls that were not late."""
-        return max((run.calls for run in self.levels if run.p99_ms <= MAX_LATENESS_MS), default=0)
+        """The largest number of calls that were served as they have to be."""
+        return max((run.calls for run in self.punctual), default=0)
 
 
 async def climb(
@@ -41,12 +46,13 @@ async def climb(
     step: int,
     limit: int,
     seconds: float,
+    due_packets_per_s: float,
     max_lateness_ms: float = MAX_LATENESS_MS,
     on_level: Callable[[int], None] = lambda calls: None,
 ) -> Ramp:
     """Hold `step` calls, twice, three times as many … until `limit`, lateness or a refusal."""
     levels: list[Run] = []
-    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+    async with running(command) as endpoint, HeldCalls(endpoint, due_packets_per_s) as held:
         while len(held) < limit:
             on_level(len(held) + step)
             try:
@@ -66,6 +72,8 @@ async def climb(
             cpu_ns = ProcessCpuClock().now_ns() - cpu_ns
             if levels[-1].p99_ms > max_lateness_ms:
                 return Ramp(tuple(levels), "late")
+            if not levels[-1].is_whole:
+                return Ramp(tuple(levels), "packets were dropped")
             if cpu_ns / (SystemClock().now_ns() - began_ns) > MAX_CALLERS_LOAD:
                 return Ramp(tuple(levels), CALLERS_BUSY)
     return Ramp(tuple(levels), f"{limit} {ENOUGH}")

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
-from voicectl.bench.calls.caller import voice
+from voicectl.bench.calls.caller import SPOKEN_S, voice
 from voicectl.bench.calls.connecting import Connected, connect_stock, connect_voicectl
 from voicectl.bench.calls.endpoint import CYCLE_S
 from voicectl.bench.calls.endpoint_process import python_endpoint
@@ -29,6 +29,9 @@ WORKS = {
     "echo": ("voicectl", "aiortc", "pion"),
     "forward": ("voicectl", "pion"),
 }
+STALLS = ("released", "held")
+DUE_PACKETS_PER_S = {"agent": 50 * SPOKEN_S / CYCLE_S, "echo": 50.0, "forward": 50.0}
+"""An agent has to send what it speaks, and may send more."""
 _CALLS_TOO_MANY = 16
 """Beyond a ramp's: an endpoint that refuses none has then long been loaded above its limit."""
 ENCODERS = (
@@ -155,6 +158,15 @@ class CallsSession:
 
         return self._once(f"stalled {how}", measure)
 
+    def runs(self, step: Step) -> dict[str, list[Run]]:
+        """Of each stack, those of all works, and of ours while its loop was blocked."""
+        runs: dict[str, list[Run]] = {}
+        for work in WORKS:
+            for stack, rounds in self.rounds(work, step).items():
+                runs.setdefault(stack, []).extend(rounds)
+        runs["voicectl"].extend(self.stalled(how, step)["voicectl"] for how in STALLS)
+        return runs
+
     def connections(self, step: Step) -> dict[str, list[Connected]]:
         """Calls connected over loopback, ours and stock aiortc's in turns."""
 
@@ -239,6 +251,7 @@ class CallsSession:
                 step=2 if slow else 8,
                 limit=most_calls,
                 seconds=CYCLE_S,
+                due_packets_per_s=DUE_PACKETS_PER_S["agent"],
                 max_lateness_ms=max_lateness_ms,
                 on_level=lambda calls: step(f"{name}: {calls} calls"),
             )
@@ -247,7 +260,7 @@ class CallsSession:
     def _hold(self, command: Sequence[str], work: str) -> Run:
         effort = self._effort
         seconds = effort.agent_seconds if work == "agent" else effort.seconds
-        return _run(hold(command, effort.calls, seconds))
+        return _run(hold(command, effort.calls, seconds, DUE_PACKETS_PER_S[work]))
 
     def _stacks(self, work: str) -> tuple[str, ...]:
         """Those whose time there is."""
