@@ -235,8 +235,9 @@ def _checked(impairment: Impairment, text: str) -> Impairment:
             )
     if impairment.spike_ns[0] > impairment.spike_ns[1]:
         raise UsageError(f"`spike` runs backwards in `{text}`", hint="write spike=30ms..150ms")
-    # Gilbert's model cannot lose more than it has packets between the bursts.
-    if impairment.loss < 1 and impairment.loss * (impairment.burst + 1) > impairment.burst:
+    # Gilbert's model cannot lose more than it has packets between the bursts. A burst of 1 is none.
+    in_bursts = impairment.burst > 1 and impairment.loss < 1
+    if in_bursts and impairment.loss * (impairment.burst + 1) > impairment.burst:
         raise UsageError(
             f"bursts of {impairment.burst:g} cannot make {impairment.loss:.0%} of loss",
             hint="raise burst",
