@@ -41,6 +41,9 @@ def _delay(impairment: Impairment) -> str:
     if impairment.distribution is Distribution.UNIFORM:
         # netem's uniform jitter lies on both sides of the delay.
         delay_ms, jitter_ms = delay_ms + jitter_ms / 2, jitter_ms / 2
+    elif impairment.distribution is Distribution.EXPONENTIAL:
+        # netem's tables lie around the delay.
+        delay_ms += jitter_ms
     delay_ms, jitter_ms = min(delay_ms, _LONGEST_MS), min(jitter_ms, _LONGEST_MS)
     if not jitter_ms:
         return f"delay {_decimal(delay_ms)}ms"
@@ -72,7 +75,7 @@ def _notes(impairment: Impairment, seed: int) -> list[str]:
     if impairment.jitter_ns and not impairment.reorder and not impairment.rate_bps:
         notes.append("netem lets jitter change the order of packets; the simulation keeps it")
     if impairment.distribution is Distribution.EXPONENTIAL and impairment.jitter_ns:
-        notes.append("netem has no exponential distribution: pareto comes near")
+        notes.append("netem has no exponential distribution: pareto has its mean, and comes near")
     missing = [
         name
         for name, on in (

@@ -56,3 +56,13 @@ def test_seed_is_told_for_those_whose_tc_takes_it() -> None:
     line, *notes = netem_lines(parse_spec("loss=5%"), seed=7)
     assert "seed" not in line
     assert any("`seed 7`" in note and "6.6" in note for note in notes)
+
+
+def test_exponential_jitter_had_another_mean_on_netem() -> None:
+    # netem's pareto table has its mean near 0, as normal has: the delay is where it is to lie.
+    link = parse_spec("delay=5ms,jitter=2ms,distribution=exponential,reorder=yes").link(seed=1)
+    sent = [n * 20_000_000 for n in range(20_000)]
+    mean_ms = sum(link.arrivals(at, 100)[0] - at for at in sent) / len(sent) / 1e6
+    line = netem_lines(parse_spec("delay=5ms,jitter=2ms,distribution=exponential"), seed=0)[0]
+    [told] = re.findall(r"delay ([\d.]+)ms 2ms distribution pareto", line)
+    assert float(told) == pytest.approx(mean_ms, rel=0.02)
