@@ -11,7 +11,7 @@ from voicectl.bench.estimate import Estimate
 from voicectl.bench.report import Calibration
 from voicectl.errors import SetupError
 
-__all__ = ["calibrate", "refuse_debug_build"]
+__all__ = ["calibrate", "doubt_by_load", "refuse_debug_build"]
 
 _RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy")
 
@@ -39,6 +39,14 @@ def calibrate(noise: Estimate) -> Calibration:
             **{package: version for package in _RIVALS if (version := _version(package))},
         },
     )
+
+
+def doubt_by_load() -> str | None:
+    """A time says little where others use the cores too; a bench itself keeps two busy at most."""
+    cores, load = os.cpu_count() or 1, _load_1m()
+    if load is None or load <= cores:
+        return None
+    return f"the load average is {load:.1f} on {cores} cores"
 
 
 def _cpu_model() -> str:

@@ -1,6 +1,5 @@
 """The figures of the suite, from what a session measures."""
 
-import os
 from collections.abc import Callable
 from statistics import median
 
@@ -8,6 +7,7 @@ from voicectl.bench.calls.load import WHOLE, Run
 from voicectl.bench.calls.ramp import CALLERS_BUSY, ENOUGH, Ramp
 from voicectl.bench.calls.session import CallsSession
 from voicectl.bench.estimate import estimate_median
+from voicectl.bench.machine import doubt_by_load
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Stopwatch
 from voicectl.errors import SetupError
@@ -52,7 +52,7 @@ def of_cost(rival: str, ours: list[Run], theirs: list[Run]) -> Measurement:
 
 
 def _packets(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
-    return of_packets(session.runs(stopwatch.on_step), _doubt())
+    return of_packets(session.runs(stopwatch.on_step), doubt_by_load())
 
 
 def of_packets(runs: dict[str, list[Run]], doubt: str | None) -> Measurement:
@@ -66,7 +66,7 @@ def _blocked(how: str) -> _Figure:
     def measure(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
         runs = session.stalled(how, stopwatch.on_step)
         rivals = tuple(RivalValue(name, run.p99_ms) for name, run in runs.items())
-        return Measurement(runs["voicectl"].p99_ms, rivals[1:], doubt=_doubt())
+        return Measurement(runs["voicectl"].p99_ms, rivals[1:], doubt=doubt_by_load())
 
     return measure
 
@@ -74,13 +74,13 @@ def _blocked(how: str) -> _Figure:
 def _connected(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     connected = session.connections(stopwatch.on_step)
     values = {name: median(c.ice_dtls_ms for c in ends) for name, ends in connected.items()}
-    return _beside(values, _doubt())
+    return _beside(values, doubt_by_load())
 
 
 def _first_audio(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     connected = session.connections(stopwatch.on_step)
     values = {name: median(c.first_audio_ms for c in ends) for name, ends in connected.items()}
-    return _beside(values, _doubt())
+    return _beside(values, doubt_by_load())
 
 
 def _capacity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
@@ -90,13 +90,13 @@ def _capacity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
             values[stack] = float(session.ramp(stack, stopwatch.on_step).capacity)
         except SetupError:
             continue
-    return _beside(values, _doubt())
+    return _beside(values, doubt_by_load())
 
 
 def _linearity(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     """What a call costs among the most that were not late, over what it costs among the fewest."""
     levels = _several(session.ramp("voicectl", stopwatch.on_step).punctual)
-    return Measurement(levels[-1].cpu_ms / levels[0].cpu_ms, (), doubt=_doubt())
+    return Measurement(levels[-1].cpu_ms / levels[0].cpu_ms, (), doubt=doubt_by_load())
 
 
 def _memory(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
@@ -130,12 +130,12 @@ def _reason_to_refuse_none(ramp: Ramp, limit: float) -> str | None:
     before = ramp.levels[-2]
     if before.thread_load < limit * _LOAD_MARGIN:
         return f"{before.calls} calls load a thread with {before.thread_load:.2f} of a core only"
-    return None if ramp.stopped.endswith(ENOUGH) else _doubt()
+    return None if ramp.stopped.endswith(ENOUGH) else doubt_by_load()
 
 
 def _lateness_past_the_limit(session: CallsSession, stopwatch: Stopwatch) -> Measurement:
     ramp = session.admission(stopwatch.on_step)
-    return Measurement(ramp.levels[-1].p99_ms, (), doubt=_doubt())
+    return Measurement(ramp.levels[-1].p99_ms, (), doubt=doubt_by_load())
 
 
 def _several(levels: list[Run]) -> list[Run]:
@@ -147,13 +147,6 @@ def _several(levels: list[Run]) -> list[Run]:
 def _beside(values: dict[str, float], doubt: str | None) -> Measurement:
     rivals = tuple(RivalValue(name, value) for name, value in values.items() if name != "voicectl")
     return Measurement(values["voicectl"], rivals, doubt=doubt)
-
-
-def _doubt() -> str | None:
-    """A time says little where others use the cores too; the bench itself keeps two busy."""
-    cores = os.cpu_count() or 1
-    load = os.getloadavg()[0]
-    return f"the load average is {load:.1f} on {cores} cores" if load > cores else None
 
 
 def _spec(name: str, title: str, unit: str, limit: float | None, tolerance: float) -> FigureSpec:
