@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.bench_figures import QUIET
+from support.bench_figures import QUIET, calibration
 
+from voicectl.bench.formats.json import report_fields
+from voicectl.bench.formats.lines import rival_text
 from voicectl.bench.gate import check_gate
 from voicectl.bench.playout import playout_suite
 from voicectl.bench.playout.others import (
@@ -26,7 +28,7 @@ from voicectl.bench.playout.runs import (
     run,
     unbroken_speech,
 )
-from voicectl.bench.report import Verdict
+from voicectl.bench.report import Figure, Report, Verdict
 from voicectl.bench.suite import Bench, Stopwatch
 from voicectl.clock import ThreadCpuClock
 from voicectl.replay.encoding import Protection
@@ -153,3 +155,13 @@ class VirtualClock:
 
     def now_ns(self) -> int:
         return self.time_ns
+
+
+def test_delay_beside_neteqs_was_told_with_ten_milliseconds_added_only() -> None:
+    ear = bench("clean-ear-delay")
+    measurement = ear.measure(Stopwatch(ThreadCpuClock(), 2))
+    plain = measurement.value / neteq(CLEAN).delay_ms
+    figure = Figure(ear.spec, measurement)
+    assert f"NetEq {neteq(CLEAN).delay_ms:.3g} ({plain:.2f}x), fixed" in rival_text(figure)
+    [fields] = report_fields(Report(calibration(), (figure,)))["figures"]
+    assert [rival["ratio"] for rival in fields["rivals"]] == [pytest.approx(plain, abs=1e-4), None]
