@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from voicectl.errors import SetupError
 
 __all__ = ["calibrate", "doubt_by_load", "refuse_debug_build"]
 
-_RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy")
+_RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy", "pesq", "pystoi")
+_PION = Path(__file__).with_name("calls") / "pion" / "go.mod"
 
 
 def refuse_debug_build() -> None:
@@ -36,6 +38,8 @@ def calibrate(noise: Estimate) -> Calibration:
         versions={
             "voicectl": voicectl.__version__,
             "python": platform.python_version(),
+            "libopus": _native.OPUS_VERSION.removeprefix("libopus "),
+            "pion/webrtc": _pion_version(),
             **{package: version for package in _RIVALS if (version := _version(package))},
         },
     )
@@ -47,6 +51,12 @@ def doubt_by_load() -> str | None:
     if load is None or load <= cores:
         return None
     return f"the load average is {load:.1f} on {cores} cores"
+
+
+def _pion_version() -> str:
+    """Of the endpoint that the suite `calls` builds."""
+    found = re.search(r"github\.com/pion/webrtc/v\d+ (\S+)", _PION.read_text(encoding="ascii"))
+    return found[1] if found else "unknown"
 
 
 def _cpu_model() -> str:
