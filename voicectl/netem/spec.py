@@ -49,7 +49,8 @@ class Impairment:
     jitter_ns: int = 0
     distribution: Distribution = Distribution.NORMAL
     reorder: bool = False
-    """Whether jitter may change the order of packets."""
+    """Whether jitter may change the order of packets; if not, they wait for those before them,
+    which makes the mean delay longer than what is drawn."""
     duplicate: float = 0.0
     """Share of the packets that come twice."""
     rate_bps: int = 0

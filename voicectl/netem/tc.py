@@ -73,7 +73,10 @@ def _notes(impairment: Impairment, seed: int) -> list[str]:
     if impairment.delay_ns + impairment.jitter_ns > _LONGEST_MS * NS_PER_MS:
         notes.append(f"tc takes no more than {_LONGEST_MS / 1000:g} s: cut off")
     if impairment.jitter_ns and not impairment.reorder and not impairment.rate_bps:
-        notes.append("netem lets jitter change the order of packets; the simulation keeps it")
+        notes.append(
+            "netem lets jitter change the order of packets; the simulation keeps it, "
+            "so that its delays are longer and spread less"
+        )
     if impairment.distribution is Distribution.EXPONENTIAL and impairment.jitter_ns:
         notes.append("netem has no exponential distribution: pareto has its mean, and comes near")
     missing = [

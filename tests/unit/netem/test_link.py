@@ -148,3 +148,19 @@ def test_drift_had_the_wrong_sign_in_what_was_said_of_it() -> None:
             (root / path).read_text(encoding="utf-8"),
         )
         assert runs in told, path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["delay=80ms,jitter=20ms", "delay=10ms,jitter=30ms,reorder=yes"],
+)
+def test_jitter_that_keeps_the_order_had_another_mean_than_was_told(text: str) -> None:
+    delays = [delay / 1e6 for delay in only(run(text, 50_000))]
+    mean = sum(delays) / len(delays)
+    deviation = (sum((delay - mean) ** 2 for delay in delays) / len(delays)) ** 0.5
+    docs = Path(__file__).parents[3] / "docs" / "replay.md"
+    told = " ".join(docs.read_text(encoding="utf-8").split())
+    found = re.search(rf"`{text}` has a mean of ([\d.]+) ms and a deviation of ([\d.]+) ms", told)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(mean, abs=0.5)
+    assert float(found[2]) == pytest.approx(deviation, abs=0.5)

@@ -66,3 +66,11 @@ def test_exponential_jitter_had_another_mean_on_netem() -> None:
     line = netem_lines(parse_spec("delay=5ms,jitter=2ms,distribution=exponential"), seed=0)[0]
     [told] = re.findall(r"delay ([\d.]+)ms 2ms distribution pareto", line)
     assert float(told) == pytest.approx(mean_ms, rel=0.02)
+
+
+def test_what_keeping_the_order_does_to_the_delay_was_not_said() -> None:
+    notes = " ".join(netem_lines(parse_spec("delay=80ms,jitter=20ms"), seed=0))
+    assert "longer" in notes
+    assert "less" in notes
+    reordered = " ".join(netem_lines(parse_spec("delay=80ms,jitter=20ms,reorder=yes"), seed=0))
+    assert "longer" not in reordered
