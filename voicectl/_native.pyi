@@ -1246,8 +1246,8 @@ class AudioDrained:
 class StreamStarted:
     """A source was taken; media time begins anew.
 
-    It is the peer's first source, or another one that followed it, or the same one after ticks
-    were skipped.
+    It is the peer's first source, or another one that followed it, or the same one with another
+    codec or after ticks were skipped.
     """
 
     def __new__(cls, ssrc: int) -> StreamStarted: ...
@@ -1391,8 +1391,17 @@ class Adaptation:
         """What the path may be given: headers, IP's included, and RED too."""
 
     @property
+    def limit(self) -> Literal["none", "preset", "peer", "queue", "loss", "silence"]:
+        """Why no more is sent.
+
+        `none`: more is given step by step; `preset`, `peer`: it or the peer takes no more; `queue`,
+        `loss`: the path was found to queue or to lose what is more; `silence`: the peer reports
+        nothing.
+        """
+
+    @property
     def loss_percent(self) -> float:
-        """Smoothed: it rises sooner than it falls."""
+        """As the far end tells, in the long run: of the last 20 reports or so."""
 
     @property
     def protection(self) -> Literal["none", "lbrr", "repeat", "burst"]:
@@ -1444,7 +1453,7 @@ class TransportFeedbackCounters:
 
 @final
 class InboundRtpStats:
-    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with `StreamStarted`."""
+    """W3C `inbound-rtp`, of the source listened to. Counters begin anew with another source."""
 
     @property
     def ssrc(self) -> int: ...
@@ -1616,7 +1625,9 @@ class EngineDrops:
     @property
     def malformed_rtcp_packets(self) -> int: ...
     @property
-    def unknown_payload_type_packets(self) -> int: ...
+    def unknown_payload_type_packets(self) -> int:
+        """Of no payload type agreed on. Those of the source listened to count as received."""
+
     @property
     def other_source_packets(self) -> int:
         """Of another SSRC than the one listened to."""

@@ -34,13 +34,15 @@ def _mode(path: Path) -> int:
 def unreadable(path: Path) -> str | None:
     """What keeps a file from being read, to be said after its name; None: it is there."""
     try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
+        mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        is_file = False
+        return "does not exist"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if not is_file:
-        return "is not a file"
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    if not stat.S_ISREG(mode):
+        return "is no regular file: a pipe or a device"
     return None if os.access(path, os.R_OK) else "cannot be read: Permission denied"
 
 

@@ -190,8 +190,10 @@ def test_snapshot_length_that_cut_off_the_payload_is_named(tmp_path: Path) -> No
     ("arguments", "status", "expected"),
     [
         ([], 2, "no FILE"),
-        (["none.wav"], 2, "none.wav is not a file"),
+        (["none.wav"], 2, "none.wav does not exist"),
+        (["."], 2, ". is a directory"),
         (["notes.txt"], 5, "no kind that replay reads"),
+        (["empty.pcap"], 5, "empty.pcap is empty"),
         (["tone.wav", "--network", "5g"], 2, "wifi-spikes"),
         (["tone.wav", "--network", "notes.txt"], 2, "is no trace"),
         (["tone.wav", "--network", "loss=2"], 2, "loss=2%"),
@@ -212,6 +214,7 @@ def test_what_cannot_be_done_is_one_line_and_a_hint(
     tone: Path, arguments: list[str], status: int, expected: str
 ) -> None:
     (tone.parent / "notes.txt").write_text("words, not packets\n")
+    (tone.parent / "empty.pcap").touch()
     assert_refused(voicectl("replay", *arguments, cwd=tone.parent), status, expected)
 
 
@@ -240,6 +243,12 @@ def test_several_files_stream_one_record_each(call: Path, tone: Path, tmp_path: 
         "heard-call.wav",
         "heard-tone.wav",
     ]
+
+
+def test_second_file_that_is_missing_is_told_before_the_first_is_replayed(tone: Path) -> None:
+    finished = voicectl("replay", tone, "none.wav", "--json", cwd=tone.parent)
+    assert_refused(finished, 2, "none.wav does not exist")
+    assert finished.stdout == ""
 
 
 def test_file_that_is_replayed_is_not_overwritten(tone: Path) -> None:

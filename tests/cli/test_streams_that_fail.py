@@ -72,7 +72,7 @@ def test_file_whose_name_is_no_text_is_refused_and_named(encoding: str, tmp_path
     for command in ([b"replay", name], [b"talk", b"--input", name]):
         finished = run(*command, encoding=encoding)
         assert finished.status == 2, finished.stderr
-        assert "is not a file" in finished.stderr
+        assert "does not exist" in finished.stderr
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8", "latin-1"])

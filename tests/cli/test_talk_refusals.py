@@ -28,7 +28,7 @@ def tone(tmp_path: Path) -> Path:
 
 def test_missing_wav_is_a_usage_error(tmp_path: Path) -> None:
     finished = voicectl("talk", "--input", tmp_path / "none.wav")
-    assert_refused(finished, 2, "none.wav is not a file")
+    assert_refused(finished, 2, "none.wav does not exist")
 
 
 def test_truncated_wav_tells_how_much_is_missing(tone: Path) -> None:

@@ -63,7 +63,7 @@ def test_thread_ends_with_its_last_call() -> None:
         loop = asyncio.get_running_loop()
         one, other = real_end(1), real_end(2)
         async with connected(one, other):
-            assert LoopPlane._of_loop[loop]._plane.call_count == 2
+            assert LoopPlane.of_loop(loop)._plane.call_count == 2
         assert loop not in LoopPlane._of_loop
 
     run(scenario)

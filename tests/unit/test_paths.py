@@ -50,6 +50,7 @@ def test_name_that_is_too_long_is_a_usage_error() -> None:
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
-    assert unreadable(tmp_path) == "is not a file"
-    assert unreadable(tmp_path / "none") == "is not a file"
+    assert unreadable(tmp_path) == "is a directory"
+    assert unreadable(tmp_path / "none") == "does not exist"
+    assert unreadable(Path("/dev/null")) == "is no regular file: a pipe or a device"
     assert unreadable(Path(__file__)) is None

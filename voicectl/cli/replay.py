@@ -140,6 +140,7 @@ def replay(
 ) -> None:
     """Replay a call through the real audio pipeline."""
     # numpy, soundfile and the native module: `voicectl --help` does not wait for them.
+    from voicectl.replay.file_bytes import check_readable
     from voicectl.replay.files import Choice
     from voicectl.replay.network import find_network
     from voicectl.replay.outputs import plan_outputs
@@ -157,6 +158,8 @@ def replay(
         raise UsageError(
             "there is no FILE to replay", hint="voicectl replay speech.wav --network wifi-spikes"
         )
+    for path in files:
+        check_readable(path)
     chosen = compare if compare is not None else strategy and strategy.value
     strategies = parse_strategies(chosen) if chosen is not None else None
     outputs = plan_outputs(

@@ -206,8 +206,17 @@ def summary_lines(report: CallReport) -> list[str]:
     return lines
 
 
+_LIMITS = {
+    "peer": " (the far end takes no more)",
+    "queue": " (with more a queue grows)",
+    "loss": " (with more, more is lost)",
+    "silence": " (the far end reports nothing)",
+}
+
+
 def _sender_line(sender: SenderReport) -> str:
     line = f"{sender.preset}: {sender.bitrate_bps / 1000:g} kbit/s, {sender.frame_ms} ms frames"
+    line += _LIMITS.get(sender.limit, "")
     if sender.protection != "none":
         line += f", {sender.protection} for {sender.loss_percent:.1f} % loss"
     return line + f", changed {sender.changes} times" if sender.changes else line

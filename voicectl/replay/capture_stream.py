@@ -316,7 +316,7 @@ def _not_usable(found: Found, audio: list[RtpStream]) -> MediaError:
         if found.has_dtls:
             detail += f"\n{_count(found.contents['DTLS'], 'DTLS packet')} agreed on the keys."
         else:
-            detail += "\nSRTP, or a codec that is not Opus: no DTLS was captured."
+            detail += "\nSRTP, or a codec that is neither Opus nor G.711: no DTLS was captured."
     return MediaError(
         message, detail=detail, hint="take only its timing, with speech of our own: add --headers"
     )

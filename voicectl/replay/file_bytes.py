@@ -8,7 +8,7 @@ from voicectl.errors import MediaError, UsageError
 from voicectl.paths import unreadable
 from voicectl.wire.capture import Damage
 
-__all__ = ["FileBytes", "read_file"]
+__all__ = ["FileBytes", "check_readable", "read_file"]
 
 _MAX_BYTES = 1 << 30
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -26,6 +26,16 @@ class FileBytes:
     """Of its compression: what lies behind it is not in `data`."""
 
 
+def check_readable(path: Path) -> None:
+    """Fail before the work where `read_file` would after some of it.
+
+    Raises:
+        UsageError: It is missing or unreadable.
+    """
+    if (trouble := unreadable(path)) is not None:
+        raise UsageError(f"{path} {trouble}", hint="give a recording, a capture or a trace")
+
+
 def read_file(path: Path) -> FileBytes:
     """All bytes of a file; of a gzipped one as many as can be unpacked.
 
@@ -33,8 +43,7 @@ def read_file(path: Path) -> FileBytes:
         UsageError: It is missing, unreadable or too large.
         MediaError: Nothing of it can be unpacked.
     """
-    if (trouble := unreadable(path)) is not None:
-        raise UsageError(f"{path} {trouble}", hint="give a recording, a capture or a trace")
+    check_readable(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"{path} is larger than 1 GiB", hint="cut it with `editcap`")

@@ -62,6 +62,8 @@ def material_of(
         MediaError: It holds nothing that can be replayed; says what it holds instead.
     """
     path = file.path
+    if not file.data:
+        raise MediaError(f"{path} is empty", hint="capture or record it again")
     try:
         material = _recognized(file, choice, on_progress)
     except (MediaError, UsageError) as error:

@@ -8,7 +8,7 @@ from itertools import groupby
 from voicectl._native import parse_rtp_packet
 from voicectl.errors import WireError
 from voicectl.replay.rtp_paths import joined
-from voicectl.replay.rtp_stream import ArrivedPacket, RtpStream
+from voicectl.replay.rtp_stream import JUDGED_PACKETS, ArrivedPacket, Codec, RtpStream
 from voicectl.units import NS_PER_MS
 from voicectl.wire.capture import Frame
 from voicectl.wire.datagram import Flow, NotUdp, datagram_in
@@ -18,6 +18,7 @@ from voicectl.wire.rtpdump import RtpDump
 __all__ = ["Found", "search_dump", "search_frames"]
 
 _MIN_PACKETS = 4
+_RTP_HEADER_BYTES = 12
 _MIN_CONTINUITY = 0.8
 _NEAR = 100
 """Sequence numbers further apart than this do not follow one another."""
@@ -25,6 +26,8 @@ _COPIED_WITHIN_NS = NS_PER_MS
 """A packet passes from one interface to the next in microseconds."""
 _MIN_COPIED = 0.5
 """Of the packets, so that it is the capture that saw them twice, and not the receiver."""
+_VIDEO_JUDGED_AT = (JUDGED_PACKETS, 10 * JUDGED_PACKETS)
+"""Packets of a stream. The first of them are all that `RtpStream.codec` would look at later."""
 _MAX_STREAMS = 4096
 """Every SSRC of a hostile capture could be its own."""
 
@@ -46,6 +49,7 @@ class Found:
 class _Search:
     def __init__(self) -> None:
         self._candidates: dict[tuple[Flow, int], RtpStream] = {}
+        self._video: set[tuple[Flow, int]] = set()
         self._rtcp: dict[tuple[object, int], list[tuple[int, bytes]]] = {}
         self.found = Found()
 
@@ -75,8 +79,17 @@ class _Search:
             if len(self._candidates) >= _MAX_STREAMS:
                 return False
             stream = self._candidates[key] = RtpStream(str(flow), packet.ssrc)
-        stream.packets.append(ArrivedPacket(at_ns, packet, payload, missing_bytes > 0))
+        arrived = ArrivedPacket(at_ns, packet, payload, missing_bytes > 0)
+        stream.packets.append(_without_payload(arrived) if key in self._video else arrived)
+        if len(stream.packets) in _VIDEO_JUDGED_AT and key not in self._video:
+            self._judge_video(key, stream)
         return True
+
+    def _judge_video(self, key: tuple[Flow, int], stream: RtpStream) -> None:
+        """Keep no payload of video: there is as much of it as the file is long."""
+        if RtpStream(stream.name, stream.ssrc, stream.packets).codec is Codec.VIDEO:
+            self._video.add(key)
+            stream.packets[:] = map(_without_payload, stream.packets)
 
     def finish(self) -> Found:
         for key, stream in self._candidates.items():
@@ -156,6 +169,12 @@ def _rtcp_once(reports: list[tuple[int, bytes]], is_copied: bool) -> list[tuple[
     for at_ns, report in reports:
         first_seen.setdefault(report, at_ns)
     return [(at_ns, report) for report, at_ns in first_seen.items()]
+
+
+def _without_payload(packet: ArrivedPacket) -> ArrivedPacket:
+    """The fixed header alone: no CSRC, no extension, no padding (RFC 3550 §5.1)."""
+    header = b"\x80" + packet.datagram[1:_RTP_HEADER_BYTES]
+    return packet._replace(rtp=parse_rtp_packet(header), datagram=header)
 
 
 def _unpadded(payload: bytes) -> bytes:

@@ -18,7 +18,14 @@ from voicectl.replay.payload_formats import (
 from voicectl.replay.sequence import Place, forward, places_of, signed
 from voicectl.units import NS_PER_MS, NS_PER_S
 
-__all__ = ["ArrivedPacket", "Codec", "ReceptionFigures", "RtpStream", "extended_numbers"]
+__all__ = [
+    "JUDGED_PACKETS",
+    "ArrivedPacket",
+    "Codec",
+    "ReceptionFigures",
+    "RtpStream",
+    "extended_numbers",
+]
 
 _STATIC_PAYLOAD_TYPES = {
     0: ("PCMU", 8000),
@@ -34,7 +41,7 @@ _STATIC_PAYLOAD_TYPES = {
 _G711 = (0, 8)
 _CLOCK_RATES_HZ = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000)
 _OPUS_CLOCK_RATE_HZ = 48_000
-_JUDGED_PACKETS = 2000
+JUDGED_PACKETS = 2000
 _STRETCH_PACKETS = 50
 _MAX_FRAMES_AT_ONCE = 100
 """Between two packets: a timestamp further on jumped."""
@@ -257,7 +264,7 @@ class RtpStream:
             if form.is_speech and _static_rate_hz(payload_type) == rate_hz
         }
         speech = (packet for packet in self.packets if packet.rtp.payload_type in chosen)
-        packets = list(islice(speech, _JUDGED_PACKETS))
+        packets = list(islice(speech, JUDGED_PACKETS))
         return [
             (a, b)
             for a, b in zip(packets, packets[1:], strict=False)

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from typing import Self
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from voicectl._native import Engine
 from voicectl.clock import SystemClock
@@ -137,9 +137,16 @@ class CarriedCall:
 
 
 class LoopPlane:
-    """The media thread of one event loop: started with its first call, ended with its last."""
+    """The media thread of one event loop: started with its first call, ended with its last.
 
-    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Self] = WeakKeyDictionary()
+    It ends with the loop, too, whoever forgot to end the calls: loops have no other word for that
+    than their `close`, which is the plane's as long as there are calls.
+    """
+
+    # Not the planes themselves: each has its loop, which would then never be garbage.
+    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Self]] = (
+        WeakKeyDictionary()
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -154,11 +161,13 @@ class LoopPlane:
         """Of the wakings in the last span: over 20 ms after their time."""
         self._timer = loop.call_later(LOAD_SPAN_S, self._measure_again)
         loop.add_reader(self._plane.fileno(), self._handle_readable)
+        loop.close = self._close_loop  # type: ignore[method-assign]
 
     @classmethod
     def of_loop(cls, loop: asyncio.AbstractEventLoop) -> Self | None:
         """The plane of an event loop that has calls."""
-        return cls._of_loop.get(loop)
+        plane = cls._of_loop.get(loop)
+        return None if plane is None else plane()
 
     def load_with_another(self) -> float:
         """What the calls of late cost each, times one call more."""
@@ -185,9 +194,10 @@ class LoopPlane:
     def of_running_loop(cls) -> Self:
         """The plane of the event loop that calls."""
         loop = asyncio.get_running_loop()
-        plane = cls._of_loop.get(loop)
+        plane = cls.of_loop(loop)
         if plane is None:
-            plane = cls._of_loop[loop] = cls(loop)
+            plane = cls(loop)
+            cls._of_loop[loop] = ref(plane)
         return plane
 
     def add(
@@ -213,10 +223,20 @@ class LoopPlane:
             self._end_without_calls()
 
     def _end_without_calls(self) -> None:
-        if self._on_ready:
-            return
+        if not self._on_ready and self.of_loop(self._loop) is self:
+            self._end()
+
+    def _close_loop(self) -> None:
+        if self.of_loop(self._loop) is self and not self._loop.is_running():
+            self._on_ready.clear()
+            self._end()
+        type(self._loop).close(self._loop)
+
+    def _end(self) -> None:
         self._timer.cancel()
         self._loop.remove_reader(self._plane.fileno())
+        if vars(self._loop).get("close") == self._close_loop:
+            del self._loop.close
         del self._of_loop[self._loop]
         self._plane.close()
 

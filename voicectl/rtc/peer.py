@@ -92,6 +92,8 @@ class Peer:
         self._close_begun = asyncio.Event()
         self._close_task: asyncio.Task[None] | None = None
         self._timings = PeerTimings(created_ns=self._clock.now_ns())
+        self._has_offered = False
+        self._has_remote = False
         self.close_reason: CloseReason | None = None
 
     # Signaling
@@ -108,9 +110,12 @@ class Peer:
                 peer, and the peer is known to take them.
 
         Raises:
-            ConnectError: There is no candidate to offer, or the peer is closed.
+            ConnectError: There is no candidate to offer, the peer is closed, or it has a
+                description already.
         """
+        self._require_first()
         self._start()
+        self._has_offered = True
         self._connection.addTransceiver("audio")
         if (label := self._settings.data_channel) is not None:
             self._messages.adopt(self._connection.createDataChannel(label, ordered=True))
@@ -126,10 +131,11 @@ class Peer:
 
         Raises:
             WireError: The offer is malformed.
-            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, or the peer
-                is closed.
+            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, the peer is
+                closed, or it has a description already: calls are not negotiated anew.
             AdmissionError: The media thread has no time for another call; the peer is closed.
         """
+        self._require_first()
         self._admit()
         self._start()
         await self._apply_remote(sdp, "offer")
@@ -142,9 +148,13 @@ class Peer:
 
         Raises:
             WireError: The answer is malformed or does not match the offer.
-            ConnectError: There is neither Opus nor G.711 in it, or the peer is closed.
+            ConnectError: There is neither Opus nor G.711 in it, the peer is closed, or there is no
+                offer that waits for an answer.
         """
         self._require_open()
+        if not self._has_offered or self._has_remote:
+            what = "a second answer" if self._has_offered else "an answer to no offer"
+            raise ConnectError(what, hint="a call has one offer and one answer to it")
         await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
 
@@ -362,6 +372,15 @@ class Peer:
                 hint="try again when a call has ended, or on another machine",
             )
 
+    def _require_first(self) -> None:
+        """Refuse to negotiate anew: the engine would learn what the connection does not do."""
+        self._require_open()
+        if self._has_offered or self._has_remote:
+            raise ConnectError(
+                "a second offer: a call is negotiated once",
+                hint="end the call, and make another one",
+            )
+
     def _require_open(self) -> None:
         if self.close_reason is not None:
             raise self._connect_error(self.close_reason.value)
@@ -376,10 +395,12 @@ class Peer:
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
         remote = read_remote(sdp, kind)
+        self._has_remote = True
         self._negotiation.take_remote(remote)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
         except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
+            self._has_remote = False
             self._require_open()
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
         await self._candidates.describe_remote(remote.transport)

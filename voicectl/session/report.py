@@ -84,8 +84,10 @@ class SenderReport:
     complexity: int
     protection: str
     """Against loss: none, lbrr, repeat or burst."""
+    limit: str
+    """Why no more is sent: none, preset, peer, queue, loss or silence."""
     loss_percent: float
-    """As the far end reports it, smoothed."""
+    """As the far end reports it, in the long run."""
     queue_delay_ms: float | None
     changes: int
     congestions: int

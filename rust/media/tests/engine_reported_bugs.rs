@@ -398,6 +398,66 @@ fn receive_ten(engine: &mut Engine, first: u16, begin_ms: u64) {
 }
 
 #[test]
+fn packets_of_an_unknown_payload_type_were_counted_and_reported_as_lost() {
+    for sink in [Sink::Eager, Sink::Playout] {
+        let mut engine = engine(&Settings { sink, ..settings() });
+        engine.start_sending(OWN, OPUS, "unknown").unwrap();
+        for n in 0..100u16 {
+            let payload_type = if n % 10 == 7 { 13 } else { OPUS };
+            let datagram = packet(payload_type, n, u32::from(n) * 960, &SILENCE);
+            engine.handle_rtp(&datagram, u64::from(n) * 20 * MS);
+        }
+        // Of another source it says nothing about this one.
+        engine.handle_rtp(&packet_of(PEER + 1, 13, 5000, 0, &SILENCE), 1981 * MS);
+        let stats = engine.stats();
+        let inbound = stats.inbound.unwrap();
+        assert_eq!((inbound.packets_received, inbound.packets_lost), (100, 0));
+        assert_eq!(stats.errors.unknown_payload_type_packets, 11);
+        assert_eq!(stats.playout.concealed_samples, 0);
+        let (told, blocks) = reports(&mut engine, 2000..10_000);
+        assert!(told > 0 && !blocks.is_empty());
+        for block in blocks {
+            assert_eq!((block.cumulative_lost, block.fraction_lost), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn packets_of_an_unknown_payload_type_alone_begin_no_stream() {
+    let mut engine = engine(&settings());
+    for n in 0..10u16 {
+        let datagram = packet(13, n, u32::from(n) * 960, &SILENCE);
+        engine.handle_rtp(&datagram, u64::from(n) * 20 * MS);
+    }
+    assert!(engine.stats().inbound.is_none());
+}
+
+#[test]
+fn what_was_counted_before_the_codec_changed_was_forgotten() {
+    let mut engine = engine(&settings());
+    let codecs = [(OPUS, Codec::Opus), (0, Codec::Pcmu)];
+    engine.configure_receive(&codecs).unwrap();
+    for n in 0..100u16 {
+        let number = u32::from(n);
+        let datagram = if n < 50 {
+            packet(OPUS, n, number * 960, &SILENCE)
+        } else {
+            packet(0, n, number * 160, &[0xff; 160])
+        };
+        engine.handle_rtp(&datagram, u64::from(n) * 20 * MS);
+    }
+    let playout = engine.stats().playout;
+    assert_eq!(playout.jitter_buffer_emitted_count, 100 * 960);
+    // Another source's are its own.
+    for n in 0..2u16 {
+        let datagram = packet_of(PEER + 1, OPUS, n, u32::from(n) * 960, &SILENCE);
+        engine.handle_rtp(&datagram, (2000 + u64::from(n) * 20) * MS);
+    }
+    let playout = engine.stats().playout;
+    assert_eq!(playout.jitter_buffer_emitted_count, 2 * 960);
+}
+
+#[test]
 fn a_source_that_is_silent_or_has_left_is_not_reported_on() {
     let mut engine = engine(&settings());
     engine.start_sending(OWN, OPUS, "report").unwrap();

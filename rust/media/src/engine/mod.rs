@@ -60,7 +60,7 @@ mod ticks;
 mod transmit;
 mod transport_feedback;
 
-pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
+pub use adaptation::{AdaptationStats, Limit, LossProtection, Plan, Preset};
 pub use bridging::{Bridge, BridgedMedia};
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};

@@ -31,7 +31,8 @@ pub struct ReceiveErrors {
     pub malformed_rtp_packets: u64,
     /// Datagrams that are not RTCP.
     pub malformed_rtcp_packets: u64,
-    /// Packets of a payload type that was not negotiated.
+    /// Packets of a payload type that was not negotiated. Those of the source listened to are among
+    /// its packets received.
     pub unknown_payload_type_packets: u64,
     /// Packets of another source than the one listened to.
     pub other_source_packets: u64,
@@ -215,10 +216,7 @@ impl Receiver {
             Format::Red => match Red::parse(packet.payload) {
                 // Agreed on for Opus; another codec's would be put in the buffer as Opus.
                 Ok(red) if self.format_of(red.primary_payload_type) == OPUS => {}
-                Ok(_) => {
-                    self.errors.unknown_payload_type_packets += 1;
-                    return;
-                }
+                Ok(_) => return self.pass_over_unknown(&packet, now_ns, events),
                 Err(_) => {
                     self.errors.malformed_rtp_packets += 1;
                     return;
@@ -229,10 +227,7 @@ impl Receiver {
                 self.give_out(now_ns, events);
                 return;
             }
-            Format::Unknown => {
-                self.errors.unknown_payload_type_packets += 1;
-                return;
-            }
+            Format::Unknown => return self.pass_over_unknown(&packet, now_ns, events),
         }
         match self.lock.judge(header.ssrc, header.sequence_number, now_ns) {
             Verdict::Current => {}
@@ -383,7 +378,11 @@ impl Receiver {
             self.output.end_stream(now_ns, events);
             self.begin_buffer(tick_ns);
         }
-        if self.source.as_ref().is_none_or(|source| source.ssrc != ssrc) {
+        if self
+            .source
+            .as_ref()
+            .is_none_or(|source| source.ssrc != ssrc)
+        {
             self.earlier = playout::Stats::default();
         }
         self.departing = None;
@@ -476,6 +475,34 @@ impl Receiver {
         } else {
             self.insert(packet, packet.payload, now_ns);
         }
+    }
+
+    /// Counts a packet of a payload type that was not negotiated. Of the source listened to it has
+    /// come, though nothing is heard of it: it is neither lost nor asked for again.
+    fn pass_over_unknown(&mut self, packet: &Packet<'_>, now_ns: u64, events: &mut EventQueue) {
+        self.record_unknown(packet, now_ns);
+        if self.is_of_source(packet) {
+            self.buffer.pass_over(packet.header.sequence_number, now_ns);
+            self.give_out(now_ns, events);
+        }
+    }
+
+    fn record_unknown(&mut self, packet: &Packet<'_>, now_ns: u64) {
+        self.errors.unknown_payload_type_packets += 1;
+        if !self.is_of_source(packet) {
+            return;
+        }
+        if let Some(source) = &mut self.source {
+            // Its timestamp is of an unknown clock, and says nothing of jitter.
+            source
+                .reception
+                .record_repeated(packet.header.sequence_number);
+            source.count(packet, now_ns);
+        }
+    }
+
+    fn is_of_source(&self, packet: &Packet<'_>) -> bool {
+        self.lock.listens_to(packet.header.ssrc)
     }
 
     /// Puts a buffer with another decoder in place of the present one when the codec changes.

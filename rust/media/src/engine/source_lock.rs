@@ -63,6 +63,11 @@ impl SourceLock {
         }
     }
 
+    /// Whether it is this source that is listened to.
+    pub(super) fn listens_to(&self, ssrc: u32) -> bool {
+        self.current == Some(ssrc)
+    }
+
     /// Takes note of a BYE; true if it was the source listened to.
     pub(super) fn depart(&mut self, ssrc: u32, now_ns: u64) -> bool {
         if self.current != Some(ssrc) {

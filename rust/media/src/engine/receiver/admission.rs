@@ -30,7 +30,7 @@ impl Receiver {
                     return None;
                 };
                 if self.format_of(red.primary_payload_type) != OPUS {
-                    self.errors.unknown_payload_type_packets += 1;
+                    self.record_unknown(&packet, now_ns);
                     return None;
                 }
                 packet.payload = red.primary;
@@ -39,7 +39,7 @@ impl Receiver {
             // Nothing was asked for again.
             Format::Rtx => return None,
             Format::Unknown => {
-                self.errors.unknown_payload_type_packets += 1;
+                self.record_unknown(&packet, now_ns);
                 return None;
             }
         };
