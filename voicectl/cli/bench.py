@@ -38,7 +38,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples, wider intervals: a minute a suite.")
+    bool, typer.Option("--quick", help="Fewer samples, wider intervals: minutes a suite.")
 ]
 GateOption = Annotated[
     Path | None,
