@@ -918,8 +918,15 @@ class Engine:
             UsageError: RTP on a port shared with RTCP cannot have the payload type (64 to 95).
         """
 
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """Begin RTCP on what is received, under `ssrc` and `cname`, without sending audio.
+
+        For a peer that only sends. It begins at the next call that has a time; `start_sending` may
+        follow. A stream that was on before ends without a BYE.
+        """
+
     def stop(self, now_ns: int) -> None:
-        """End the outgoing stream with a last report and a BYE."""
+        """End the outgoing stream, or the reports, with a last report and a BYE."""
 
     def stats(self) -> EngineStats:
         """The counters of this moment."""
@@ -1391,8 +1398,17 @@ class Adaptation:
         """What the path may be given: headers, IP's included, and RED too."""
 
     @property
+    def limit(self) -> Literal["none", "preset", "peer", "queue", "loss", "silence"]:
+        """Why no more is sent.
+
+        `none`: more is given step by step; `preset`, `peer`: it or the peer takes no more; `queue`,
+        `loss`: the path was found to queue or to lose what is more; `silence`: the peer reports
+        nothing.
+        """
+
+    @property
     def loss_percent(self) -> float:
-        """Smoothed: it rises sooner than it falls."""
+        """As the far end tells, in the long run: of the last 20 reports or so."""
 
     @property
     def protection(self) -> Literal["none", "lbrr", "repeat", "burst"]:

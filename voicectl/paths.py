@@ -5,10 +5,20 @@ import os
 import stat
 from collections.abc import Hashable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from voicectl.errors import UsageError
 
-__all__ = ["is_directory", "is_regular_file", "refuse_overwriting", "unreadable", "unwritable"]
+__all__ = [
+    "is_directory",
+    "is_regular_file",
+    "open_private",
+    "refuse_overwriting",
+    "unreadable",
+    "unwritable",
+]
+
+_OWNER_ONLY = 0o600
 
 
 def is_regular_file(path: Path) -> bool:
@@ -22,6 +32,24 @@ def is_regular_file(path: Path) -> bool:
 def is_directory(path: Path) -> bool:
     """Whether there is a directory that can be seen; never an error."""
     return stat.S_ISDIR(_mode(path))
+
+
+def open_private(path: Path, *, buffering: int = -1) -> BinaryIO:
+    """Open a file to be written anew that nobody but its owner can read: it holds people's voices.
+
+    A device or a pipe keeps its mode.
+
+    Raises:
+        OSError: as of `open`.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, _OWNER_ONLY)  # of a file that was there before
+        return os.fdopen(descriptor, "wb", buffering)
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _mode(path: Path) -> int:

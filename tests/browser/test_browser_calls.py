@@ -118,12 +118,13 @@ def test_a_browser_and_we_connect_by_trickled_candidates(
     if program is None:
         pytest.skip(f"needs {browser}")
     with Echo(path, tmp_path, PAGE).running() as echo:
-        url = f"{echo.url}/?seconds=2&source={source}&trickle"
+        url = f"{echo.url}/?seconds=2&source={source}&trickle&message"
         process = launch(echo.network, url, program)
         end = echo.finish(process, browser.partition("-")[0], 60)
     assert "error" not in end.peer, end.peer
     check_counts(end, path)
     check_trickled(end, path)
+    assert end.peer["echoed"] == 262_144  # our a=max-message-size
 
 
 @pytest.mark.parametrize("repair", ["red", "nack"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.fake_servers import LoopbackTurn
 
-from voicectl.cli import main
+from voicectl.cli.app import run as run_command
 
 QUICK = ["--quality", "0"]
 
@@ -75,10 +75,9 @@ def probe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["voicectl", "probe", *arguments])
         monkeypatch.setattr(sys, "stdin", StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
+        status = run_command()
         captured = capsys.readouterr()
-        return Done(int(ended.value.code or 0), captured.out, captured.err)
+        return Done(status, captured.out, captured.err)
 
     return run
 
@@ -189,6 +188,13 @@ def test_help_leads_with_examples(probe: Probe) -> None:
     assert "voicectl probe turn:turn.example.org --username alice" in done.stdout
 
 
+def test_json_and_another_format_were_asked_for_at_once(probe: Probe, uri: str) -> None:
+    done = probe(uri, "--json", "--format", "junit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--json and --format junit exclude each other" in done.stderr
+    assert probe("--json", "--format", "json").returncode == 0
+
+
 def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> None:
     command = [sys.executable, "-c", "from voicectl.cli import main; main()", "probe", uri]
     options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]
@@ -200,3 +206,20 @@ def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> No
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
     assert [json.loads(line)["verdict"]["id"] for line in lines] == ["ok", "ok"]
+
+
+def test_watch_ends_when_its_reader_has_left(uri: str, password: str) -> None:
+    program = str(Path(sys.executable).with_name("voicectl"))
+    options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]
+    with subprocess.Popen(
+        [program, "probe", uri, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        try:
+            assert process.wait(40) == 0
+        finally:
+            process.kill()
+        assert b"stdout was closed by its reader" in process.stderr.read()

@@ -185,5 +185,25 @@ def test_ctrl_c_ends_the_call_with_its_summary(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_duration_hangs_up_in_the_middle(tmp_path: Path) -> None:
     finished = voicectl("talk", "--duration", "1.5", "--json", cwd=tmp_path)
-    assert finished.status == 0, finished.stderr
+    assert finished.status == 1, finished.stderr
     assert finished.records[-1]["end"] == "1.5 s were over"
+
+
+@pytest.mark.timeout(120)
+def test_call_in_which_nobody_answered_is_no_success(question: Path) -> None:
+    later = f"{question}@60s"
+    cut_off = ("talk", "--input", question, "--input", later, "--duration", "0.5")
+    finished = voicectl(*cut_off, "--json")
+    assert finished.status == 1, finished.stderr
+    assert finished.records[-1]["unanswered"] == [0, 1]
+    assert "2 utterances got no reply" in voicectl(*cut_off).stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+@pytest.mark.timeout(120)
+def test_demo_is_held_without_a_recording_where_none_can_be_written() -> None:
+    finished = voicectl("talk", "--duration", "0.5", "--json", cwd=Path("/proc"))
+    assert finished.records[-1]["event"] == "summary", finished.stderr
+    assert finished.records[-1]["recording"] is None
+    assert "the demo is not recorded" in finished.stderr
+    assert "--output" not in finished.stderr

@@ -292,3 +292,21 @@ def test_plane_can_be_closed_in_a_forked_child() -> None:
         "plane.close()\n"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=TIMEOUT_S)
+
+
+def test_call_that_the_system_waits_for_no_more_sockets_of_was_deaf_for_30_s(
+    plane: MediaPlane,
+) -> None:
+    """epoll refuses a regular file as it refuses what is beyond `fs.epoll.max_user_watches`."""
+    engine = Engine(EngineSettings(sink="eager"), now_ns=time.monotonic_ns(), seed=1)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as good,
+        open(sys.executable, "rb") as refused,
+        pytest.raises(OSError, match="not permitted"),
+    ):
+        plane.add(engine, [good.fileno(), refused.fileno()])
+    assert plane.call_count == 0
+    call = Call(plane)
+    call.send(BINDING_REQUEST)
+    call.until_ready()
+    call.close()

@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 HEADER = struct.Struct("!IH")
+MESSAGE_BYTES = 64_000
+"""Pion sends none beyond 64 KiB."""
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +95,9 @@ def test_a_pion_client_and_we_connect_by_trickled_candidates(
     sent, kept = tmp_path / "sent", tmp_path / "kept"
     sent.write_bytes(encoded_tone(2))
     with Echo(path, tmp_path).running() as echo:
-        files = ("-send", str(sent), "-keep", str(kept))
-        process = echo.network.start("pion", str(client), "-url", echo.url, "-trickle", *files)
+        more = ("-trickle", "-message", str(MESSAGE_BYTES), "-send", str(sent), "-keep", str(kept))
+        process = echo.network.start("pion", str(client), "-url", echo.url, *more)
         end = echo.finish(process, "pion", 30)
     check_counts(end, path)
     check_trickled(end, path)
+    assert end.peer["echoed"] == MESSAGE_BYTES

@@ -10,7 +10,7 @@ from support.calls import LOOPBACK, TIMEOUT_S, End, connected, fake_end, run
 from support.fake_engine import PacketReceived
 
 from voicectl.errors import ConnectError, UsageError, WireError
-from voicectl.rtc import CloseReason, IceServer, Peer, PeerSettings
+from voicectl.rtc import CloseReason, IceServer, Peer, PeerSettings, _aioice_private
 from voicectl.rtc.transport_feedback import EXTENSION_URI
 from voicectl.signaling.memory import connect_in_memory
 
@@ -174,11 +174,10 @@ def test_a_peer_that_stops_answering_consent_checks_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0)
-        monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 1)
+        monkeypatch.setattr(_aioice_private, "CONSENT_INTERVAL_S", 0)
         caller, agent = fake_end(), fake_end()
         async with connected(caller, agent):
-            monkeypatch.setattr("aioice.stun.RETRY_RTO", 0.001)
+            monkeypatch.setattr(_aioice_private, "CONSENT_LIFETIME_S", 0)
             agent.peer._connection.abort()
             await caller.peer.wait_closed()
         assert caller.closings == [CloseReason.CONSENT_EXPIRED]
@@ -242,7 +241,7 @@ def test_an_answer_that_cannot_be_applied_is_a_wire_error(answer: str) -> None:
     run(scenario)
 
 
-def test_an_answer_that_comes_twice_or_to_no_offer_is_a_wire_error() -> None:
+def test_an_answer_that_comes_twice_or_to_no_offer_is_a_usage_error() -> None:
     """aiortc's InvalidStateError came out of it."""
 
     async def scenario() -> None:
@@ -251,7 +250,7 @@ def test_an_answer_that_comes_twice_or_to_no_offer_is_a_wire_error() -> None:
             answer = await agent.peer.accept_offer(await caller.peer.create_offer())
             await caller.peer.accept_answer(answer)
             for end in (caller, stranger):
-                with pytest.raises(WireError):
+                with pytest.raises(UsageError):
                     await end.peer.accept_answer(answer)
 
     run(scenario)

@@ -31,6 +31,7 @@ def test_quiet_link_is_used_and_left_alone(preset: str) -> None:
     expected_bps = {"lan": 64_000, "broadband": 40_000, "wireless": 32_000, "lossy": 24_000}
     assert settled[-1].adaptation.bitrate_bps >= 0.9 * expected_bps[preset]
     assert settled[-1].adaptation.frame_ms == (10 if preset == "lan" else 20)
+    assert settled[-1].adaptation.limit == "preset"
 
 
 @pytest.mark.parametrize(("max_frame_ms", "longest_ms"), [(20, 20), (50, 40), (3, 10)])
@@ -81,11 +82,12 @@ def test_narrow_link_is_not_overrun(preset: str, rate_kbps: int) -> None:
     # Until then a queue that was full from the first packet may have to be found by trial.
     settled = seconds[25:]
     over = [second for second in settled if second.offered_bps > rate_kbps * 1000]
-    assert len(over) <= 6, [round(second.offered_bps) for second in settled]
+    assert len(over) <= 12, [round(second.offered_bps) for second in settled]
     # Its queue stays short but for the moments in which it is tried.
     waiting = [second for second in settled if second.delay_ms > 20 + 100]
-    assert len(waiting) <= 10
+    assert len(waiting) <= 12
     assert sum(second.dropped for second in settled) <= 0.01 * 50 * len(settled)
+    assert {second.adaptation.limit for second in settled} & {"queue", "loss"}
     # And it is not left unused.
     used = sum(second.offered_bps for second in settled) / len(settled)
     assert used > 0.55 * rate_kbps * 1000
@@ -93,13 +95,16 @@ def test_narrow_link_is_not_overrun(preset: str, rate_kbps: int) -> None:
 
 
 @by_both
-def test_link_that_drops_instead_of_queueing_is_not_overrun_either(feedback: bool) -> None:
+@pytest.mark.parametrize("preset", PRESETS)
+def test_link_that_drops_instead_of_queueing_is_not_overrun_either(
+    preset: str, feedback: bool
+) -> None:
     network = "delay=20ms,rate=35kbit,queue=20ms"
-    call = NetworkedCall("broadband", network, repairs=RED, transport_feedback=feedback)
+    call = NetworkedCall(preset, network, repairs=RED, transport_feedback=feedback, seed=2)
     settled = call.run_s(120)[40:]
     lost = sum(second.dropped for second in settled)
     sent = sum(1000 / second.adaptation.frame_ms for second in settled)
-    assert lost / sent < 0.04
+    assert lost / sent < 0.03
     assert sum(second.offered_bps for second in settled) / len(settled) > 0.5 * 35_000
 
 
@@ -127,7 +132,7 @@ def test_queue_that_is_full_from_the_first_packet_is_found_within_seconds(preset
 def test_losses_in_bursts_neither_make_it_flap_nor_starve_it(feedback: bool) -> None:
     call = NetworkedCall("broadband", "ge5", repairs=RED, transport_feedback=feedback, seed=2)
     settled = call.run_s(120)[30:]
-    assert changes(settled) <= 30
+    assert changes(settled) <= 12
     median = sorted(second.adaptation.bitrate_bps for second in settled)[len(settled) // 2]
     assert median >= 14_000
 
@@ -145,7 +150,8 @@ def test_loss_turns_redundancy_on_and_peace_turns_it_off() -> None:
     assert max(second.adaptation.congestions for second in lossy) <= 4
     assert lossy[-1].adaptation.bitrate_bps >= 20_000
     call.there.become("delay=20ms", 6)
-    after = call.run_s(60)[-1]
+    # By what is lost in the long run, which a minute ago was 8 %.
+    after = call.run_s(90)[-1]
     assert (after.redundancy.inband_fec, after.redundancy.red_frames) == (False, 0)
 
 
@@ -183,7 +189,9 @@ def test_jitter_and_outages_do_not_make_it_flap(profile: str, feedback: bool) ->
 
 def test_peer_s_own_bound_is_heeded() -> None:
     call = NetworkedCall("lan", "delay=5ms", max_bitrate_bps=20_000)
-    assert max(second.adaptation.bitrate_bps for second in call.run_s(15)) <= 20_000
+    seconds = call.run_s(15)
+    assert max(second.adaptation.bitrate_bps for second in seconds) <= 20_000
+    assert seconds[-1].adaptation.limit == "peer"
 
 
 def test_peer_that_falls_silent_is_sent_less() -> None:
@@ -193,6 +201,7 @@ def test_peer_that_falls_silent_is_sent_less() -> None:
     after = call.run_s(20)[-1].adaptation
     assert after.budget_bps < 0.6 * before
     assert after.congestions >= 2
+    assert after.limit == "silence"
 
 
 def remb(bps: int, ssrc: int) -> bytes:

@@ -59,7 +59,8 @@ class StockPeer:
         self._hearing: asyncio.Task[None] | None = None
 
     async def offer(self) -> str:
-        self._listen(self.connection.createDataChannel("oai-events"))
+        self.channel = self.connection.createDataChannel("oai-events")
+        self._listen(self.channel)
         self.connection.addTrack(ToneTrack())
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return str(self.connection.localDescription.sdp)
@@ -144,6 +145,26 @@ def test_we_call_stock_aiortc() -> None:
         async with ours.peer:
             await ours.peer.accept_answer(await stock.answer(await ours.peer.create_offer()))
             await converse(ours, stock)
+        await stock.close()
+
+    run(scenario)
+
+
+def test_largest_messages_that_both_advertise_arrive() -> None:
+    """Within the window that we hold aiortc to, which does not look at it."""
+
+    async def scenario() -> None:
+        ours, stock = our_end(), StockPeer()
+        async with ours.peer:
+            await stock.accept_answer(await ours.peer.accept_offer(await stock.offer()))
+            await ours.until(lambda end: end.messages)
+            texts = [letter * 262_144 for letter in "abcd"]
+            for text in texts:
+                stock.channel.send(text)
+            await ours.until(lambda end: end.messages[1:] == texts)
+            assert all(ours.peer.send_message(text) for text in texts)
+            assert [await stock.messages.get() for _ in texts] == texts
+            assert ours.peer.transport_stats().dropped.malformed == 0
         await stock.close()
 
     run(scenario)

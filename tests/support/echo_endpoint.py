@@ -1,5 +1,7 @@
 """A program that answers one call and sends back what it hears, decoded and encoded anew.
 
+Messages of its data channel are sent back too.
+
     python echo_endpoint.py RESULTS [--page FILE] [--relay URI --username U --password P]
         [--repair red|nack]
 
@@ -62,6 +64,7 @@ class Endpoint:
                 repairs=repairs,
             ),
             on_events=self._send_back,
+            on_message=lambda text: self._peer.send_message(text),
         )
         self._ended = asyncio.Event()
         self._candidates = self._peer.local_candidates()

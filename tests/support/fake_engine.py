@@ -31,6 +31,7 @@ class FakeEngine:
         self.transport_feedback: tuple[int | None, bool] | None = None
         self.send_formats: tuple[str, int | None, int | None] | None = None
         self.sending: tuple[int, int, str] | None = None
+        self.reporting: tuple[int, str] | None = None
         self.sequence_number = 0
         self.queued: list[bytes] = []
         self.transmits: list[bytes] = []
@@ -66,6 +67,9 @@ class FakeEngine:
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         self.sending = (ssrc, payload_type, cname)
+
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        self.reporting = (ssrc, cname)
 
     def stop(self, now_ns: int) -> None:
         if self.sending and not self.stopped:

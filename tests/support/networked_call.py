@@ -13,7 +13,8 @@ from voicectl.units import NS_PER_MS
 
 __all__ = ["NetworkedCall", "Second"]
 
-HEADER_BYTES = 28 + 10
+SRTP_TAG_BYTES = 10
+HEADER_BYTES = 28 + SRTP_TAG_BYTES
 """IPv4, UDP and SRTP's tag, which a link carries too."""
 
 
@@ -25,16 +26,28 @@ class SimulatedLink:
         self.arrived_bytes = 0
         self.dropped = 0
         self.delays_ms: list[float] = []
+        self._competitor: tuple[int, int] | None = None
         self.become(network, seed)
+
+    def compete(self, packet_bytes: int, every_ns: int) -> None:
+        """Share the link with a stream that sends come what may."""
+        self._competitor = (packet_bytes, every_ns)
+        self._competitor_ns = 0
 
     def become(self, network: str, seed: int) -> None:
         """Be another network from now on."""
         self._link = find_network(network).link(seed)
 
     def arrivals_ns(self, now_ns: int, packet: bytes) -> list[int]:
+        if self._competitor is not None:
+            packet_bytes, every_ns = self._competitor
+            while self._competitor_ns <= now_ns:
+                self._link.arrivals(self._competitor_ns, packet_bytes)
+                self._competitor_ns += every_ns
         size = len(packet) + HEADER_BYTES
         self.offered_bytes += size
-        arrivals = self._link.arrivals(now_ns, size)
+        # IPv4 and UDP the link adds itself.
+        arrivals = self._link.arrivals(now_ns, len(packet) + SRTP_TAG_BYTES)
         self.dropped += not arrivals and not is_rtcp(packet)
         if arrivals:
             self.arrived_bytes += size

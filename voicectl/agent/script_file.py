@@ -23,13 +23,14 @@ UnknownWords = Callable[[set[str]], set[str]]
 _KEYS = ("fallback", "greeting", "phrase", "slots")
 _PHRASE_KEYS = ("reply", "say")
 _MAX_REPLY_CHARACTERS = 1000
-_HINT = "the script that voicectl brings along, agent/scripts/default.toml, shows the format"
+_FILE_HINT = "give --script a TOML file"
+_BROUGHT_ALONG = files("voicectl.agent") / "scripts" / "default.toml"
+_HINT = f"the script that voicectl brings along shows the format: {_BROUGHT_ALONG}"
 
 
 def default_script() -> Script:
     """The script that voicectl brings along."""
-    resource = files("voicectl.agent") / "scripts" / "default.toml"
-    return parse_script(resource.read_text(encoding="utf-8"), "default.toml")
+    return parse_script(_BROUGHT_ALONG.read_text(encoding="utf-8"), "default.toml")
 
 
 def load_script(path: Path, *, unknown_words: UnknownWords | None = None) -> Script:
@@ -45,8 +46,10 @@ def load_script(path: Path, *, unknown_words: UnknownWords | None = None) -> Scr
     """
     try:
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a script: {error}", hint=_HINT) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_FILE_HINT) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read: it is no text", hint=_FILE_HINT) from error
     return parse_script(source, str(path), unknown_words=unknown_words)
 
 

@@ -53,7 +53,7 @@ def read_baseline(path: Path) -> Baseline:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_SAVE_HINT) from error
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}", hint=_SAVE_HINT) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -85,6 +85,8 @@ def _check_cost(
         return None
     if measurement is None or not measurement.ratios:
         return Check("baseline", Verdict.INCONCLUSIVE, MAX_CHANGE, "not measured")
+    if min(sum(map(len, groups)) for groups in (measurement.ratios, saved["ratios"])) < 2:
+        return Check("baseline", Verdict.INCONCLUSIVE, MAX_CHANGE, "one round tells no interval")
     change = estimate_change(measurement.ratios, saved["ratios"])
     verdict, reason = judge_ratio(change, MAX_CHANGE, noise)
     return Check("baseline", verdict, MAX_CHANGE, f"against the baseline, {reason}", change)

@@ -12,6 +12,8 @@ from voicectl.errors import UsageError
 
 __all__ = ["check_gate", "judge_ratio", "number_text", "read_gate", "too_noisy"]
 
+_FILE_HINT = "give --gate a TOML file: a table a suite, a number a figure"
+
 
 def read_gate(path: Path, known: Iterable[FigureSpec]) -> dict[str, float]:
     """The limits in a TOML file: a table a suite, a number a figure.
@@ -27,9 +29,9 @@ def read_gate(path: Path, known: Iterable[FigureSpec]) -> dict[str, float]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_FILE_HINT) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+        raise UsageError(f"{path} is not TOML: {error}", hint=_FILE_HINT) from error
     ids = {spec.id for spec in known}
     limits = {}
     for suite, table in tables.items():
@@ -73,7 +75,10 @@ def check_gate(
         return Check("gate", verdict, limit, reason)
     value = measurement.value
     good = value >= limit if spec.higher_is_better else value <= limit
-    relation = "within" if good else "below" if spec.higher_is_better else "above"
+    if spec.higher_is_better:
+        relation = "at least" if good else "below"
+    else:
+        relation = "within" if good else "above"
     reason = f"{number_text(value)} {spec.unit} is {relation} {limit:g}"
     if not good and measurement.doubt is not None:
         return Check("gate", Verdict.INCONCLUSIVE, limit, f"{reason}, and {measurement.doubt}")

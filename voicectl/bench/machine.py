@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from voicectl.bench.estimate import Estimate
 from voicectl.bench.report import Calibration
 from voicectl.errors import SetupError
 
-__all__ = ["calibrate", "refuse_debug_build"]
+__all__ = ["calibrate", "doubt_by_load", "refuse_debug_build"]
 
-_RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy")
+_RIVALS = ("av", "aiortc", "soxr", "webrtcvad-wheels", "onnxruntime", "numpy", "pesq", "pystoi")
+_PION = Path(__file__).with_name("calls") / "pion" / "go.mod"
 
 
 def refuse_debug_build() -> None:
@@ -36,9 +38,25 @@ def calibrate(noise: Estimate) -> Calibration:
         versions={
             "voicectl": voicectl.__version__,
             "python": platform.python_version(),
+            "libopus": _native.OPUS_VERSION.removeprefix("libopus "),
+            "pion/webrtc": _pion_version(),
             **{package: version for package in _RIVALS if (version := _version(package))},
         },
     )
+
+
+def doubt_by_load() -> str | None:
+    """A time says little where others use the cores too; a bench itself keeps two busy at most."""
+    cores, load = os.cpu_count() or 1, _load_1m()
+    if load is None or load <= cores:
+        return None
+    return f"the load average is {load:.1f} on {cores} cores"
+
+
+def _pion_version() -> str:
+    """Of the endpoint that the suite `calls` builds."""
+    found = re.search(r"github\.com/pion/webrtc/v\d+ (\S+)", _PION.read_text(encoding="ascii"))
+    return found[1] if found else "unknown"
 
 
 def _cpu_model() -> str:

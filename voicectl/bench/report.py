@@ -64,6 +64,8 @@ class RivalValue:
 
     name: str
     value: float
+    ratio: float | None = None
+    """Ours over its, where a limit is a share of it and something beside: nothing is added here."""
 
 
 @dataclass(frozen=True)

@@ -1,86 +1,20 @@
-"""The commands: parse, call, render. `main` turns what they raise into an exit status."""
+"""The commands. `main` imports them only when Ctrl-C is looked after: they take a while to load."""
 
-import os
-import sys
-import traceback
-from typing import Annotated, NoReturn
-
-import typer
-
-import voicectl
-from voicectl.cli import bench, devices, doctor, probe, replay, talk
-from voicectl.cli.exit_status import ExitStatus
-from voicectl.cli.output import Printer, accept_any_text, as_unwritable
-from voicectl.errors import VoicectlError
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="voicectl",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+__all__ = ["main"]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        Printer().answer(f"voicectl {voicectl.__version__}")
-        raise typer.Exit
+def main() -> None:
+    """Run the command line and exit with a status of `exit_status.ExitStatus`."""
+    from voicectl.cli import interrupt
 
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_print_version
-        ),
-    ] = False,
-) -> None:
-    """Talk to, serve, probe, replay and bench voice AI over WebRTC."""
-
-
-app.command(help=talk.HELP)(talk.talk)
-app.command(help=probe.HELP)(probe.probe)
-app.command(help=replay.HELP)(replay.replay)
-app.add_typer(bench.app, name="bench")
-app.command(help=devices.HELP)(devices.devices)
-app.command(help=doctor.HELP)(doctor.doctor)
-
-
-def main() -> NoReturn:
-    """Run the command line and exit with a status of `ExitStatus`."""
-    accept_any_text()
+    status = interrupt.STATUS
     try:
-        app()
-    except VoicectlError as error:
-        _fail(error)
+        interrupt.install()
+        from voicectl.cli.app import run
+
+        status = run()
     except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED)
-    except OSError as error:
-        # Of what typer prints itself, its help for one.
-        if (unwritable := as_unwritable(error)) is not None:
-            _fail(unwritable)
-        _report_bug(error)
-        sys.exit(ExitStatus.BUG)
-    except Exception as error:  # the one broad except: whatever comes here is our bug
-        _report_bug(error)
-        sys.exit(ExitStatus.BUG)
-    sys.exit(ExitStatus.YES)
-
-
-def _fail(error: VoicectlError) -> NoReturn:
-    Printer().error(error)
-    sys.exit(error.exit_status)
-
-
-def _report_bug(error: Exception) -> None:
-    bug = VoicectlError(
-        f"voicectl failed in a way it should not: {type(error).__name__}: {error}",
-        hint="this is a bug; run it again with VOICECTL_TRACEBACK=1 and report what it prints",
-    )
-    if os.environ.get("VOICECTL_TRACEBACK"):
-        bug.detail = traceback.format_exc()
-    Printer().error(bug)
+        pass
+    finally:
+        interrupt.finish()
+    raise SystemExit(interrupt.STATUS if interrupt.noted() else status)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from voicectl.cli import interrupt
 from voicectl.cli.exit_status import ExitStatus
-from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
+from voicectl.cli.options import JsonOption, QuietOption, VerboseOption, chosen_format
 from voicectl.cli.output import Printer
 from voicectl.errors import SetupError, UsageError
-from voicectl.paths import refuse_overwriting
+from voicectl.paths import refuse_overwriting, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from voicectl.bench.suite import Effort, Suite
 
 __all__ = ["app", "exit_status"]
+
+_TAKE_DOWN_S = 10.0
+"""For a lab of namespaces."""
 
 
 class OutputFormat(StrEnum):
@@ -34,7 +38,7 @@ class OutputFormat(StrEnum):
 
 
 QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Fewer samples, wider intervals: a minute a suite.")
+    bool, typer.Option("--quick", help="Fewer samples, wider intervals: minutes a suite.")
 ]
 GateOption = Annotated[
     Path | None,
@@ -47,7 +51,10 @@ BaselineOption = Annotated[
 SaveOption = Annotated[
     Path | None, typer.Option("--save", metavar="FILE", help="Keep the run for --baseline.")
 ]
-FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How stdout is written.")]
+FormatOption = Annotated[
+    OutputFormat | None,
+    typer.Option("--format", help="How stdout is written; a table by default."),
+]
 
 _EXAMPLES = """
 \b
@@ -104,14 +111,18 @@ class _Options:
     gate: Path | None
     baseline: Path | None
     save: Path | None
-    output_format: OutputFormat
+    output_format: OutputFormat | None
     json_output: bool
     quiet: bool
     verbose: int
 
+    def __post_init__(self) -> None:
+        """Refuse formats that exclude each other before anything is measured."""
+        _ = self.format
+
     @property
     def format(self) -> OutputFormat:
-        return OutputFormat.JSON if self.json_output else self.output_format
+        return chosen_format(self.output_format, json_output=self.json_output, formats=OutputFormat)
 
     @property
     def printer(self) -> Printer:
@@ -129,7 +140,7 @@ def _all(
     gate: GateOption = None,
     baseline: BaselineOption = None,
     save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -139,7 +150,7 @@ def _all(
         from voicectl.bench.suites import all_suites
 
         _run(all_suites(quick=quick), options)
-    elif options != _Options(False, None, None, None, OutputFormat.TABLE, False, False, 0):
+    elif options != _Options(False, None, None, None, None, False, False, 0):
         suite = context.invoked_subcommand
         raise UsageError(
             f"options of `bench` stand before `{suite}`", hint=f"write `voicectl bench {suite} …`"
@@ -155,7 +166,7 @@ def _suite_command(name: str, build: "Callable[[bool], Suite]", epilog: str = _E
         gate: GateOption = None,
         baseline: BaselineOption = None,
         save: SaveOption = None,
-        output_format: FormatOption = OutputFormat.TABLE,
+        output_format: FormatOption = None,
         json_output: JsonOption = False,
         quiet: QuietOption = False,
         verbose: VerboseOption = 0,
@@ -208,7 +219,7 @@ def _probe(
     gate: GateOption = None,
     baseline: BaselineOption = None,
     save: SaveOption = None,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -220,6 +231,8 @@ def _probe(
     """
     from voicectl.bench.probe import probe_suite
 
+    # Its processes and namespaces are taken down.
+    interrupt.give_time(_TAKE_DOWN_S)
     options = _Options(quick, gate, baseline, save, output_format, json_output, quiet, verbose)
     _run_suite(probe_suite(seed=seed, quick=quick), options)
 
@@ -227,7 +240,7 @@ def _probe(
 @app.command("self-test")
 def _self_test(
     quick: QuickOption = False,
-    output_format: FormatOption = OutputFormat.TABLE,
+    output_format: FormatOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,
@@ -358,8 +371,8 @@ def _show(report: "Report", output_format: OutputFormat, printer: Printer) -> No
 
 def _refuse_unwritable(path: Path) -> None:
     """Say so now, not after a minute of measuring."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise UsageError(f"{path} cannot be written", hint="choose another --save")
+    if (reason := unwritable(path)) is not None:
+        raise _unsaved(path, reason)
 
 
 def _save(report: "Report", path: Path) -> None:
@@ -368,6 +381,8 @@ def _save(report: "Report", path: Path) -> None:
     try:
         path.write_text(json.dumps(report_fields(report), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise SetupError(
-            f"{path} cannot be written: {error.strerror}", hint="choose another --save"
-        ) from error
+        raise _unsaved(path, error.strerror) from error
+
+
+def _unsaved(path: Path, reason: str | None) -> SetupError:
+    return SetupError(f"{path} cannot be written: {reason}", hint="choose another --save")

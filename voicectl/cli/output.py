@@ -86,6 +86,11 @@ class Printer:
             self._log_to_stderr(verbosity)
 
     @property
+    def stdout_closed(self) -> bool:
+        """Whether the reader of stdout has left: nobody sees what is answered from now on."""
+        return self._stdout_closed
+
+    @property
     def stderr_console(self) -> Console:
         """Where progress bars and live screens are drawn."""
         return self._stderr

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from voicectl.cli.exit_status import ExitStatus
-from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
+from voicectl.cli.options import JsonOption, QuietOption, VerboseOption, chosen_format
 from voicectl.cli.output import Printer
 
 __all__ = ["HELP", "probe"]
@@ -144,8 +144,9 @@ def probe(  # noqa: D417 - each option's help is its documentation
         bool, typer.Option("--redact", help="Blank internal addresses and realms.")
     ] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", "-f", help="How to write the answer.")
-    ] = Format.TABLE,
+        Format | None,
+        typer.Option("--format", "-f", help="How to write the answer; a table by default."),
+    ] = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     verbosity: VerboseOption = 0,
@@ -154,8 +155,8 @@ def probe(  # noqa: D417 - each option's help is its documentation
     # dnspython and OpenSSL take a while to import: `voicectl --help` does not wait for them.
     from voicectl.cli.probe_run import ProbeRequest, run_probe
 
-    json_output = json_output or output_format is Format.JSON
-    printer = Printer(json_output=json_output, quiet=quiet, verbosity=verbosity)
+    chosen = chosen_format(output_format, json_output=json_output, formats=Format)
+    printer = Printer(json_output=chosen is Format.JSON, quiet=quiet, verbosity=verbosity)
     request = ProbeRequest(
         targets=tuple(targets or ()),
         username=username,
@@ -176,7 +177,7 @@ def probe(  # noqa: D417 - each option's help is its documentation
         watch_s=watch_s,
         listen=listen,
         redact=redact,
-        output_format=output_format.value,
+        output_format=chosen.value,
         verbose=verbosity > 0,
     )
     if not run_probe(request, printer):

@@ -96,11 +96,11 @@ def _check(request: ProbeRequest) -> None:
             hint="add --i-own-this-server if you do",
         )
     if request.scan_peers and not request.audit:
-        raise UsageError("--scan-peers is a part of --audit")
+        raise UsageError("--scan-peers is a part of --audit", hint="add --audit")
     if request.listen is not None and request.watch_s is None:
-        raise UsageError("--listen needs --watch")
+        raise UsageError("--listen needs --watch", hint="add --watch 30")
     if request.ca is not None and (trouble := unreadable(request.ca)) is not None:
-        raise UsageError(f"--ca {request.ca} {trouble}")
+        raise UsageError(f"--ca {request.ca} {trouble}", hint="give a file of certificates in PEM")
 
 
 def _targets(request: ProbeRequest, source: CredentialSource, epoch_s: int) -> list[Target]:
@@ -111,7 +111,9 @@ def _targets(request: ProbeRequest, source: CredentialSource, epoch_s: int) -> l
     if not targets and (configured := os.environ.get(_STUN_VARIABLE)):
         targets = [parse_target(configured)]
     if not targets and credentials is not None:
-        raise UsageError("there are credentials and no target to use them on")
+        raise UsageError(
+            "there are credentials and no target to use them on", hint="name one: turn:HOST"
+        )
     return targets
 
 
@@ -209,6 +211,9 @@ async def _watch(
 ) -> bool:
     """Probe each `watch_s` seconds until Ctrl-C, which ends the command with 130.
 
+    It also ends once nobody reads stdout or the metrics: whether the last round found a usable
+    path to every target.
+
     Credentials are read anew each round: those that expire, and those in files, change.
     """
     history = History()
@@ -232,6 +237,8 @@ async def _watch(
             records = [redact(each) for each in records] if request.redact else records
             history.add(records)
             _print_round(records, history, request, printer)
+            if printer.stdout_closed and request.listen is None:
+                return all(each["usable"] for each in records)
             await asyncio.sleep(max(0.0, began + (request.watch_s or 0.0) - loop.time()))
 
 

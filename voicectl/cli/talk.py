@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voicectl.cli import interrupt
 from voicectl.cli.exit_status import ExitStatus
 from voicectl.cli.options import JsonOption, QuietOption, VerboseOption
 from voicectl.cli.output import Printer
@@ -118,8 +118,7 @@ def talk(
     )
     for note in conversation.notes:
         printer.note(note)
-    interrupted = asyncio.run(_hold(conversation, _output(printer, conversation.title)))
-    raise typer.Exit(ExitStatus.INTERRUPTED if interrupted else ExitStatus.YES)
+    raise typer.Exit(asyncio.run(_hold(conversation, _output(printer, conversation.title))))
 
 
 def _output(printer: Printer, title: str) -> "TalkOutput":
@@ -133,29 +132,34 @@ def _output(printer: Printer, title: str) -> "TalkOutput":
     return PlainTalkOutput(printer, title)
 
 
-async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
-    """Run the call; whether Ctrl-C ended it."""
+async def _hold(conversation: "Talk", output: "TalkOutput") -> ExitStatus:
+    """Run the call; the status to end with."""
     from voicectl.cli.keys import Keys
+    from voicectl.session.events import CallConnected, CallEnded
 
     loop = asyncio.get_running_loop()
-    interrupted = False
+    connected = interrupted = False
     unwritable: SetupError | None = None
 
     def show(event: "SessionEvent") -> None:
-        nonlocal unwritable
+        nonlocal connected, unwritable
+        connected = connected or isinstance(event, CallConnected)
         try:
             output.handle_event(event)
         except SetupError as error:
             # The call goes on for the sake of its recording; what it prints does not.
             output.warn(error.message)
             unwritable = error
+        if interrupted and isinstance(event, CallEnded):
+            interrupt.leave_soon()
 
-    def interrupt() -> None:
+    def hang_up() -> None:
         nonlocal interrupted
         interrupted = True
+        output.show_ending()
         conversation.hang_up("Ctrl-C")
-        # The second Ctrl-C finds the default handler again and ends the process at once.
-        loop.remove_signal_handler(signal.SIGINT)
+        if not connected:
+            interrupt.leave_soon()
 
     def press(key: str) -> None:
         match key:
@@ -170,12 +174,11 @@ async def _hold(conversation: "Talk", output: "TalkOutput") -> bool:
             case _:
                 pass
 
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    try:
+    with interrupt.calling(lambda: loop.call_soon_threadsafe(hang_up)):
         with output, Keys(press) if output.takes_keys else contextlib.nullcontext():
-            await conversation.hold(show, output.warn)
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
+            report = await conversation.hold(show, output.warn)
     if unwritable is not None:
         raise unwritable
-    return interrupted
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.NO if report is None or report.unanswered else ExitStatus.YES

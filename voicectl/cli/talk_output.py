@@ -62,6 +62,10 @@ class TalkOutput(ABC):
         """Show trouble with a device."""
         self._printer.warn(message)
 
+    def show_ending(self) -> None:
+        """Say that Ctrl-C was understood."""
+        self._printer.note("ending…")
+
     def show_muted(self, muted: bool) -> None:  # noqa: B027 (only a screen shows it)
         """Show whether the microphone is muted."""
 
@@ -202,12 +206,22 @@ def summary_lines(report: CallReport) -> list[str]:
     if report.capture is not None:
         lines.append(f"  {'capture':<11} {_capture_line(report.capture)}")
     if report.unanswered:
-        lines.append(f"  {len(report.unanswered)} utterances got no reply")
+        count = len(report.unanswered)
+        lines.append(f"  {count} {'utterance' if count == 1 else 'utterances'} got no reply")
     return lines
+
+
+_LIMITS = {
+    "peer": " (the far end takes no more)",
+    "queue": " (with more a queue grows)",
+    "loss": " (with more, more is lost)",
+    "silence": " (the far end reports nothing)",
+}
 
 
 def _sender_line(sender: SenderReport) -> str:
     line = f"{sender.preset}: {sender.bitrate_bps / 1000:g} kbit/s, {sender.frame_ms} ms frames"
+    line += _LIMITS.get(sender.limit, "")
     if sender.protection != "none":
         line += f", {sender.protection} for {sender.loss_percent:.1f} % loss"
     return line + f", changed {sender.changes} times" if sender.changes else line

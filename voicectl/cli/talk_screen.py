@@ -186,7 +186,6 @@ class TalkScreen(TalkOutput):
     def __init__(self, printer: Printer, title: str) -> None:
         super().__init__(printer)
         self._state = ScreenState(title)
-        self._report: CallReport | None = None
         self._live = Live(
             _Screen(self._state),
             console=printer.stdout_console,
@@ -204,25 +203,38 @@ class TalkScreen(TalkOutput):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give the terminal back as it was, with the summary."""
+        """Give the terminal back as it was."""
         self._live.stop()
-        if self._report is not None:
-            for said in self._state.words:
-                self._printer.answer(Text(f"  {said}"))
-            print_summary(self._printer, self._report)
 
     def handle_event(self, event: events.SessionEvent) -> None:
         """Take what happened; the levels come ten times a second and carry the rest along."""
         if isinstance(event, events.CallEnded):
-            self._report = event.report
+            self._end(event.report)
+            return
         self._state.handle_event(event)
         if isinstance(event, events.LevelsMeasured | events.CallConnected):
             self._live.refresh()
 
+    def _end(self, report: CallReport) -> None:
+        """Give the terminal back with what was said and the summary."""
+        self._live.stop()
+        for said in self._state.words:
+            self._printer.answer(Text(f"  {said}"))
+        print_summary(self._printer, report)
+
     def warn(self, message: str) -> None:
         """Show trouble with a device where the keys are told."""
+        if not self._live.is_started:
+            super().warn(message)
+            return
         self._state.notice = message
         self._live.refresh()
+
+    def show_ending(self) -> None:
+        """Say so where the keys are told."""
+        if self._live.is_started:
+            self._state.notice = "ending…"
+            self._live.refresh()
 
     def show_muted(self, muted: bool) -> None:
         """Show whether the microphone is muted."""

@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from voicectl.errors import MediaError, SetupError, UsageError
-from voicectl.paths import unreadable
+from voicectl.paths import open_private, unreadable
 
 __all__ = ["Audio", "TwoChannelRecording", "decode_audio", "read_audio"]
 
@@ -103,7 +103,7 @@ def _refuse_truncated_wav(file: BinaryIO, path: Path) -> None:
 
 
 class TwoChannelRecording:
-    """A WAV of two channels on one clock: caller left, agent right.
+    """A WAV of two channels on one clock: caller left, agent right; only its owner can read it.
 
     The channels may be written in blocks of different lengths; what both have reached is on disk
     after every call, with a header that is right, so an interrupted call keeps its recording.
@@ -111,7 +111,7 @@ class TwoChannelRecording:
 
     def __init__(self, path: Path, sample_rate_hz: int) -> None:
         try:
-            self._disk = path.open("wb")
+            self._disk = open_private(path)
         except OSError as error:
             raise SetupError(
                 f"{path} cannot be written: {error.strerror}", hint="choose another --output"

@@ -49,7 +49,8 @@ class Impairment:
     jitter_ns: int = 0
     distribution: Distribution = Distribution.NORMAL
     reorder: bool = False
-    """Whether jitter may change the order of packets."""
+    """Whether jitter may change the order of packets; if not, they wait for those before them,
+    which makes the mean delay longer than what is drawn."""
     duplicate: float = 0.0
     """Share of the packets that come twice."""
     rate_bps: int = 0
@@ -73,7 +74,7 @@ class Impairment:
     flap_ns: int = 0
     """How much longer the other route takes."""
     drift_ppm: float = 0.0
-    """How much slower the receiver's clock runs than the sender's, in millionths."""
+    """How much faster the receiver's clock runs than the sender's, in millionths."""
 
     def link(self, *, seed: int) -> NetworkLink:
         """A fresh network of this kind."""
@@ -235,8 +236,9 @@ def _checked(impairment: Impairment, text: str) -> Impairment:
             )
     if impairment.spike_ns[0] > impairment.spike_ns[1]:
         raise UsageError(f"`spike` runs backwards in `{text}`", hint="write spike=30ms..150ms")
-    # Gilbert's model cannot lose more than it has packets between the bursts.
-    if impairment.loss < 1 and impairment.loss * (impairment.burst + 1) > impairment.burst:
+    # Gilbert's model cannot lose more than it has packets between the bursts. A burst of 1 is none.
+    in_bursts = impairment.burst > 1 and impairment.loss < 1
+    if in_bursts and impairment.loss * (impairment.burst + 1) > impairment.burst:
         raise UsageError(
             f"bursts of {impairment.burst:g} cannot make {impairment.loss:.0%} of loss",
             hint="raise burst",

@@ -12,8 +12,10 @@ _DISTRIBUTIONS = {
 }
 _PACKET_BITS = 8 * 120
 """Of a 20 ms frame at 32 kbit/s with its headers: netem's queue counts packets."""
-
-
+_MOST_PACKETS = (1 << 32) - 1
+"""That `limit` takes."""
+_LONGEST_MS = 274_000.0
+"""tc counts in 64 ns, up to 2^32 of them."""
 _SMALL = 0.001
 
 
@@ -30,9 +32,8 @@ def netem_lines(impairment: Impairment, *, seed: int, interface: str = "eth0") -
         parts.append(f"rate {_decimal(impairment.rate_bps / 1000)}kbit")
         if impairment.queue_ns:
             packets = impairment.rate_bps * impairment.queue_ns // (10**9 * _PACKET_BITS)
-            parts.append(f"limit {max(packets, 1)}")
-    parts.append(f"seed {seed}")
-    return [" ".join(parts), *(f"# {note}" for note in _notes(impairment))]
+            parts.append(f"limit {min(max(packets, 1), _MOST_PACKETS)}")
+    return [" ".join(parts), *(f"# {note}" for note in _notes(impairment, seed))]
 
 
 def _delay(impairment: Impairment) -> str:
@@ -40,6 +41,10 @@ def _delay(impairment: Impairment) -> str:
     if impairment.distribution is Distribution.UNIFORM:
         # netem's uniform jitter lies on both sides of the delay.
         delay_ms, jitter_ms = delay_ms + jitter_ms / 2, jitter_ms / 2
+    elif impairment.distribution is Distribution.EXPONENTIAL:
+        # netem's tables lie around the delay.
+        delay_ms += jitter_ms
+    delay_ms, jitter_ms = min(delay_ms, _LONGEST_MS), min(jitter_ms, _LONGEST_MS)
     if not jitter_ms:
         return f"delay {_decimal(delay_ms)}ms"
     distribution = _DISTRIBUTIONS[impairment.distribution]
@@ -60,12 +65,20 @@ def _decimal(number: float) -> str:
     return text.rstrip("0").rstrip(".")
 
 
-def _notes(impairment: Impairment) -> list[str]:
-    notes = ["`seed` needs iproute2 6.6 or newer; it acts on what leaves the interface"]
+def _notes(impairment: Impairment, seed: int) -> list[str]:
+    notes = [
+        "it acts on what leaves the interface",
+        f"with iproute2 6.6 or newer, `seed {seed}` at its end makes it draw the same every time",
+    ]
+    if impairment.delay_ns + impairment.jitter_ns > _LONGEST_MS * NS_PER_MS:
+        notes.append(f"tc takes no more than {_LONGEST_MS / 1000:g} s: cut off")
     if impairment.jitter_ns and not impairment.reorder and not impairment.rate_bps:
-        notes.append("netem lets jitter change the order of packets; the simulation keeps it")
+        notes.append(
+            "netem lets jitter change the order of packets; the simulation keeps it, "
+            "so that its delays are longer and spread less"
+        )
     if impairment.distribution is Distribution.EXPONENTIAL and impairment.jitter_ns:
-        notes.append("netem has no exponential distribution: pareto comes near")
+        notes.append("netem has no exponential distribution: pareto has its mean, and comes near")
     missing = [
         name
         for name, on in (

@@ -19,6 +19,7 @@ _TIMEOUT_S = 5.0
 _MAXIMUM_BYTES = 262_144
 _MAXIMUM_TARGETS = 64
 _KEYS = ("iceServers", "ice_servers")
+_FILE_HINT = "give --ice-servers a JSON file or an https:// URL"
 _HINT = 'it should hold {"iceServers": [{"urls": "turn:…", "username": "…", "credential": "…"}]}'
 
 
@@ -89,9 +90,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot read `{path}`: {error.strerror}") from error
+        raise UsageError(f"cannot read `{path}`: {error.strerror}", hint=_FILE_HINT) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"`{path}` is not text") from error
+        raise UsageError(f"`{path}` is not text", hint=_HINT) from error
 
 
 def _fetch(url: str) -> str:

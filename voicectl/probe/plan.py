@@ -68,7 +68,15 @@ def parse_address(text: str, flag: str) -> TransportAddress:
     Raises:
         UsageError: it is neither.
     """
-    target = parse_target(f"{Scheme.STUN}:{text}")
+    refused = UsageError(
+        f"{flag} takes IP:PORT or [IPv6]:PORT, not `{text}`",
+        hint=f"for example {flag} 127.0.0.1:9108",
+    )
+    try:
+        target = parse_target(f"{Scheme.STUN}:{text}")
+    except UsageError as error:
+        # What it says is of URIs.
+        raise refused from error
     if not target.host_is_ip or target.port is None:
-        raise UsageError(f"{flag} takes IP:PORT or [IPv6]:PORT, not `{text}`")
+        raise refused
     return TransportAddress(target.host, target.port)

@@ -77,7 +77,7 @@ def read_credentials(source: CredentialSource, *, epoch_s: int) -> Credentials |
             return _from_token(source, token)
     secret = source.read(source.secret_file, SECRET_VARIABLE, "--secret-file")
     if source.username is None and source.password_file is not None:
-        raise UsageError("--password-file needs --username")
+        raise UsageError("--password-file needs --username", hint="add --username NAME")
     if source.password_file is None and secret is not None:
         return rest_credentials(secret, source.username or "voicectl", epoch_s + _REST_LIFETIME_S)
     if source.username is None:

@@ -26,6 +26,7 @@ _SEGMENT_S = 8
 _SHORTEST_S = 1
 _MAX_SHIFT_SAMPLES = _SCORED_HZ // 50
 _SPEECH_MARGIN_SAMPLES = _SCORED_HZ // 5
+_NOT_ENOUGH_FRAMES = "Not enough STFT frames"
 _SPEECH_LEVEL = 50
 """Root mean square of 16-bit samples: below it a segment holds no speech worth scoring."""
 
@@ -81,6 +82,8 @@ class QualityMeter:
         self._utterances = _sample(utterances, spoken_samples, at_most_samples)
         self.is_sample = len(self._segments) < len(segments)
         """Whether some of the speech is left out."""
+        self.too_little_speech = False
+        """Whether what was scored last has too little speech in it for a STOI."""
         self._steps_left = len(self._utterances) + runs * (
             2 * len(self._segments) + len(self._utterances)
         )
@@ -143,16 +146,28 @@ class QualityMeter:
         return aligned
 
     def _mean_stoi(self, pairs: list[tuple[NDArray[np.int16], NDArray[np.int16]]]) -> float | None:
-        if self._stoi is None or not pairs:
+        if self._stoi is None:
             return None
         scores = []
         for clean, heard in pairs:
-            with warnings.catch_warnings():
-                # Too little speech in a segment for one window of STOI.
-                warnings.simplefilter("ignore")
-                scores.append(float(self._stoi.stoi(clean / 32768, heard / 32768, _SCORED_HZ)))
+            score = self._stoi_of(clean, heard)
+            if score is not None:
+                scores.append(score)
             self._take_step()
-        return float(np.mean(scores))
+        self.too_little_speech = not scores
+        return float(np.mean(scores)) if scores else None
+
+    def _stoi_of(self, clean: NDArray[np.int16], heard: NDArray[np.int16]) -> float | None:
+        """None where the speech is too short for one of STOI's windows: pystoi then gives 1e-5."""
+        if self._stoi is None:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=_NOT_ENOUGH_FRAMES, category=RuntimeWarning)
+            try:
+                return float(self._stoi.stoi(clean / 32768, heard / 32768, _SCORED_HZ))
+            except RuntimeWarning:
+                return None
 
     def _mean_pesq(self, pairs: list[tuple[NDArray[np.int16], NDArray[np.int16]]]) -> float | None:
         if self._pesq is None:

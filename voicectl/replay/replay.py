@@ -213,7 +213,10 @@ def _score(
             f"without {' and '.join(meter.missing)} there are no such scores: "
             f"pip install {' '.join(meter.missing)}"
         )
-    return [figures_of(run, meter.score(run)) for run in runs]
+    figures = [figures_of(run, meter.score(run)) for run in runs]
+    if meter.too_little_speech:
+        material.notes.append("no STOI: it takes 0.4 s of speech within a segment of 8 s")
+    return figures
 
 
 def _write(

@@ -7,6 +7,7 @@ connections use, so another user of it in the same process keeps the stock behav
 """
 
 import asyncio
+import random
 from asyncio import selector_events
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ LOOPBACK_ADDRESSES = ["127.0.0.1"]
 STUN_MAGIC_COOKIE = stun.COOKIE.to_bytes(4)
 CHECK_PACING_S = 0.005
 """Ta between two new checks, the least that RFC 8445 §14.2 allows."""
+CONSENT_INTERVAL_S = 5.0
+"""Between two consent checks, give or take a fifth (RFC 7675 §5.1)."""
+CONSENT_LIFETIME_S = 30.0
 PAIRS_ADDED = 0
 """In the queue of check list states, beside ICE_COMPLETED and ICE_FAILED: go on checking."""
 MAX_DATAGRAM_BYTES = 1500
@@ -377,9 +381,35 @@ class EngineConnection(Connection):
             self.on_pairs_changed()
 
     async def query_consent(self) -> None:
-        """As aioice's, which returns only when the peer has not answered for about 30 s."""
-        await super().query_consent()
+        """As aioice's, but consent ends 30 s after the last valid response (RFC 7675 §5.1).
+
+        aioice counts six failures, with 4 to 6.5 s from one to the next.
+        """
+        loop = asyncio.get_running_loop()
+        renewed_at = loop.time()
+        while (left_s := renewed_at + CONSENT_LIFETIME_S - loop.time()) > 0:
+            interval_s = CONSENT_INTERVAL_S * random.uniform(0.8, 1.2)
+            await asyncio.sleep(min(interval_s, left_s))
+            if await self._is_consenting(renewed_at + CONSENT_LIFETIME_S):
+                renewed_at = loop.time()
         self.consent_expired = True
+        self._query_consent_task = None  # close() would wait for it
+        await self.close()
+
+    async def _is_consenting(self, until: float) -> bool:
+        """Whether the peer answers one check, by `until` on the loop's clock."""
+        pair, password = self._nominated.get(COMPONENT), self.remote_password
+        if pair is None or password is None:
+            return False
+        request = self.build_request(pair, nominate=False)
+        try:
+            async with asyncio.timeout_at(until):
+                await pair.protocol.request(
+                    request, pair.remote_addr, password.encode(), retransmissions=0
+                )
+        except (stun.TransactionError, TimeoutError):
+            return False
+        return True
 
     @property
     def nominated_pair(self) -> NominatedPair | None:

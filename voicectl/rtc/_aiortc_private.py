@@ -25,6 +25,7 @@ from aiortc import (
     RTCRtpReceiver,
     RTCRtpSender,
     RTCRtpTransceiver,
+    RTCSctpTransport,
 )
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
@@ -45,6 +46,7 @@ from OpenSSL import SSL
 from voicectl.rtc._aioice_private import EngineConnection
 from voicectl.rtc.driver import EngineDriver
 from voicectl.rtc.sctp_gate import is_sound
+from voicectl.rtc.sctp_limits import WINDOW_BYTES, Kept, Verdict, judge
 from voicectl.rtc.settings import HostAddresses
 from voicectl.rtc.voice_formats import CODECS
 
@@ -95,6 +97,7 @@ class EngineDtlsTransport(RTCDtlsTransport):
         super().__init__(transport, [process_certificate()])
         self.connection = connection
         self.driver = driver
+        self._sctp: DataReceiver | None = None
 
     def _setup_srtp(self) -> None:
         """Export the keys (RFC 5764 §4.2) to the engine, and give it the media from now on.
@@ -125,9 +128,27 @@ class EngineDtlsTransport(RTCDtlsTransport):
         self.connection.set_media_handler(None)
         await super().stop()
 
+    async def _send_data(self, data: bytes) -> None:
+        """As aiortc's, and count what comes too late: SCTP's tasks die of it, and nobody asks them.
+
+        SCTP then ends as well, as soon as it has set the timer that it sets after sending.
+        """
+        try:
+            await super()._send_data(data)
+        except (ConnectionError, SSL.Error):
+            self.connection.counters.unsent += 1
+            asyncio.get_running_loop().call_soon(self._end_sctp)
+
+    def _end_sctp(self) -> None:
+        if isinstance(self._sctp, RTCSctpTransport):
+            self._sctp._set_state(RTCSctpTransport.State.CLOSED)
+
     def _register_data_receiver(self, receiver: DataReceiver) -> None:
         """Look at what the peer sends before SCTP does."""
-        super()._register_data_receiver(GuardedReceiver(receiver, self.connection))
+        self._sctp = receiver
+        if isinstance(receiver, RTCSctpTransport):
+            receiver = GuardedReceiver(receiver, self.connection)
+        super()._register_data_receiver(receiver)
 
     def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
         guarded = self._data_receiver
@@ -136,15 +157,27 @@ class EngineDtlsTransport(RTCDtlsTransport):
 
 
 class GuardedReceiver:
-    """SCTP that counts what aiortc fails on, which would end the call with a traceback."""
+    """SCTP that counts what aiortc fails on, which would end the call with a traceback.
 
-    def __init__(self, receiver: DataReceiver, connection: EngineConnection) -> None:
+    A peer that wants more than `sctp_limits` grants loses its channels; the call goes on.
+    """
+
+    def __init__(self, receiver: RTCSctpTransport, connection: EngineConnection) -> None:
         self.receiver = receiver
         self._counters = connection.counters
+        self._has_ended = False
 
     async def _handle_data(self, data: bytes) -> None:
-        if not is_sound(data):
+        if self._has_ended:
             self._counters.malformed += 1
+            return
+        verdict = judge(data, _kept(self.receiver)) if is_sound(data) else Verdict.DROP
+        if verdict is not Verdict.TAKE:
+            self._counters.malformed += 1
+            if verdict is Verdict.END:
+                self._has_ended = True
+                await self.receiver.stop()
+                self.receiver._inbound_streams.clear()
             return
         try:
             await self.receiver._handle_data(data)
@@ -155,13 +188,16 @@ class GuardedReceiver:
 class EngineSender(RTCRtpSender):
     """Stands for our audio in SDP; the engine encodes and sends."""
 
+    is_on = False
+
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Report what was negotiated. Must not suspend: SCTP starts right after."""
-        codec = parameters.codecs[0]
-        if isinstance(self.transport, EngineDtlsTransport) and codec.payloadType is not None:
-            self.transport.driver.sending_negotiated(
+        driver = self.transport.driver if isinstance(self.transport, EngineDtlsTransport) else None
+        if driver is not None and driver.payload_type is not None:
+            self.is_on = True
+            driver.sending_negotiated(
                 ssrc=self._ssrc,
-                payload_type=codec.payloadType,
+                payload_type=driver.payload_type,
                 cname=parameters.rtcp.cname or "",
             )
 
@@ -169,9 +205,25 @@ class EngineSender(RTCRtpSender):
 class EngineReceiver(RTCRtpReceiver):
     """Stands for the peer's audio in SDP; the engine receives and decodes."""
 
+    def __init__(
+        self, kind: str, transport: RTCDtlsTransport, sender: EngineSender, cname: str
+    ) -> None:
+        super().__init__(kind, transport)
+        self._sender: EngineSender | None = sender
+        self._cname = cname
+
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Nothing to do. Must not suspend: SCTP starts right after."""
-        # The descriptions have told the engine what it needs, before the first packet.
+        """Report where nothing is sent. Must not suspend: SCTP starts right after.
+
+        The descriptions have told the engine all else, before the first packet.
+        """
+        sender, self._sender = self._sender, None
+        if (
+            sender is not None
+            and not sender.is_on
+            and isinstance(self.transport, EngineDtlsTransport)
+        ):
+            self.transport.driver.reporting_negotiated(ssrc=sender._ssrc, cname=self._cname)
 
 
 class EnginePeerConnection(RTCPeerConnection):
@@ -213,11 +265,12 @@ class EnginePeerConnection(RTCPeerConnection):
         bundled = self.dtls_transport is not None
         dtls = self.dtls_transport or self._RTCPeerConnection__createDtlsTransport()
         is_voice = kind == "audio" and all(t.kind != "audio" for t in transceivers)
+        sender = EngineSender(kind, dtls)
         transceiver = RTCRtpTransceiver(
             direction="sendrecv" if is_voice else "inactive",
             kind=kind,
-            sender=EngineSender(kind, dtls),
-            receiver=EngineReceiver(kind, dtls),
+            sender=sender,
+            receiver=EngineReceiver(kind, dtls, sender, _cname(self)),
         )
         if kind == "audio":
             codecs = RTCRtpSender.getCapabilities("audio").codecs
@@ -228,10 +281,36 @@ class EnginePeerConnection(RTCPeerConnection):
         transceivers.append(transceiver)
         return transceiver
 
+    def _RTCPeerConnection__createSctpTransport(self) -> None:
+        """With the window that is held to."""
+        stock: Any = super()
+        stock._RTCPeerConnection__createSctpTransport()
+        if self.sctp is not None:
+            self.sctp._advertised_rwnd = WINDOW_BYTES
+
+    def leave_data_out(self) -> None:
+        """Do not begin the association that the peer has rejected."""
+        stock: Any = self
+        stock._RTCPeerConnection__remoteIce.pop(self.sctp, None)
+
     def abort(self) -> None:
         """Close the sockets without the goodbyes."""
         if self.dtls_transport is not None:
             self.dtls_transport.connection.abort()
+
+
+def _kept(association: RTCSctpTransport) -> Kept:
+    """What an association holds of the peer's."""
+    last_tsn = association._last_received_tsn
+    streams = association._inbound_streams
+    return Kept(
+        next_tsn=None if last_tsn is None else (last_tsn + 1) % 2**32,
+        next_own_tsn=association._local_tsn,
+        byte_count=WINDOW_BYTES - association._advertised_rwnd,
+        chunk_count=sum(len(stream.reassembly) for stream in streams.values()),
+        ahead_count=len(association._sack_misordered),
+        streams=streams.keys() | association._data_channels.keys(),
+    )
 
 
 class SharedCertificate(RTCCertificate):
@@ -280,6 +359,13 @@ def _transceivers(connection: RTCPeerConnection) -> list[RTCRtpTransceiver]:
     stock: Any = connection
     transceivers: list[RTCRtpTransceiver] = stock._RTCPeerConnection__transceivers
     return transceivers
+
+
+def _cname(connection: RTCPeerConnection) -> str:
+    """What our descriptions call the author of our reports."""
+    stock: Any = connection
+    cname: str = stock._RTCPeerConnection__cname
+    return cname
 
 
 def _stream_id(connection: RTCPeerConnection) -> str:

@@ -21,9 +21,9 @@ CLASS_NAMES = MappingProxyType(
         "aioice.ice:Connection": (
             "_check_list_maybe_complete _check_list_maybe_fail _check_periodic "
             "_pair_remote_candidate _prune_components _remote_candidates_expected "
-            "_unfreeze_initial add_remote_candidate check_complete check_incoming check_state "
-            "close connect data_received gather_candidates get_component_candidates "
-            "query_consent sort_check_list"
+            "_unfreeze_initial add_remote_candidate build_request check_complete "
+            "check_incoming check_state close connect data_received gather_candidates "
+            "get_component_candidates query_consent sort_check_list"
         ),
         "aioice:ice": "relayed_candidate server_reflexive_candidate",
         "aioice.ice:StunProtocol": "datagram_received send_stun",
@@ -31,16 +31,18 @@ CLASS_NAMES = MappingProxyType(
         "aioice.turn:TurnTransport": "sendto",
         "aiortc:RTCCertificate": "_create_ssl_context generateCertificate getFingerprints",
         "aiortc:RTCDtlsTransport": (
-            "_register_data_receiver _set_state _setup_srtp _unregister_data_receiver stop"
+            "_register_data_receiver _send_data _set_state _setup_srtp "
+            "_unregister_data_receiver stop"
         ),
         "aiortc:RTCIceGatherer": "_RTCIceGatherer__setState gather",
         "aiortc:RTCIceTransport": "start",
         "aiortc:RTCRtpReceiver": "receive",
         "aiortc:RTCRtpSender": "send",
-        "aiortc:RTCSctpTransport": "_handle_data",
+        "aiortc:RTCSctpTransport": "State _handle_data _set_state stop",
         "aiortc:RTCPeerConnection": (
             "_RTCPeerConnection__connect "
-            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createTransceiver "
+            "_RTCPeerConnection__createDtlsTransport _RTCPeerConnection__createSctpTransport "
+            "_RTCPeerConnection__createTransceiver "
             "_RTCPeerConnection__updateConnectionState "
             "_RTCPeerConnection__updateIceConnectionState "
             "_RTCPeerConnection__updateIceGatheringState"
@@ -66,11 +68,17 @@ INSTANCE_NAMES = MappingProxyType(
         "aiortc:RTCDtlsTransport": "_data_receiver _role _srtp_profiles _ssl _state",
         "aiortc:RTCIceGatherer": "_connection",
         "aiortc:RTCPeerConnection": (
-            "_RTCPeerConnection__dtlsTransports _RTCPeerConnection__iceTransports "
-            "_RTCPeerConnection__stream_id _RTCPeerConnection__transceivers"
+            "_RTCPeerConnection__cname _RTCPeerConnection__dtlsTransports "
+            "_RTCPeerConnection__iceTransports "
+            "_RTCPeerConnection__remoteIce _RTCPeerConnection__stream_id "
+            "_RTCPeerConnection__transceivers"
         ),
         "aiortc:RTCRtpSender": "_ssrc _stream_id",
         "aiortc:RTCRtpTransceiver": "_bundled",
+        "aiortc:RTCSctpTransport": (
+            "_advertised_rwnd _data_channels _inbound_streams _last_received_tsn _local_tsn "
+            "_sack_misordered"
+        ),
     }
 )
 """Attributes that the class's `__init__` must set."""

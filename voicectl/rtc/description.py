@@ -6,23 +6,23 @@ parses may come from anyone.
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from aiortc.sdp import MediaDescription, SessionDescription
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from voicectl.errors import ConnectError, WireError
+from voicectl.rtc.aiortc_descriptions import SDP_FAILURES, Taken, take_sections
 from voicectl.rtc.candidates import RemoteTransport
+from voicectl.rtc.offered_sections import Kind, Section, Sections, read_sections
 from voicectl.rtc.repairs import (
     DRED_PARAMETER,
     DescribedRepairs,
     describe_repairs,
     read_repairs,
 )
-from voicectl.rtc.transport_feedback import DescribedFeedback, audio_lines, read_feedback
+from voicectl.rtc.transport_feedback import DescribedFeedback, read_feedback
 from voicectl.rtc.voice_formats import VoiceFormats, read_formats
 
 __all__ = [
-    "SDP_FAILURES",
     "OpusParameters",
     "RemoteDescription",
     "opus_payload_type",
@@ -34,11 +34,7 @@ __all__ = [
 ]
 
 MAX_BYTES = 65536
-MAX_SECTIONS = 4
-
-SDP_FAILURES = (ValueError, AssertionError, KeyError, IndexError, AttributeError, TypeError)
-"""What aiortc raises when a description does not parse or does not fit."""
-_MAX_PTIME = re.compile(r"a=maxptime:([1-9]\d{0,3})", re.ASCII)
+_MAX_PTIME = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 _OPUS_RTPMAP = re.compile(r"a=rtpmap:(\d+) opus/48000/2", re.IGNORECASE)
 
 
@@ -96,7 +92,7 @@ class RemoteDescription:
     """A peer's description that may be given to aiortc.
 
     Args:
-        sdp: The description, without its candidates.
+        taken: What goes to aiortc of it, and what of it is answered with port 0.
         opus: What the peer asks to receive; None: it has no Opus.
         repairs: What the peer says about repairing loss of Opus.
         feedback: What the peer says about transport-wide feedback on Opus.
@@ -106,7 +102,7 @@ class RemoteDescription:
         transport: Its candidates, and to what they belong.
     """
 
-    sdp: str
+    taken: Taken
     opus: OpusParameters | None
     repairs: DescribedRepairs | None
     feedback: DescribedFeedback | None
@@ -178,8 +174,13 @@ def that_trickles(sdp: str) -> str:
     return sdp.replace("\r\nm=", "\r\na=ice-options:trickle\r\nm=", 1)
 
 
-def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription:
+def read_remote(sdp: str, kind: Kind, *, offered_data: str | None = None) -> RemoteDescription:
     """Check a peer's description.
+
+    Args:
+        sdp: The description.
+        kind: What it is.
+        offered_data: Of an answer, the identifier of the data section that we have offered.
 
     Raises:
         WireError: It does not parse, is too large, or lacks what every WebRTC description has.
@@ -187,99 +188,50 @@ def read_remote(sdp: str, kind: Literal["offer", "answer"]) -> RemoteDescription
     """
     if len(sdp) > MAX_BYTES:
         raise WireError(f"the {kind} is longer than {MAX_BYTES} bytes")
-    try:
-        description = SessionDescription.parse(sdp)
-    except (*SDP_FAILURES, StopIteration) as error:
-        raise WireError(f"the {kind} is not valid SDP", detail=repr(error)) from error
-    if not 1 <= len(description.media) <= MAX_SECTIONS:
-        raise WireError(
-            f"the {kind} has {len(description.media)} media sections, expected 1 to {MAX_SECTIONS}"
-        )
-    for media in description.media:
-        _check_section(media, kind)
-    _check_bundle(description, kind)
-    audio = _voice_of(description, kind)
-    opus, repairs = _opus_of(audio, kind)
-    feedback = read_feedback(sdp, audio, repairs.opus) if repairs is not None else None
+    sections = read_sections(sdp, kind)
+    taken = take_sections(sections, kind, offered_data=offered_data)
+    _check_voice(taken.voice, kind)
+    opus, repairs = _opus_of(taken.voice, kind)
+    feedback = read_feedback(taken.sdp, taken.voice, repairs.opus) if repairs is not None else None
     return RemoteDescription(
-        "\r\n".join(_lines_for_aiortc(sdp, description)) + "\r\n",
+        taken,
         opus,
         repairs,
         feedback,
-        read_formats(audio),
-        _max_ptime_ms(sdp),
-        _transport_of(sdp, description, audio),
+        read_formats(taken.voice),
+        min(_packet_limits_ms(sections.voice), default=None),
+        _transport_of(sections),
     )
 
 
-def _max_ptime_ms(sdp: str) -> int | None:
-    """Of the audio: another section's, as one of video or of a second voice, is that one's."""
-    found = filter(None, map(_MAX_PTIME.fullmatch, audio_lines(sdp)))
-    return min((int(match[1]) for match in found), default=None)
+def _packet_limits_ms(voice: Section) -> list[int]:
+    return [int(value) for value in voice.values("maxptime") if _MAX_PTIME.fullmatch(value)]
 
 
-def _lines_for_aiortc(sdp: str, description: SessionDescription) -> list[str]:
-    """The lines without candidates, which come to the ICE agent another way."""
-    lines: list[str] = []
-    sections = iter(description.media)
-    for line in sdp.splitlines():
-        if line.startswith(("a=candidate:", "a=end-of-candidates")):
+def _transport_of(sections: Sections) -> RemoteTransport:
+    """Candidates that do not parse are passed over (RFC 8839 §5.1)."""
+    tagged = sections.tagged
+    candidates = []
+    for value in tagged.values("candidate"):
+        try:
+            candidates.append(candidate_from_sdp(value))
+        except SDP_FAILURES:
             continue
-        lines.append(line)
-        if line.startswith("m="):
-            section = next(sections)
-            if section.kind != "application" and section.direction is None:
-                lines.append("a=sendrecv")  # the default of RFC 8866 §6.7, unknown to aiortc
-    return lines
-
-
-def _transport_of(
-    sdp: str, description: SessionDescription, audio: MediaDescription
-) -> RemoteTransport:
-    """Bundled sections have that of the first one (RFC 9143 §7.1.3); aiortc takes the last."""
-    bundled = [mid for g in description.group if g.semantic == "BUNDLE" for mid in g.items]
-    accepted = {media.rtp.muxId: media for media in description.media if media.port}
-    media = next((accepted[mid] for mid in bundled if mid in accepted), audio)
-    of_session = sdp.partition("\nm=")[0]
     return RemoteTransport(
-        media.rtp.muxId,
-        media.ice.usernameFragment or "" if media.ice else "",
-        media.ice_candidates,
-        ended=media.ice_candidates_complete or "\na=end-of-candidates" in of_session,
+        tagged.mid,
+        sections.of_transport("ice-ufrag")[-1],
+        candidates,
+        ended=tagged.has("end-of-candidates") or sections.session.has("end-of-candidates"),
     )
 
 
-def _check_section(media: MediaDescription, kind: str) -> None:
-    if media.kind not in ("audio", "video", "application"):
-        raise WireError(f"the {kind} has a section of unknown kind", detail=media.kind)
-    if not (media.ice and media.ice.usernameFragment and media.ice.password):
-        raise WireError(f"the {kind} has no ICE credentials")
-    if not (media.dtls and media.dtls.fingerprints):
-        raise WireError(f"the {kind} has no DTLS fingerprint or setup attribute")
-
-
-def _check_bundle(description: SessionDescription, kind: str) -> None:
-    """Sections that share a transport are named by their mid (RFC 9143 §7)."""
-    mids = [media.rtp.muxId for media in description.media]
-    bundled = [mid for g in description.group if g.semantic == "BUNDLE" for mid in g.items]
-    if not all(mids) or len(set(mids)) < len(mids) or not set(bundled) <= set(mids):
-        raise WireError(
-            f"the {kind} has missing, repeated or unknown section identifiers",
-            detail=f"a=mid: {mids}, a=group:BUNDLE {bundled}",
-        )
-
-
-def _voice_of(description: SessionDescription, kind: str) -> MediaDescription:
-    audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
-    if audio is None:
-        raise ConnectError(f"the {kind} has no audio section")
+def _check_voice(audio: MediaDescription, kind: str) -> None:
     if not read_formats(audio).codecs:
         raise ConnectError(
             f"the {kind} has neither Opus nor G.711",
             detail="codecs: " + (", ".join(codec.name for codec in audio.rtp.codecs) or "none"),
             hint="let the peer offer Opus (opus/48000/2)",
         )
-    return audio
 
 
 def _opus_of(

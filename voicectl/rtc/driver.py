@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from types import TracebackType
 from typing import Protocol, Self
 
 from voicectl._native import EngineEvent, Repairs
@@ -46,6 +47,10 @@ class EngineLike(Protocol):
 
     def start_sending(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Begin to send."""
+        ...
+
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """Begin to report on what is received, without sending."""
         ...
 
     def set_srtp_keys(self, profile: str, local_key_salt: bytes, remote_key_salt: bytes) -> None:
@@ -125,9 +130,11 @@ class EngineDriver:
         engine: Owned by the driver while it runs.
         clock: Of the `now` that the engine sees.
         send: Takes one protected RTP or RTCP packet; False when it was dropped.
-        deliver: Takes each batch of events; never an empty one.
+        deliver: Takes each batch of events; never an empty one. It is called on its own: what it
+            raises is the event loop's to report, and stops nothing.
         before_tick: Called before the engine's time moves on to a tick: the moment to queue what a
-            microphone has.
+            microphone has. The tick comes though it raises.
+        on_fault: Called once, when the engine has broken down: it is not used any more.
     """
 
     def __init__(
@@ -138,8 +145,12 @@ class EngineDriver:
         send: Callable[[bytes], bool],
         deliver: Callable[[list[EngineEvent]], None],
         before_tick: Callable[[], None] | None = None,
+        on_fault: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
+        self._guard = _FaultGuard(self)
+        self._on_fault = on_fault
+        self._is_broken = False
         self._clock = clock
         self._send = send
         self._deliver = deliver
@@ -153,6 +164,8 @@ class EngineDriver:
         self._max_lateness_ns = 0
         self._first_packet_sent_ns: int | None = None
         self._first_packet_received_ns: int | None = None
+        self.payload_type: int | None = None
+        """Of what is sent, once it is negotiated."""
 
     @property
     def asks_before_tick(self) -> bool:
@@ -166,11 +179,27 @@ class EngineDriver:
 
     def stop(self) -> None:
         """Send what the engine still has, and end; what comes later is ignored."""
-        self._send_datagrams()
-        self._loop = None
-        self._disarm()
-        if self._carrier is not None:
-            self._carrier.close()
+        try:
+            if not self._is_broken:
+                self._send_datagrams()
+        finally:
+            self._loop = None
+            self._disarm()
+            if self._carrier is not None:
+                self._carrier.close()
+
+    def break_down(self) -> None:
+        """End for good: the engine has failed, and what it says is worth nothing."""
+        if not self._is_broken:
+            self._is_broken = True
+            self._loop = None
+            self._disarm()
+            self._on_fault()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the engine has failed."""
+        return self._is_broken
 
     def hand_over(self, carrier: Carrier) -> None:
         """Let `carrier` drive the engine from now on."""
@@ -179,11 +208,17 @@ class EngineDriver:
         self.drain()
 
     def deliver_events(self) -> None:
-        """Give out what has happened."""
-        if events := self._engine.poll_events():
-            self._deliver(events)
-        if self._carrier is not None and self._other is not None and not self._other.is_carried:
-            self._other.drain()  # the thread has handed on to it
+        """Give out what has happened: for the carrier, in a callback of its own."""
+        try:
+            if events := self._poll_events():
+                self._deliver(events)
+        finally:
+            if self._other is not None and not self._other.is_carried:
+                self._other.drain()  # the thread has handed on to it
+
+    def _poll_events(self) -> list[EngineEvent]:
+        with self._guard:
+            return self._engine.poll_events()
 
     def hand_on(self, hand_on: Callable[[int], bool] | None, other: Self | None) -> None:
         """Move what the engine hands on to that of `other` from now on.
@@ -227,7 +262,16 @@ class EngineDriver:
         """Let the engine send its audio with these identifiers, the first frame at once."""
         if self._loop is None:
             return
-        self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+        with self._guard:
+            self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+            self._engine.handle_timeout(self._clock.now_ns())
+        self.drain()
+
+    def reporting_negotiated(self, *, ssrc: int, cname: str) -> None:
+        """Let the engine report on what it receives: the peer only sends."""
+        if self._loop is None:
+            return
+        self._engine.start_reporting(ssrc=ssrc, cname=cname)
         self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
@@ -239,6 +283,7 @@ class EngineDriver:
         max_frame_ms: int | None,
     ) -> None:
         """Tell the engine what the payload types mean, and what the peer takes."""
+        self.payload_type = formats.payload_type
         self._engine.configure_receive(formats.receive)
         self._engine.configure_send(
             formats.codec,
@@ -262,7 +307,8 @@ class EngineDriver:
         if self._loop is None:
             return
         now_ns = self._clock.now_ns()
-        is_authentic = self._engine.handle_datagram(datagram, now_ns)
+        with self._guard:
+            is_authentic = self._engine.handle_datagram(datagram, now_ns)
         if is_authentic and self._first_packet_received_ns is None and _is_rtp(datagram):
             self._first_packet_received_ns = now_ns
         self.drain()
@@ -272,12 +318,25 @@ class EngineDriver:
         if self._carrier is not None:
             self._carrier.look()
             return
-        if self._hand_on is not None and self._hand_on(self._clock.now_ns()):
-            if self._other is not None and self._other is not self:
-                self._other.drain()
-        self._send_datagrams()
-        self.deliver_events()
-        self._arm()
+        try:
+            self._hand_on_to_other()
+        finally:
+            if not self._is_broken:
+                with self._guard:
+                    self._send_datagrams()
+                    if events := self._poll_events():
+                        # On its own: what it raises is not of whoever made the engine work.
+                        loop = self._loop or asyncio.get_running_loop()
+                        loop.call_soon(self._deliver, events)
+                    self._arm()
+
+    def _hand_on_to_other(self) -> None:
+        if self._hand_on is None or self._is_broken:
+            return
+        with self._guard:
+            has_moved = self._hand_on(self._clock.now_ns())
+        if has_moved and self._other is not None and self._other is not self:
+            self._other.drain()
 
     def _send_datagrams(self) -> None:
         for datagram in self._engine.poll_datagrams():
@@ -310,10 +369,32 @@ class EngineDriver:
             self._max_lateness_ns = max(self._max_lateness_ns, now_ns - self._due_ns)
         self._timer = None
         self._due_ns = None
-        if self._before_tick is not None:
-            self._before_tick()
-        self._engine.handle_timeout(now_ns)
-        self.drain()
+        try:
+            if self._before_tick is not None:
+                self._before_tick()
+        finally:
+            with self._guard:
+                self._engine.handle_timeout(now_ns)
+            self.drain()
+
+
+class _FaultGuard:
+    """Around what the engine does: what it raises there, a panic, is the end of it."""
+
+    def __init__(self, driver: EngineDriver) -> None:
+        self._driver = driver
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._driver.break_down()
 
 
 def _is_rtp(datagram: bytes) -> bool:

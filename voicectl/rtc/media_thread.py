@@ -18,15 +18,12 @@ from voicectl.units import NS_PER_S
 if sys.platform == "linux":
     from voicectl._native import MediaCall, MediaCallStats, MediaPlane
 
-__all__ = ["CarriedCall", "LoopPlane", "carry", "reason_to_refuse"]
+__all__ = ["CarriedCall", "LoopPlane", "carry"]
 
 LOAD_SPAN_S = 1.0
 """The load is that of about so long."""
 MIN_LOAD_SPAN_NS = NS_PER_S // 4
 """Shorter, it says more about one packet than about the calls."""
-MAX_LATE_SHARE = 0.05
-"""Of the times that calls are woken at: a machine that is busy with something else is full before
-the thread has used up its share of a core."""
 
 
 def carry(
@@ -57,22 +54,6 @@ def carry(
     except OSError:
         connection.attach_sockets(sockets)
         return None
-
-
-def reason_to_refuse(max_load: float) -> str | None:
-    """Why the running loop's media thread has no time for another call; None where it has.
-
-    Args:
-        max_load: The share of a core that it may take.
-    """
-    plane = LoopPlane.of_loop(asyncio.get_running_loop())
-    if plane is None:
-        return None
-    if (load := plane.load_with_another()) > max_load:
-        return f"the media thread would take {load:.0%} of a core, allowed are {max_load:.0%}"
-    if plane.late_share > MAX_LATE_SHARE:
-        return f"the media thread is over 20 ms late {plane.late_share:.0%} of the time"
-    return None
 
 
 class CarriedCall:
@@ -130,10 +111,12 @@ class CarriedCall:
                 self._connection.counters.unsent += not sent
             else:
                 self._sockets[item.socket].protocol.datagram_received(item.data, item.source)
-        self._on_events()
-        if self._call.has_failed and self._on_failure is not None:
-            on_failure, self._on_failure = self._on_failure, None
-            on_failure()
+        try:
+            self._on_events()
+        finally:
+            if self._call.has_failed and self._on_failure is not None:
+                on_failure, self._on_failure = self._on_failure, None
+                on_failure()
 
 
 class LoopPlane:
@@ -147,6 +130,8 @@ class LoopPlane:
     _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Self]] = (
         WeakKeyDictionary()
     )
+    _last_load_per_call: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
+    """Of planes that have ended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -154,7 +139,7 @@ class LoopPlane:
         self._on_ready: dict[int, Callable[[], None]] = {}
         self._measured = (SystemClock().now_ns(), 0)
         """When the load was measured last, and the CPU time that the thread had used by then."""
-        self._load_per_call = 0.0
+        self._load_per_call = self._last_load_per_call.get(loop, 0.0)
         self._timeouts = (0, 0)
         """How often calls had been woken by then, and how often too late."""
         self.late_share = 0.0
@@ -169,10 +154,22 @@ class LoopPlane:
         plane = cls._of_loop.get(loop)
         return None if plane is None else plane()
 
-    def load_with_another(self) -> float:
-        """What the calls of late cost each, times one call more."""
+    @classmethod
+    def load_of_loop(cls, loop: asyncio.AbstractEventLoop, more_calls: int) -> float:
+        """The share of a core that an event loop's thread takes with so many calls more.
+
+        Without a thread: by what its calls cost when there was one. 0 where there never was, or
+        its first calls are too young to say.
+        """
+        plane = cls.of_loop(loop)
+        if plane is None:
+            return cls._last_load_per_call.get(loop, 0.0) * more_calls
+        return plane.load_with(more_calls)
+
+    def load_with(self, more_calls: int) -> float:
+        """What the calls of late cost each, times so many calls more."""
         self._measure()
-        return self._load_per_call * (self._plane.call_count + 1)
+        return self._load_per_call * (self._plane.call_count + more_calls)
 
     def _measure(self) -> None:
         now_ns, cpu_ns = SystemClock().now_ns(), self._plane.cpu_ns
@@ -233,6 +230,7 @@ class LoopPlane:
         type(self._loop).close(self._loop)
 
     def _end(self) -> None:
+        self._last_load_per_call[self._loop] = self._load_per_call
         self._timer.cancel()
         self._loop.remove_reader(self._plane.fileno())
         if vars(self._loop).get("close") == self._close_loop:

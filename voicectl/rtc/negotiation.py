@@ -2,6 +2,7 @@
 
 import secrets
 
+from voicectl.rtc.aiortc_descriptions import Taken, complete_answer, with_payload_types
 from voicectl.rtc.description import (
     OpusParameters,
     RemoteDescription,
@@ -54,6 +55,7 @@ class Negotiation:
         self._local_formats: VoiceFormats | None = None
         self._remote_formats: VoiceFormats | None = None
         self._max_frame_ms: int | None = None
+        self._offered: Taken | None = None
         self.remote_opus: OpusParameters | None = None
         """What the peer asks to receive, once its description is known."""
 
@@ -64,12 +66,15 @@ class Negotiation:
         self._remote_repairs = remote.repairs
         self._remote_feedback = remote.feedback
         self._remote_formats = remote.formats
+        self._offered = remote.taken if remote.taken.kind == "offer" else None
         self._agree_on_repairs()
         self._agree_on_feedback()
         self._agree_on_formats()
 
     def describe(self, sdp: str) -> str:
         """A description that aiortc made, with what it has no words for."""
+        if self._remote_formats is not None:
+            sdp = with_payload_types(sdp, self._remote_formats)
         opus = opus_payload_type(sdp)
         self._choose_repairs(sdp, opus)
         described = with_opus_parameters(
@@ -83,7 +88,8 @@ class Negotiation:
 
     def finish(self, sdp: str) -> str:
         """What aiortc made of the description, as the peer is to read it."""
-        return with_reduced_size(sdp, self._local_feedback)
+        finished = with_reduced_size(sdp, self._local_feedback)
+        return finished if self._offered is None else complete_answer(finished, self._offered)
 
     @property
     def _is_answer(self) -> bool:

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 
 from voicectl._native import ClearedAudio, Engine, EngineEvent, EngineStats
 from voicectl.clock import Clock, SystemClock
-from voicectl.errors import AdmissionError, ConnectError, WireError
+from voicectl.errors import AdmissionError, ConnectError, UsageError, WireError
 from voicectl.rtc._aiortc_private import EnginePeerConnection
+from voicectl.rtc.admission import Place
+from voicectl.rtc.aiortc_descriptions import SDP_FAILURES
 from voicectl.rtc.bridging import BridgeEnd, join, leave, part
 from voicectl.rtc.candidate_exchange import CandidateExchange
 from voicectl.rtc.candidates import IceCandidate
 from voicectl.rtc.channel import MessageChannel
-from voicectl.rtc.description import SDP_FAILURES, OpusParameters, read_remote
+from voicectl.rtc.description import OpusParameters, read_remote
 from voicectl.rtc.driver import EngineDriver
-from voicectl.rtc.media_thread import CarriedCall, carry, reason_to_refuse
+from voicectl.rtc.media_thread import CarriedCall, carry
 from voicectl.rtc.negotiation import Negotiation
 from voicectl.rtc.settings import PeerSettings, to_configuration
 from voicectl.rtc.stats import CloseReason, DatagramCounters, PeerTimings, TransportStats
@@ -38,7 +40,8 @@ class Peer:
     `connected`. Audio and messages may be queued from the start. Make one on a running event
     loop and leave it with `close`, or use it as an async context manager.
 
-    Callbacks run on the event loop, one at a time, and must not block it.
+    Callbacks run on the event loop, one at a time, and must not block it. What one raises goes to
+    the loop's exception handler; the call goes on.
 
     Args:
         engine: The audio path, made at `clock`'s present; the peer drives it from the offer on.
@@ -75,6 +78,7 @@ class Peer:
             send=self._send_packet,
             deliver=on_events or (lambda events: None),
             before_tick=before_tick,
+            on_fault=lambda: self._begin_close(CloseReason.ENGINE_FAILED),
         )
         self._connection = EnginePeerConnection(
             to_configuration(self._settings), self._driver, self._settings.host_addresses
@@ -85,6 +89,7 @@ class Peer:
         self._connection.on("icegatheringstatechange", self._gathering_state_changed)
         self._negotiation = Negotiation(self._settings, self._driver)
         self._candidates = CandidateExchange(self._connection, self._settings)
+        self._place = Place()
         self._carried: CarriedCall | None = None
         self._bridge = BridgeEnd(engine, self._driver, self._clock)
         self._messages = MessageChannel(self._clock, on_message)
@@ -110,8 +115,8 @@ class Peer:
                 peer, and the peer is known to take them.
 
         Raises:
-            ConnectError: There is no candidate to offer, the peer is closed, or it has a
-                description already.
+            ConnectError: There is no candidate to offer, or the peer is closed.
+            UsageError: It has a description already; the call goes on.
         """
         self._require_first()
         self._start()
@@ -131,15 +136,20 @@ class Peer:
 
         Raises:
             WireError: The offer is malformed.
-            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, the peer is
-                closed, or it has a description already: calls are not negotiated anew.
-            AdmissionError: The media thread has no time for another call; the peer is closed.
+            ConnectError: There is neither Opus nor G.711 in it, no candidate of ours, or the peer
+                is closed.
+            UsageError: There is a description already. Calls are not negotiated anew: no ICE
+                restart, no hold, no other codec. The call goes on as it was.
+            AdmissionError: The media thread has no time for another call; the peer is closed. An
+                offer that is accepted keeps its place until the call is connected or closed: close
+                those that `connected` gives up.
         """
         self._require_first()
         self._admit()
-        self._start()
-        await self._apply_remote(sdp, "offer")
-        answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
+        with self._place:
+            self._start()
+            await self._apply_remote(sdp, "offer")
+            answer = await self._apply_local(await self._connection.createAnswer(), trickle=trickle)
         self._timings.signaling_done_ns = self._clock.now_ns()
         return answer
 
@@ -148,14 +158,17 @@ class Peer:
 
         Raises:
             WireError: The answer is malformed or does not match the offer.
-            ConnectError: There is neither Opus nor G.711 in it, the peer is closed, or there is no
-                offer that waits for an answer.
+            ConnectError: There is neither Opus nor G.711 in it, or the peer is closed.
+            UsageError: No offer waits for an answer; the call goes on.
         """
         self._require_open()
         if not self._has_offered or self._has_remote:
             what = "a second answer" if self._has_offered else "an answer to no offer"
-            raise ConnectError(what, hint="a call has one offer and one answer to it")
-        await self._apply_remote(sdp, "answer")
+            raise UsageError(what, hint="a call has one offer and one answer to it")
+        if self._wants_thread:
+            self._place.take()  # nobody asks whether to make a call, but it leaves room for fewer
+        with self._place:
+            await self._apply_remote(sdp, "answer")
         self._timings.signaling_done_ns = self._clock.now_ns()
 
     async def local_candidates(self) -> AsyncIterator[IceCandidate]:
@@ -334,14 +347,18 @@ class Peer:
         if self._close_task is not None:
             return
         self.close_reason = reason
-        leave(self._bridge)
-        self._engine.stop(self._clock.now_ns())
-        self._driver.stop()
+        self._place.release()
         self._messages.close()
         self._candidates.close()
         self._settled.set()
         self._close_task = asyncio.create_task(self._close_connection(reason))
         self._close_begun.set()
+        try:
+            leave(self._bridge)
+            if not self._driver.is_broken:
+                self._engine.stop(self._clock.now_ns())
+        finally:
+            self._driver.stop()
 
     async def _close_connection(self, reason: CloseReason) -> None:
         closing = asyncio.ensure_future(self._connection.close())
@@ -349,7 +366,8 @@ class Peer:
         if pending or closing.exception():
             self._connection.abort()
         if self._on_closed is not None:
-            self._on_closed(reason)
+            # On its own: what it raises is not of whoever closes or waits for the end.
+            asyncio.get_running_loop().call_soon(self._on_closed, reason)
         if pending:
             closing.cancel()
         else:
@@ -363,20 +381,27 @@ class Peer:
 
     def _admit(self) -> None:
         """Refuse one call too many, before it has cost anything."""
-        settings = self._settings
-        if settings.media_thread and (reason := reason_to_refuse(settings.max_thread_load)):
+        if not self._wants_thread:
+            return
+        try:
+            self._place.ask(self._settings.max_thread_load)
+        except AdmissionError:
             self._begin_close(CloseReason.LOCAL)
-            raise AdmissionError(
-                "no capacity for another call",
-                detail=reason,
-                hint="try again when a call has ended, or on another machine",
-            )
+            raise
+
+    @property
+    def _wants_thread(self) -> bool:
+        """Whether the media is to go to a native thread, if one can carry it."""
+        settings = self._settings
+        has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
+        can_be_direct = settings.media_thread and not settings.relay_only
+        return has_real_parts and can_be_direct and not self._driver.asks_before_tick
 
     def _require_first(self) -> None:
         """Refuse to negotiate anew: the engine would learn what the connection does not do."""
         self._require_open()
         if self._has_offered or self._has_remote:
-            raise ConnectError(
+            raise UsageError(
                 "a second offer: a call is negotiated once",
                 hint="end the call, and make another one",
             )
@@ -394,15 +419,22 @@ class Peer:
         return self._negotiation.finish(self._candidates.describe_local())
 
     async def _apply_remote(self, sdp: str, kind: Literal["offer", "answer"]) -> None:
-        remote = read_remote(sdp, kind)
+        association = self._connection.sctp if kind == "answer" else None
+        offered_data = association.mid if association is not None else None
+        remote = read_remote(sdp, kind, offered_data=offered_data)
         self._has_remote = True
         self._negotiation.take_remote(remote)
         try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, kind))
+            await self._connection.setRemoteDescription(
+                RTCSessionDescription(remote.taken.sdp, kind)
+            )
         except (*SDP_FAILURES, OperationError, InvalidStateError) as error:
             self._has_remote = False
             self._require_open()
             raise WireError(f"the {kind} cannot be applied", detail=repr(error)) from error
+        if association is not None and not remote.taken.has_data:
+            self._connection.leave_data_out()
+            self._messages.close()
         await self._candidates.describe_remote(remote.transport)
         self._require_open()
 
@@ -427,9 +459,12 @@ class Peer:
 
     def _connection_state_changed(self) -> None:
         state = self._connection.connectionState
+        if self.close_reason is not None:
+            return  # DTLS may still end well while we close: then it is nobody's call any more
         if state == "connected":
             self._timings.dtls_connected_ns = self._clock.now_ns()
             self._hand_over()
+            self._place.release()
             self._settled.set()
         elif state in ("failed", "closed"):
             self._begin_close(self._lost_reason())
@@ -437,15 +472,13 @@ class Peer:
     def _hand_over(self) -> None:
         """Let a native thread carry the media, where one can."""
         dtls = self._connection.dtls_transport
-        has_real_parts = isinstance(self._engine, Engine) and isinstance(self._clock, SystemClock)
-        wanted = self._settings.media_thread and not self._driver.asks_before_tick
-        if dtls is None or not has_real_parts or not wanted:
+        if dtls is None or not self._wants_thread:
             return
         self._carried = carry(
             self._engine,
             dtls.connection,
             on_events=self._driver.deliver_events,
-            on_failure=lambda: self._begin_close(CloseReason.ENGINE_FAILED),
+            on_failure=self._driver.break_down,
             audio_interval_ms=self._settings.audio_interval_ms,
         )
         if self._carried is not None:

@@ -2,11 +2,13 @@
 
 The peer has authenticated itself by then, but it may be anyone. aiortc loops for ever, and takes
 memory with it, over a parameter of length zero; and ranges of a SACK may make it count for seconds.
+What packets may add up to is `sctp_limits`' part.
 """
 
+from collections.abc import Iterator
 from struct import unpack_from
 
-__all__ = ["is_sound"]
+__all__ = ["DATA", "FORWARD_TSN", "SACK", "chunks_of", "is_sound"]
 
 COMMON_HEADER_BYTES = 12
 HEADER_BYTES = 4
@@ -21,18 +23,32 @@ LEAST_BYTES = {DATA: 12, SACK: 12, SHUTDOWN: 4, FORWARD_TSN: 4}
 
 def is_sound(packet: bytes) -> bool:
     """Whether the lengths in an SCTP packet are such that parsing it ends, and soon."""
-    position, chunks = COMMON_HEADER_BYTES, 0
+    chunks = 0
     has_init = False
+    try:
+        for kind, value in chunks_of(packet):
+            if not _is_sound_chunk(kind, value):
+                return False
+            has_init = has_init or kind == INIT
+            chunks += 1
+    except ValueError:
+        return False
+    return chunks == 1 or (chunks > 1 and not has_init)
+
+
+def chunks_of(packet: bytes) -> Iterator[tuple[int, bytes]]:
+    """The types and values of a packet's chunks.
+
+    Raises:
+        ValueError: A length that cannot be.
+    """
+    position = COMMON_HEADER_BYTES
     while position <= len(packet) - HEADER_BYTES:
         kind, _, length = unpack_from("!BBH", packet, position)
         if length < HEADER_BYTES or position + length > len(packet):
-            return False
-        if not _is_sound_chunk(kind, packet[position + HEADER_BYTES : position + length]):
-            return False
-        has_init = has_init or kind == INIT
-        chunks += 1
+            raise ValueError(length)
+        yield kind, packet[position + HEADER_BYTES : position + length]
         position += length + -length % 4
-    return chunks == 1 or (chunks > 1 and not has_init)
 
 
 def _is_sound_chunk(kind: int, value: bytes) -> bool:

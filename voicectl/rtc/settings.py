@@ -5,13 +5,15 @@ from typing import Literal
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
-from aiortc.rtcicetransport import connection_kwargs
+from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from voicectl.errors import UsageError
 from voicectl.rtc.description import OpusParameters
 from voicectl.rtc.repairs import RepairSettings
 
 __all__ = ["HostAddresses", "IceServer", "PeerSettings", "to_configuration"]
+
+HIGHEST_PORT = 65535
 
 HostAddresses = Literal["interfaces", "loopback", "all"]
 """Where host candidates are gathered: interfaces without loopback, only loopback, or both."""
@@ -24,7 +26,8 @@ class IceServer:
     All of several servers are asked, at once; relays are preferred in the order given.
 
     Args:
-        urls: `stun:`, `turn:` or `turns:` URIs.
+        urls: `stun:`, `turn:` or `turns:` URIs, with a name or an IPv4 address: aioice asks over
+            IPv4 only.
         username: For TURN's long-term credential.
         credential: Its password; kept out of `repr`.
     """
@@ -57,7 +60,10 @@ class PeerSettings:
             else happens, such as the end of speech, does not wait and takes the audio with it, so
             a listener to utterances may have long ones: each delivery costs CPU.
         max_thread_load: Refuse an offer when the media thread would take a larger share of a core
-            with one call more.
+            with one call more. Counted are the calls that it carries and those on their way to
+            it, not those of the event loop (relayed, with a microphone, without `media_thread`),
+            which cost it nothing; such a call is never refused. What a call costs is known 250 ms
+            after the first one was connected: offers before that are all accepted.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
@@ -83,18 +89,24 @@ def to_configuration(settings: PeerSettings) -> RTCConfiguration:
         RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
         for s in settings.ice_servers
     ]
-    try:
-        connection_kwargs(servers)
-    except ValueError as error:
-        urls = ", ".join(url for server in settings.ice_servers for url in server.urls)
-        raise UsageError(
-            f"not a STUN or TURN URI: {urls}",
-            detail=str(error),
-            hint="write stun:HOST[:PORT] or turn[s]:HOST[:PORT][?transport=udp|tcp]",
-        ) from error
+    for server in settings.ice_servers:
+        for uri in server.urls:
+            _check_uri(uri)
     relay_only = settings.relay_only
     return RTCConfiguration(
         iceServers=servers,
         iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
         bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
     )
+
+
+def _check_uri(uri: str) -> None:
+    hint = "write stun:HOST[:PORT] or turn[s]:HOST[:PORT][?transport=udp|tcp]"
+    if uri.partition(":")[2].startswith("["):
+        raise UsageError(f"STUN and TURN servers are asked over IPv4 only: {uri}", hint=hint)
+    try:
+        parsed = parse_stun_turn_uri(uri)
+    except ValueError as error:
+        raise UsageError(f"not a STUN or TURN URI: {uri}", detail=str(error), hint=hint) from error
+    if not 1 <= parsed["port"] <= HIGHEST_PORT:
+        raise UsageError(f"there is no port {parsed['port']}: {uri}", hint=hint)

@@ -22,7 +22,8 @@ class DatagramCounters:
     """Datagrams that were dropped, by reason."""
 
     malformed: int = 0
-    """Empty, longer than an MTU, or STUN or SCTP that does not parse."""
+    """Empty, longer than an MTU, STUN or SCTP that does not parse, or SCTP beyond what a peer may
+    make us keep."""
     unknown_source: int = 0
     """Not STUN, and not from the remote address of a live candidate pair."""
     overflowed: int = 0

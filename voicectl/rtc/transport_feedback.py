@@ -12,7 +12,6 @@ from aiortc.sdp import MediaDescription
 __all__ = [
     "EXTENSION_URI",
     "DescribedFeedback",
-    "audio_lines",
     "describe_feedback",
     "negotiate_feedback",
     "offer_feedback",
@@ -50,7 +49,7 @@ def read_feedback(sdp: str, audio: MediaDescription, opus: int) -> DescribedFeed
         return None
     if all(feedback.type != _FEEDBACK for feedback in own.rtcpFeedback):
         return None
-    return DescribedFeedback(extension_id, _REDUCED_SIZE in audio_lines(sdp))
+    return DescribedFeedback(extension_id, _REDUCED_SIZE in _audio_lines(sdp))
 
 
 def offer_feedback() -> DescribedFeedback:
@@ -92,7 +91,7 @@ def with_reduced_size(sdp: str, feedback: DescribedFeedback | None) -> str:
     return sdp.replace(extmap, f"{extmap}{_REDUCED_SIZE}\r\n", 1)
 
 
-def audio_lines(sdp: str) -> set[str]:
+def _audio_lines(sdp: str) -> set[str]:
     """The lines of the first audio section that is in use."""
     lines: set[str] = set()
     is_audio = False

@@ -12,6 +12,7 @@ from aiortc.sdp import MediaDescription
 
 __all__ = [
     "CODECS",
+    "PAYLOAD_TYPES",
     "NegotiatedFormats",
     "VoiceFormats",
     "answer_keys",
@@ -27,6 +28,8 @@ _KEY_NAMES = {48000: "telephone-event", 8000: "telephone-event/8000"}
 """By clock rate, as the engine has them."""
 _USUAL_KEYS = {48000: 110, 8000: 126}
 """Chromium's payload types."""
+PAYLOAD_TYPES = frozenset([*range(64), *range(96, 128)])
+"""Without RTCP's, on a shared port (RFC 5761 §4)."""
 _DYNAMIC_PAYLOAD_TYPES = range(96, 128)
 
 
@@ -50,20 +53,22 @@ class NegotiatedFormats:
     Args:
         receive: The engine's codecs by our payload types.
         codec: What we send.
+        payload_type: Of what we send.
         telephone_event: Payload type of the keys that we send, if the peer takes any.
     """
 
     receive: dict[int, str]
     codec: str
+    payload_type: int
     telephone_event: int | None
 
 
 def read_formats(audio: MediaDescription) -> VoiceFormats:
-    """What an audio section says, of what is known here."""
+    """What an audio section says, of what is known here and named by its `m=` line."""
     formats = VoiceFormats()
     for codec in audio.rtp.codecs:
         name, number = codec.name.lower(), codec.payloadType
-        if number is None or 64 <= number < 96:  # RTCP's, on a shared port (RFC 5761 §4)
+        if number is None or number not in PAYLOAD_TYPES or number not in audio.fmt:
             continue
         if CODECS.get(name) == codec.clockRate:
             formats.codecs.setdefault(name, number)
@@ -114,7 +119,7 @@ def negotiate_formats(ours: VoiceFormats, theirs: VoiceFormats) -> NegotiatedFor
     receive |= {number: _KEY_NAMES[rate] for rate, number in ours.keys.items()}
     has_keys = CODECS[codec] in ours.keys
     keys = theirs.keys.get(CODECS[codec]) if has_keys else None
-    return NegotiatedFormats(receive, codec, keys)
+    return NegotiatedFormats(receive, codec, theirs.codecs[codec], keys)
 
 
 def _has_voice(section: list[str]) -> bool:

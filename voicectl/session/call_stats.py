@@ -60,6 +60,7 @@ def _sender_report(stats: _native.EngineStats) -> SenderReport | None:
         frame_ms=adaptation.frame_ms,
         complexity=adaptation.complexity,
         protection=adaptation.protection,
+        limit=adaptation.limit,
         loss_percent=round(adaptation.loss_percent, 1),
         queue_delay_ms=None if queue_delay_ms is None else round(queue_delay_ms, 1),
         changes=adaptation.changes,

@@ -1,18 +1,16 @@
 """The capture of one end of a call, on disk while the call goes on."""
 
-import os
-import stat
 from pathlib import Path
 
 from voicectl import _native
 from voicectl.errors import SetupError
+from voicectl.paths import open_private
 from voicectl.session.report import CaptureReport
 
 __all__ = ["CAPTURE_LIMIT_BYTES", "CaptureFile"]
 
 CAPTURE_LIMIT_BYTES = 256 << 20
 """Some 40 minutes of a microphone that is never muted, hours of a dialogue from files."""
-_OWNER_ONLY = 0o600
 
 
 class CaptureFile:
@@ -28,16 +26,12 @@ class CaptureFile:
     """
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         try:
-            descriptor = os.open(path, flags, _OWNER_ONLY)
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, _OWNER_ONLY)  # of a file that was there before
+            self._file = open_private(path, buffering=0)
         except OSError as error:
             raise SetupError(
                 f"{path} cannot be written: {error.strerror}", hint="choose another --capture"
             ) from error
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._path = path
         self._size_bytes = 0
         self._truncated = False
@@ -62,8 +56,12 @@ class CaptureFile:
     def _write(self, data: bytes) -> None:
         if self._file.closed or not data:
             return
+        rest = memoryview(data)
         try:
-            self._size_bytes += self._file.write(data)
+            while rest:  # a disk that is nearly full takes a part, and fails at the next write
+                written = self._file.write(rest)
+                self._size_bytes += written
+                rest = rest[written:]
         except OSError:
             self._truncated = True
             self._file.close()

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from voicectl import _native
 from voicectl.agent.script import Script
@@ -19,7 +20,7 @@ from voicectl.session.capture_file import CAPTURE_LIMIT_BYTES, CaptureFile
 from voicectl.session.exchanges import Exchanges
 from voicectl.session.local_agent import FRAME_MS, LocalAgent, Models, VadName
 from voicectl.session.mouth import LiveMouth, Mouth, PlannedMouth
-from voicectl.session.report import CallReport
+from voicectl.session.report import CallReport, unanswered
 from voicectl.session.sound import SoundCard
 from voicectl.session.utterance import Utterance
 from voicectl.signaling import openai
@@ -100,6 +101,7 @@ class LocalCall:
         )
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ended = False
+        self._leaving: list[asyncio.Future[Any]] = []
 
     def hang_up(self, reason: str) -> None:
         """End the call; `run` returns its report, which names the reason."""
@@ -111,28 +113,45 @@ class LocalCall:
         for message in openai.encode_stop():
             self._peer.send_message(message)
 
-    async def run(self) -> CallReport:
+    async def run(self) -> CallReport | None:
         """Hold the call.
+
+        Returns:
+            None when it was hung up before it was connected.
 
         Raises:
             VoicectlError: it could not be set up, or the agent failed. What was recorded until
                 then is kept, and if the call had been connected its report was emitted.
         """
         try:
-            await self._connect()
-            return await self._converse()
+            return await self._converse() if await self._connect() else None
         finally:
             self._ended = True
             self._end_capture()
+            # Last: an agent leaves once its recognizer is done with the words in hand.
+            await asyncio.gather(*self._leaving, return_exceptions=True)
             await asyncio.gather(self._peer.close(), self._agent.close())
             self._audio.close()
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> bool:
+        """Whether it came about before it was hung up."""
+        connecting = asyncio.ensure_future(self._connect_peers())
+        hung_up = asyncio.ensure_future(asyncio.shield(self._hung_up))
+        self._leaving = [connecting, hung_up]
+        done, pending = await asyncio.wait(self._leaving, return_when=asyncio.FIRST_COMPLETED)
+        for future in pending:
+            future.cancel()
+        if hung_up in done:
+            return False
+        connecting.result()
+        self._emit(events.CallConnected(setup_times(self._peer.timings)))
+        return True
+
+    async def _connect_peers(self) -> None:
         await connect_in_memory(self._peer, self._agent.peer)
         await asyncio.gather(
             self._peer.connected(_CONNECT_TIMEOUT_S), self._agent.peer.connected(_CONNECT_TIMEOUT_S)
         )
-        self._emit(events.CallConnected(setup_times(self._peer.timings)))
 
     async def _converse(self) -> CallReport:
         self._mouth.start()
@@ -165,9 +184,9 @@ class LocalCall:
         done, pending = await asyncio.wait(
             endings, timeout=self._duration_s, return_when=asyncio.FIRST_COMPLETED
         )
+        self._leaving = [*endings]
         for future in pending:
             future.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
         for future in done:
             future.result()
         if lost in done and self._peer.close_reason is not None:
@@ -183,7 +202,7 @@ class LocalCall:
             exchanges=self._exchanges.completed,
             audio=audio_report(self._peer.stats()),
             duration_ms=self._audio.said.end * 1000 / SAMPLE_RATE_HZ,
-            unanswered=self._mouth.unanswered,
+            unanswered=unanswered(self._mouth.planned, self._exchanges.completed),
             recording=None if recording is None else str(recording.path),
             capture=None if self._capture is None else self._capture.report(),
             end=end,

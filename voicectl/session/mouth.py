@@ -23,8 +23,8 @@ class Mouth(Protocol):
     """The caller's half of the conversation. Times are the call's, in the recording."""
 
     @property
-    def unanswered(self) -> list[int]:
-        """Indices of the utterances that no reply came to."""
+    def planned(self) -> int:
+        """How many utterances there are to be answered."""
         ...
 
     def start(self) -> None:
@@ -77,9 +77,9 @@ class PlannedMouth:
         self._unanswered_seen = 0
 
     @property
-    def unanswered(self) -> list[int]:
-        """Indices of the utterances that no reply came to."""
-        return [] if self._plan is None else self._plan.unanswered
+    def planned(self) -> int:
+        """All that were given, spoken or not."""
+        return len(self._utterances)
 
     def start(self) -> None:
         """The call is connected: the plan begins."""
@@ -145,9 +145,9 @@ class LiveMouth:
         self._started = False
 
     @property
-    def unanswered(self) -> list[int]:
-        """A person knows what got no answer."""
-        return []
+    def planned(self) -> int:
+        """None: a person knows what got no answer."""
+        return 0
 
     def start(self) -> None:
         """The call is connected: the microphone is heard from now on."""

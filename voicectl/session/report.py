@@ -18,6 +18,7 @@ __all__ = [
     "TransportFeedbackReport",
     "heard_report",
     "percentile",
+    "unanswered",
 ]
 
 
@@ -84,8 +85,10 @@ class SenderReport:
     complexity: int
     protection: str
     """Against loss: none, lbrr, repeat or burst."""
+    limit: str
+    """Why no more is sent: none, preset, peer, queue, loss or silence."""
     loss_percent: float
-    """As the far end reports it, smoothed."""
+    """As the far end reports it, in the long run."""
     queue_delay_ms: float | None
     changes: int
     congestions: int
@@ -143,6 +146,8 @@ class CallReport:
     audio: AudioReport
     duration_ms: float
     unanswered: list[int] = field(default_factory=list)
+    """The planned utterances that no reply was heard to, those among them that the end of the call
+    cut off or left unsaid."""
     recording: str | None = None
     capture: CaptureReport | None = None
     end: str = "the conversation was over"
@@ -152,6 +157,12 @@ class CallReport:
     def replies(self) -> list[Exchange]:
         """The exchanges in which a reply was heard."""
         return [exchange for exchange in self.exchanges if exchange.reply_onset_ms is not None]
+
+
+def unanswered(planned: int, exchanges: Sequence[Exchange]) -> list[int]:
+    """Which of so many utterances no reply was heard to."""
+    answered = {each.index for each in exchanges if each.reply_onset_ms is not None}
+    return [index for index in range(planned) if index not in answered]
 
 
 def heard_report(exchanges: Sequence[Exchange]) -> HeardReport:

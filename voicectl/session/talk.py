@@ -20,7 +20,7 @@ from voicectl.session.capture_file import CaptureFile
 from voicectl.session.demo import demo_utterances
 from voicectl.session.events import SessionEvent
 from voicectl.session.inputs import read_utterances
-from voicectl.session.local_agent import VadName, load_models
+from voicectl.session.local_agent import Models, VadName, load_models
 from voicectl.session.local_call import LocalCall
 from voicectl.session.report import CallReport
 from voicectl.session.sound import SoundCard, SoundChoice
@@ -70,9 +70,11 @@ class Talk:
     capture: Path | None = None
     notes: list[str] = field(default_factory=list)
     """What to tell the user before the call."""
+    recording_unasked: bool = False
+    """It is the demo's own idea: where it cannot be written, there is none."""
     _call: LocalCall | None = None
     _card: SoundCard | None = None
-    _hung_up: str | None = None
+    _hang_up_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def plan(cls, options: TalkOptions) -> "Talk":
@@ -116,23 +118,17 @@ class Talk:
         """Hold the call, tell `emit` of everything in it and `warn` of trouble with the devices.
 
         Returns:
-            None when it was hung up before it began.
+            None when it was hung up before it was connected.
 
         Raises:
             VoicectlError: it could not be held to its end; what was recorded is kept.
         """
-        recording = None
-        if self.recording is not None:
-            recording = TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        recording = self._open_recording(warn)
         capture = None if self.capture is None else CaptureFile(self.capture)
-        models = await load_models(self.script)
-        utterances: Sequence[Utterance] | None = self.utterances
-        if self.caller is CallerKind.DEMO:
-            utterances = await asyncio.to_thread(demo_utterances)
-        elif self.caller is CallerKind.PERSON:
-            utterances = None
-        if self._hung_up is not None:
+        loaded = await self._load_unless_hung_up()
+        if loaded is None:
             return None
+        models, utterances = loaded
         self._card = SoundCard(self.sound, warn)
         try:
             await self._card.start()
@@ -148,13 +144,47 @@ class Talk:
                 duration_s=self.duration_s,
                 clock=SystemClock(),
             )
+            if self._hang_up_asked.is_set():
+                return None
             return await self._call.run()
         finally:
             await self._card.close()
 
+    def _open_recording(self, warn: Callable[[str], None]) -> TwoChannelRecording | None:
+        if self.recording is None:
+            return None
+        try:
+            return TwoChannelRecording(self.recording, SAMPLE_RATE_HZ)
+        except SetupError as error:
+            if not self.recording_unasked:
+                raise
+            warn(f"{error.message}: the demo is not recorded")
+            return None
+
+    async def _load_unless_hung_up(self) -> tuple[Models, Sequence[Utterance] | None] | None:
+        """What the call needs; None as soon as it was hung up, whatever is still being loaded."""
+        loading = asyncio.ensure_future(self._load())
+        waiting = asyncio.ensure_future(self._hang_up_asked.wait())
+        await asyncio.wait((loading, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._hang_up_asked.is_set():
+            loading.cancel()
+        await asyncio.gather(loading, waiting, return_exceptions=True)
+        return None if self._hang_up_asked.is_set() else loading.result()
+
+    async def _load(self) -> tuple[Models, Sequence[Utterance] | None]:
+        models = await load_models(self.script)
+        match self.caller:
+            case CallerKind.DEMO:
+                return models, await asyncio.to_thread(demo_utterances)
+            case CallerKind.PERSON:
+                return models, None
+            case CallerKind.FILES:
+                return models, self.utterances
+
     def hang_up(self, reason: str) -> None:
         """End the call early, with its summary."""
-        self._hung_up = reason
+        self._hang_up_asked.set()
         if self._call is not None:
             self._call.hang_up(reason)
 
@@ -183,6 +213,7 @@ class Talk:
         self.caller = CallerKind.DEMO
         self.notes.append(f"{trouble}: a spoken caller holds a demo conversation")
         if self.recording is None:
+            self.recording_unasked = True
             self.recording = Path(f"call-{datetime.now():%Y-%m-%d-%H%M%S}.wav")
 
 

@@ -17,6 +17,7 @@ mod link;
 mod plane;
 mod timers;
 mod wakeup;
+mod watch;
 mod worker;
 
 pub use clock::now_ns;

@@ -12,7 +12,8 @@ use crate::clock::now_ns;
 use crate::inbox::Inbox;
 use crate::link::{CallId, Link, Route};
 use crate::lock;
-use crate::worker::{Command, MAX_SOCKETS, Mailbox, Worker};
+use crate::watch::MAX_SOCKETS;
+use crate::worker::{Command, Mailbox, Worker};
 
 /// How a plane works.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ impl Plane {
         };
         for n in 0..settings.threads.max(1) {
             let mailbox = Arc::new(Mailbox::new()?);
-            let worker = Worker::new(Arc::clone(&mailbox), Arc::clone(&plane.inbox))?;
+            let worker = Worker::new(Arc::clone(&mailbox), Arc::clone(&plane.inbox));
             let thread = Builder::new()
                 .name(format!("media-{n}"))
                 .spawn(|| worker.run())?;
@@ -85,7 +86,8 @@ impl Plane {
     /// takes the place of the plane's.
     ///
     /// # Errors
-    /// More sockets than a call can have (256), or no thread is left to carry it.
+    /// More sockets than a call can have (256), no thread is left to carry it, or the system lets
+    /// it wait for no more sockets: without that the call would be deaf.
     pub fn add(
         &self,
         engine: Arc<Mutex<Engine>>,
@@ -103,6 +105,8 @@ impl Plane {
         let thread = alive
             .min_by_key(load)
             .ok_or(std::io::ErrorKind::BrokenPipe)?;
+        // Events of a call that its thread does not know yet are passed over, and come again.
+        self.threads[thread].0.watch.add(id, &sockets)?;
         calls.thread_of.insert(id, thread);
         drop(calls);
         let link = Arc::new(Link::new(id, engine));

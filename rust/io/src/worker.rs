@@ -1,13 +1,12 @@
 //! A thread's loop.
 
 use std::collections::HashMap;
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustix::event::{Timespec, epoll};
+use rustix::event::Timespec;
 
 use crate::bridge::{Bridge, Passed};
 use crate::call::{Call, Tell};
@@ -17,26 +16,21 @@ use crate::link::{CallId, Link, Route};
 use crate::lock;
 use crate::timers::Timers;
 use crate::wakeup::Wakeup;
+use crate::watch::{Ready, Watch, new_buffer};
 
 const NS_PER_S: u64 = 1_000_000_000;
 /// CPU time is noted this often: asking for it is a system call.
 const CPU_TIME_INTERVAL_NS: u64 = 10_000_000;
-/// Sockets that are looked at before the timers are again.
-const MAX_EVENTS: usize = 64;
 /// Calls that are woken before the sockets are looked at again: all can be due at once, and some
 /// milliseconds of encoding would keep what arrives waiting.
 const MAX_TIMERS: usize = 8;
-/// A call's sockets are told apart by the low bits of their key.
-const SOCKET_BITS: u32 = 8;
-pub(crate) const MAX_SOCKETS: usize = 1 << SOCKET_BITS;
 /// A call that is woken so much after its time is heard to be late.
 const LATE_NS: u64 = 20_000_000;
-/// No call and socket have this key.
-const WAKEUP_KEY: u64 = u64::MAX;
 
 /// What a thread is asked to do.
 pub(crate) enum Command {
-    /// The call, its sockets and its delivery interval in nanoseconds.
+    /// The call, its sockets, which the thread's watch has already, and its delivery interval in
+    /// nanoseconds.
     Add(Arc<Link>, Vec<OwnedFd>, u64),
     SetRoute(CallId, Route),
     /// Hand on to another call.
@@ -50,6 +44,8 @@ pub(crate) enum Command {
 
 /// Commands on their way to a thread.
 pub(crate) struct Mailbox {
+    /// What the thread waits for, its commands among it.
+    pub(crate) watch: Watch,
     wakeup: Wakeup,
     commands: Mutex<Vec<Command>>,
     /// CPU time that the thread has used.
@@ -60,8 +56,10 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new() -> std::io::Result<Self> {
+        let wakeup = Wakeup::new()?;
         Ok(Self {
-            wakeup: Wakeup::new()?,
+            watch: Watch::new(&wakeup)?,
+            wakeup,
             commands: Mutex::new(Vec::new()),
             cpu_ns: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
@@ -87,7 +85,6 @@ impl Mailbox {
 
 /// The calls of one thread.
 pub(crate) struct Worker {
-    epoll: OwnedFd,
     mailbox: Arc<Mailbox>,
     inbox: Arc<Inbox>,
     calls: HashMap<CallId, Call>,
@@ -97,24 +94,20 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, inbox: Arc<Inbox>) -> std::io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let key = epoll::EventData::new_u64(WAKEUP_KEY);
-        epoll::add(&epoll, &mailbox.wakeup, key, epoll::EventFlags::IN)?;
-        Ok(Self {
-            epoll,
+    pub(crate) fn new(mailbox: Arc<Mailbox>, inbox: Arc<Inbox>) -> Self {
+        Self {
             mailbox,
             inbox,
             calls: HashMap::new(),
             timers: Timers::default(),
             owner_is_to_wake: false,
             cpu_time_due_ns: 0,
-        })
+        }
     }
 
     /// Serves until it is told to stop.
     pub(crate) fn run(mut self) {
-        let mut buffer = [MaybeUninit::uninit(); MAX_EVENTS];
+        let mut buffer = new_buffer();
         loop {
             self.run_timers();
             let now_ns = now_ns();
@@ -127,21 +120,18 @@ impl Worker {
                 self.mailbox.cpu_ns.store(cpu_ns, Ordering::Relaxed);
             }
             let timeout = self.timeout(now_ns);
-            let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout.as_ref()) else {
-                continue; // interrupted
-            };
-            let is_wakeup = |event: &epoll::Event| event.data.u64() == WAKEUP_KEY;
-            if events.iter().any(is_wakeup) {
+            let ready = self.mailbox.watch.wait(&mut buffer, timeout.as_ref());
+            if ready.clone().any(|what| what == Ready::Commands) {
                 self.mailbox.wakeup.clear();
             }
             // Before the sockets: what arrived after a command finds it done.
             if !self.run_commands() {
                 return;
             }
-            for event in events.iter().filter(|event| !is_wakeup(event)) {
-                let key = event.data.u64();
-                let socket = key as usize % MAX_SOCKETS;
-                self.run_call(key >> SOCKET_BITS, |call, now_ns| call.read(socket, now_ns));
+            for what in ready {
+                if let Ready::Socket(id, socket) = what {
+                    self.run_call(id, |call, now_ns| call.read(socket, now_ns));
+                }
             }
         }
     }
@@ -241,7 +231,10 @@ impl Worker {
         let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
         for command in commands {
             match command {
-                Command::Add(link, sockets, interval_ns) => self.add(link, sockets, interval_ns),
+                Command::Add(link, sockets, interval_ns) => {
+                    let call = Call::new(Arc::clone(&link), sockets, interval_ns);
+                    self.calls.insert(link.id(), call);
+                }
                 Command::SetRoute(id, route) => self.run_call(id, |call, now_ns| {
                     call.route = Some(route);
                     call.look(now_ns)
@@ -258,17 +251,6 @@ impl Worker {
         true
     }
 
-    fn add(&mut self, link: Arc<Link>, sockets: Vec<OwnedFd>, delivery_interval_ns: u64) {
-        let id = link.id();
-        for (socket, fd) in sockets.iter().enumerate() {
-            let key = epoll::EventData::new_u64(id << SOCKET_BITS | socket as u64);
-            // Without it the socket is deaf, and the peer's consent checks end the call.
-            let _ = epoll::add(&self.epoll, fd, key, epoll::EventFlags::IN);
-        }
-        let call = Call::new(link, sockets, delivery_interval_ns);
-        self.calls.insert(id, call);
-    }
-
     fn remove(&mut self, id: CallId) {
         self.run_call(id, Call::look);
         self.forget(id);
@@ -277,10 +259,7 @@ impl Worker {
     fn forget(&mut self, id: CallId) {
         self.timers.set(id, None);
         if let Some(call) = self.calls.remove(&id) {
-            for fd in &call.sockets {
-                // Closing is not enough: the owner has the same socket open.
-                let _ = epoll::delete(&self.epoll, fd);
-            }
+            self.mailbox.watch.remove(&call.sockets);
         }
     }
 }
@@ -297,13 +276,15 @@ mod tests {
         Ok(Worker::new(
             Arc::new(Mailbox::new()?),
             Arc::new(Inbox::new()?),
-        )?)
+        ))
     }
 
     fn add(worker: &mut Worker, id: CallId) -> Result<Arc<Link>, Fault> {
         let engine = Engine::new(&Settings::default(), now_ns(), id)?;
         let link = Arc::new(Link::new(id, Arc::new(Mutex::new(engine))));
-        worker.add(Arc::clone(&link), Vec::new(), 0);
+        let command = Command::Add(Arc::clone(&link), Vec::new(), 0);
+        worker.mailbox.post(command);
+        worker.run_commands();
         Ok(link)
     }
 

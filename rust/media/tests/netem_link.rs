@@ -160,6 +160,62 @@ fn a_handover_holds_packets_and_a_blackout_loses_them() {
     assert_eq!(link.stats().lost, 50);
 }
 
+fn inversions(arrivals: &[Arrival]) -> usize {
+    arrivals
+        .windows(2)
+        .filter(|w| w[0].packet > w[1].packet)
+        .count()
+}
+
+#[test]
+fn reordering_stopped_after_the_first_handover() {
+    let free = Impairment {
+        delay_ns: 50 * MS,
+        jitter: Jitter::Normal(20 * MS),
+        reorder: true,
+        ..Impairment::default()
+    };
+    let held = Impairment {
+        handover: Some(Outage {
+            every_ns: SECOND,
+            during_ns: 20 * MS,
+        }),
+        ..free
+    };
+    let (_, without) = sent_through(Link::new(free, 0), 5_000);
+    let (_, with) = sent_through(Link::new(held, 0), 5_000);
+    // A handover holds one packet in fifty, and puts those that waited in order.
+    let (without, with) = (inversions(&without), inversions(&with));
+    assert!(with * 10 > without * 9, "{with} of {without}");
+}
+
+#[test]
+fn packets_that_came_while_no_handover_was_were_kept_two_milliseconds_apart() {
+    let held = Impairment {
+        delay_ns: 50 * MS,
+        jitter: Jitter::Normal(20 * MS),
+        reorder: true,
+        handover: Some(Outage {
+            every_ns: 10 * SECOND,
+            during_ns: 100 * MS,
+        }),
+        ..Impairment::default()
+    };
+    let free = Impairment {
+        handover: None,
+        ..held
+    };
+    let (_, held) = sent_through(Link::new(held, 3), 5_000);
+    let (_, free) = sent_through(Link::new(free, 3), 5_000);
+    let since_ns = |arrival: &Arrival| (arrival.at_ns - 5 * SECOND) % (10 * SECOND);
+    let undisturbed: Vec<_> = free
+        .iter()
+        .filter(|arrival| since_ns(arrival) > 150 * MS)
+        .collect();
+    assert!(undisturbed.len() > 4_900);
+    assert!(undisturbed.iter().all(|arrival| held.contains(arrival)));
+}
+
 #[test]
 fn routes_change_back_and_forth_and_clocks_drift() {
     let flap = Impairment {

@@ -1,5 +1,5 @@
 //! Both sinks on the ten traces of voicectl/bench/playout/traces, beside what `NetEq` reached on the same packets.
-//! Virtual time, so the figures are exact; they are means over two phases of the tick grid.
+//! Virtual time, so the figures are exact; they are means over four phases of the tick grid.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 #[path = "playout_support/speech_like.rs"]
@@ -19,7 +19,14 @@ static PAYLOADS: LazyLock<Vec<Vec<u8>>> =
 /// By how much `NetEq`'s mean delay differs between runs on one trace.
 const NETEQ_SPREAD_MS: f64 = 10.0;
 
-const PHASES_NS: [u64; 2] = [1_000_000, 6_000_000];
+/// By how much the delay differs between speeches, which have their pauses at other places. The limit
+/// itself is held by `voicectl bench playout`, on recorded sentences.
+const SPEECH_SPREAD_MS: f64 = 0.5;
+
+/// Less than a tick in a minute, in percent.
+const NOTHING_MISSING: f64 = 0.015;
+
+const PHASES_NS: [u64; 4] = [1_000_000, 3_500_000, 6_000_000, 8_500_000];
 
 struct Mean {
     delay_ms: f64,
@@ -116,7 +123,7 @@ fn an_ear_on_a_calm_network_waits_half_of_neteq() {
         let ear = mean(trace, Sink::Playout, Strategy::Balanced);
         let (neteq_ms, _) = neteq(trace);
         assert!(
-            ear.delay_ms <= 0.5 * (neteq_ms + NETEQ_SPREAD_MS),
+            ear.delay_ms <= 0.5 * (neteq_ms + NETEQ_SPREAD_MS) + SPEECH_SPREAD_MS,
             "{trace}: {} ms",
             ear.delay_ms
         );
@@ -162,8 +169,8 @@ fn a_step_of_the_delay_costs_its_height_once_and_leaves_no_overshoot() {
     let ear = mean("step150", Sink::Playout, Strategy::Balanced);
     let (neteq_ms, _) = neteq("step150");
     assert!(ear.delay_ms <= 0.2 * neteq_ms, "{} ms", ear.delay_ms);
-    // 150 ms in 55 s.
-    assert!(ear.missing <= 0.273, "{} % missing", ear.missing);
+    // Of 150 ms in 55 s, the buffer's depth and what stretching wins in the meantime are not missed.
+    assert!(ear.missing <= 0.225, "{} % missing", ear.missing);
 }
 
 #[test]
@@ -192,7 +199,10 @@ fn a_strategy_with_larger_buffers_is_slower_and_misses_less() {
         ]
         .map(|strategy| mean(trace, Sink::Playout, strategy));
         assert!(low.delay_ms < middle.delay_ms && middle.delay_ms < high.delay_ms);
-        assert!(low.missing > middle.missing && middle.missing > high.missing);
+        assert!(
+            low.missing > middle.missing
+                && (middle.missing > high.missing || middle.missing < NOTHING_MISSING)
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a sender fits the network.
 
 use pyo3::prelude::*;
-use voicectl_media::engine::{AdaptationStats, LossProtection};
+use voicectl_media::engine::{AdaptationStats, Limit, LossProtection};
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -12,6 +12,7 @@ pub(crate) struct Adaptation {
     frame_ms: u32,
     complexity: u8,
     budget_bps: u32,
+    limit: &'static str,
     loss_percent: f64,
     protection: &'static str,
     queue_delay_ms: Option<f64>,
@@ -28,6 +29,14 @@ impl From<AdaptationStats> for Adaptation {
             frame_ms: stats.plan.frame_ms,
             complexity: stats.plan.complexity,
             budget_bps: stats.budget_bps,
+            limit: match stats.limit {
+                Limit::None => "none",
+                Limit::Preset => "preset",
+                Limit::Peer => "peer",
+                Limit::Queue => "queue",
+                Limit::Loss => "loss",
+                Limit::Silence => "silence",
+            },
             loss_percent: f64::from(stats.loss_percent),
             protection: match stats.protection {
                 LossProtection::None => "none",

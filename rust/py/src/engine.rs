@@ -502,6 +502,11 @@ impl Engine {
         Ok(self.run(py, |engine| engine.start_sending(ssrc, payload_type, cname))?)
     }
 
+    #[pyo3(signature = (*, ssrc, cname))]
+    fn start_reporting(&self, py: Python<'_>, ssrc: u32, cname: &str) {
+        self.run(py, |engine| engine.start_reporting(ssrc, cname));
+    }
+
     fn stop(&self, py: Python<'_>, now_ns: u64) {
         self.run(py, |engine| engine.stop_sending(now_ns));
     }

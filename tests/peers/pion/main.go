@@ -13,6 +13,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ func main() {
 	input := flag.String("send", "", "the packets to send")
 	output := flag.String("keep", "", "where to write those that come")
 	trickle := flag.Bool("trickle", false, "send candidates apart from the offer, and take them")
+	message := flag.Int("message", 0, "bytes of a message to be sent, and sent back")
 	flag.Parse()
 	payloads := read(*input)
 
@@ -60,6 +62,10 @@ func main() {
 			mutex.Unlock()
 		}
 	})
+	var echoed atomic.Int64
+	if *message > 0 {
+		exchange(connection, *message, &echoed)
+	}
 	connected := make(chan struct{})
 	connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
@@ -105,9 +111,17 @@ func main() {
 	mutex.Lock()
 	check(os.WriteFile(*output, kept.Bytes(), 0o600))
 	post(*url+"/result", map[string]int{"sent": len(payloads), "received": received, "connected_ms": connectedMS,
-		"feedback": int(feedback.Load())})
+		"feedback": int(feedback.Load()), "echoed": int(echoed.Load())})
 	mutex.Unlock()
 	check(connection.Close())
+}
+
+// exchange sends a message once there is a channel, and counts what comes back.
+func exchange(connection *webrtc.PeerConnection, bytes int, echoed *atomic.Int64) {
+	channel, err := connection.CreateDataChannel("oai-events", nil)
+	check(err)
+	channel.OnOpen(func() { check(channel.SendText(strings.Repeat("x", bytes))) })
+	channel.OnMessage(func(message webrtc.DataChannelMessage) { echoed.Add(int64(len(message.Data))) })
 }
 
 // numbering is Pion as it comes, which reports on numbered packets, and numbers its own too.

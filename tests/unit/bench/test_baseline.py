@@ -4,7 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from support.bench_figures import BUSY, COST, QUALITY, QUIET, calibration, cost, quality
+from support.bench_figures import (
+    BUSY,
+    COST,
+    QUALITY,
+    QUIET,
+    calibration,
+    cost,
+    cost_of,
+    quality,
+)
 
 from voicectl.bench.baseline import Baseline, read_baseline
 from voicectl.bench.formats.json import report_fields
@@ -90,3 +99,12 @@ def test_a_file_that_is_no_saved_run_is_refused(tmp_path: Path, content: str, me
     path.write_text(content)
     with pytest.raises(UsageError, match=message):
         read_baseline(path)
+
+
+def test_baseline_of_one_round_is_inconclusive() -> None:
+    saved = {COST.id: {"value": 1.0, "ratios": [[0.5]]}}
+    check = Baseline(Path("saved.json"), "A Processor", saved).check(
+        COST, cost_of([(0.5,), (0.51,)]), QUIET
+    )
+    assert check is not None
+    assert check.verdict is Verdict.INCONCLUSIVE

@@ -69,3 +69,28 @@ def test_deviation_is_the_far_end_from_one_and_widening_moves_both_ends() -> Non
     assert estimate.deviation == pytest.approx(0.03)
     widened = estimate.widened(0.1)
     assert (widened.low, widened.high) == (pytest.approx(0.97 / 1.1), pytest.approx(1.111))
+
+
+@pytest.mark.parametrize("rounds", [2, 3, 4, 5, 12])
+@pytest.mark.parametrize("spread", [0.05, 0.10])
+def test_95_percent_of_two_rounds_were_half_of_the_times(rounds: int, spread: float) -> None:
+    rng = np.random.default_rng(rounds)
+    held = above = within = 0
+    for _ in range(1500):
+        estimate = estimate_median([(one,) for one in np.exp(rng.normal(0, spread, rounds))])
+        held += estimate.low <= 1.0 <= estimate.high
+        above += estimate.low > 1.0
+        within += estimate.high < 1.0
+    assert held / 1500 >= 0.935
+    assert max(above, within) / 1500 <= 0.04
+
+
+@pytest.mark.parametrize("rounds", [2, 5])
+def test_change_between_rounds_of_two_runs_was_surer_than_they_are(rounds: int) -> None:
+    rng = np.random.default_rng(rounds)
+    held = 0
+    for _ in range(1500):
+        now, before = ([(one,) for one in np.exp(rng.normal(0, 0.1, rounds))] for _ in range(2))
+        change = estimate_change(now, before)
+        held += change.low <= 1.0 <= change.high
+    assert held / 1500 >= 0.935

@@ -75,7 +75,7 @@ def test_json_has_every_figure_beside_its_rivals_with_the_interval(report: Repor
     assert fields["schema"] == "voicectl.bench/1"
     assert fields["verdict"] == "fail"
     decode, aliases, score, missing = fields["figures"]
-    assert decode["rivals"] == [{"name": "other", "value": 20.0}]
+    assert decode["rivals"] == [{"name": "other", "value": 20.0, "ratio": None}]
     assert decode["ratio"]["low"] < decode["ratio"]["value"] < decode["ratio"]["high"]
     assert sum(map(len, decode["ratios"])) == decode["ratio"]["n"] == 30
     assert aliases["checks"][0]["limit"] == -75.0

@@ -69,6 +69,12 @@ def test_a_quality_is_exact_and_judged_on_any_machine() -> None:
     assert check_gate(SCORE, quality(0.89), 0.9, BUSY).verdict is Verdict.FAIL
 
 
+def test_a_quality_says_on_which_side_of_its_limit_it_lies() -> None:
+    assert "is at least 0.9" in check_gate(SCORE, quality(0.95), 0.9, BUSY).reason
+    assert "is below 0.9" in check_gate(SCORE, quality(0.85), 0.9, BUSY).reason
+    assert "is within -75" in check_gate(QUALITY, quality(-80.0), -75.0, BUSY).reason
+
+
 def test_a_gated_figure_that_could_not_be_measured_is_no_pass() -> None:
     assert check_gate(COST, None, 0.5, QUIET).verdict is Verdict.INCONCLUSIVE
 

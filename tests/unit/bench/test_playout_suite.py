@@ -1,10 +1,15 @@
 """The suite `playout`: its data, its yardstick, and the same figures every time."""
 
 import tomllib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from support.bench_figures import QUIET, calibration
 
+from voicectl.bench.formats.json import report_fields
+from voicectl.bench.formats.lines import rival_text
+from voicectl.bench.gate import check_gate
 from voicectl.bench.playout import playout_suite
 from voicectl.bench.playout.others import (
     CASES,
@@ -21,7 +26,9 @@ from voicectl.bench.playout.runs import (
     material,
     replayed,
     run,
+    unbroken_speech,
 )
+from voicectl.bench.report import Figure, Report, Verdict
 from voicectl.bench.suite import Bench, Stopwatch
 from voicectl.clock import ThreadCpuClock
 from voicectl.replay.encoding import Protection
@@ -112,3 +119,49 @@ def test_a_capture_and_a_wav_are_replayed_faster_than_they_took() -> None:
     stopwatch = Stopwatch(ThreadCpuClock(), 2)
     for name in ("replay-capture-speed", "replay-wav-speed"):
         assert bench(name).measure(stopwatch).value > 1
+
+
+@pytest.mark.parametrize(("load", "verdict"), [(11.0, Verdict.INCONCLUSIVE), (0.5, Verdict.FAIL)])
+def test_a_busy_neighbour_failed_the_replay_of_a_wav(
+    monkeypatch: pytest.MonkeyPatch, load: float, verdict: Verdict
+) -> None:
+    """As it was at a load of 11: 59.3 times real time, and libopus alone 68.8 times."""
+    clock, done = VirtualClock(), []
+    span_ns = len(unbroken_speech()) * 1_000_000_000 // 48_000
+
+    def taking(name: str, speed: float) -> Callable[..., None]:
+        def run(*_: object) -> None:
+            clock.time_ns += int(span_ns / speed)
+            done.append(name)
+
+        return run
+
+    monkeypatch.setattr("voicectl.replay.replay.replay_file", taking("replay", 59.3))
+    monkeypatch.setattr("voicectl.bench.playout.speed._encode", taking("alone", 68.8))
+    monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    wav = bench("replay-wav-speed")
+    measurement = wav.measure(Stopwatch(clock, 2))
+    assert measurement.value == pytest.approx(59.3, rel=0.001)
+    assert check_gate(wav.spec, measurement, 60.0, QUIET).verdict is verdict
+    # In the same seconds.
+    assert done == ["replay", "alone"] * (len(done) // 2)
+
+
+class VirtualClock:
+    """Moves when it is told to."""
+
+    time_ns = 0
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+def test_delay_beside_neteqs_was_told_with_ten_milliseconds_added_only() -> None:
+    ear = bench("clean-ear-delay")
+    measurement = ear.measure(Stopwatch(ThreadCpuClock(), 2))
+    plain = measurement.value / neteq(CLEAN).delay_ms
+    figure = Figure(ear.spec, measurement)
+    assert f"NetEq {neteq(CLEAN).delay_ms:.3g} ({plain:.2f}x), fixed" in rival_text(figure)
+    [fields] = report_fields(Report(calibration(), (figure,)))["figures"]
+    assert [rival["ratio"] for rival in fields["rivals"]] == [pytest.approx(plain, abs=1e-4), None]

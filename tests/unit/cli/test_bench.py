@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import voicectl.bench.suites
 from voicectl.bench.report import FigureSpec, Measurement
 from voicectl.bench.suite import Bench, Stopwatch, Suite
-from voicectl.cli import app
+from voicectl.cli.app import app
 from voicectl.errors import SetupError, UsageError
 
 SUITE = Suite(
@@ -87,9 +87,14 @@ def test_saved_run_overwrote_what_it_was_judged_by(flag: str, tmp_path: Path, ga
 
 
 def test_a_run_that_cannot_be_saved_is_refused_before_measuring(tmp_path: Path) -> None:
-    result = run("--save", tmp_path / "no" / "such" / "folder.json")
-    assert isinstance(result.exception, UsageError)
-    assert result.stdout == ""
+    for path, reason in (
+        (tmp_path / "no" / "such" / "folder.json", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        result = run("--save", path)
+        assert isinstance(result.exception, SetupError)
+        assert result.exception.message == f"{path} cannot be written: {reason}"
+        assert result.stdout == ""
 
 
 def test_options_before_the_suites_name_are_refused() -> None:
@@ -123,3 +128,16 @@ def test_a_suite_that_cannot_run_here_is_left_out_unless_a_gate_names_it(
     gate = tmp_path / "gate.toml"
     gate.write_text("[lab]\nnamed = 100\n")
     assert run("--quick", "--gate", gate).exit_code == 75
+
+
+@pytest.mark.parametrize("name", ["junit", "table", "markdown"])
+def test_json_and_another_format_were_asked_for_at_once(name: str) -> None:
+    for before in ((), ("self-test",)):
+        result = run(*before, "--quick", "--json", "--format", name)
+        assert isinstance(result.exception, UsageError)
+        assert result.exception.message == f"--json and --format {name} exclude each other"
+        assert result.stdout == ""
+
+
+def test_json_and_the_same_format_are_one() -> None:
+    assert json.loads(run("--quick", "--json", "--format", "json").stdout)["figures"]

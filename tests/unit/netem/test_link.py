@@ -1,6 +1,8 @@
 """The simulated network does to packets what its text says, the same on every run."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +135,32 @@ def test_spikes_block_the_way_for_as_long_as_asked() -> None:
     assert 90e6 < max(delays) < 300e6
     spikes = sum(a < 20e6 <= b for a, b in pairwise(delays))
     assert spikes == pytest.approx(500, rel=0.15)
+
+
+def test_drift_had_the_wrong_sign_in_what_was_said_of_it() -> None:
+    # A receiver whose clock runs faster counts more than the 1000 s that the sender counted.
+    delays = only(run("drift=100ppm", 50_001))
+    runs = "faster" if delays[-1] > delays[0] else "slower"
+    root = Path(__file__).parents[3]
+    for path in ("docs/replay.md", "voicectl/netem/spec.py", "rust/media/src/netem/impairment.rs"):
+        [told] = re.findall(
+            r"receiver's clock runs so much (\w+)|How much (\w+) the receiver's clock runs",
+            (root / path).read_text(encoding="utf-8"),
+        )
+        assert runs in told, path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["delay=80ms,jitter=20ms", "delay=10ms,jitter=30ms,reorder=yes"],
+)
+def test_jitter_that_keeps_the_order_had_another_mean_than_was_told(text: str) -> None:
+    delays = [delay / 1e6 for delay in only(run(text, 50_000))]
+    mean = sum(delays) / len(delays)
+    deviation = (sum((delay - mean) ** 2 for delay in delays) / len(delays)) ** 0.5
+    docs = Path(__file__).parents[3] / "docs" / "replay.md"
+    told = " ".join(docs.read_text(encoding="utf-8").split())
+    found = re.search(rf"`{text}` has a mean of ([\d.]+) ms and a deviation of ([\d.]+) ms", told)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(mean, abs=0.5)
+    assert float(found[2]) == pytest.approx(deviation, abs=0.5)

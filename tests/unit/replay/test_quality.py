@@ -85,3 +85,33 @@ def test_short_speech_is_scored_whole(call: tuple[list[OfferedPacket], CleanSpee
     _, clean = call
     assert not QualityMeter(clean, at_most_s=10, words=False).is_sample
     assert QualityMeter(clean, at_most_s=9, words=False).is_sample
+
+
+def word(clean: CleanSpeech, length_s: float) -> NDArray[np.int16]:
+    """A third of a second of speech, and silence."""
+    pcm = np.zeros(round(length_s * 48_000), np.int16)
+    [start] = np.flatnonzero(np.abs(clean.pcm) > 2000)[:1]
+    pcm[4800 : 4800 + 16_000] = clean.pcm[start : start + 16_000]
+    return pcm
+
+
+def test_call_of_one_word_that_came_over_perfectly_has_no_stoi_rather_than_none_of_it(
+    call: tuple[list[OfferedPacket], CleanSpeech],
+) -> None:
+    _, clean = call
+    single = CleanSpeech(word(clean, 1.5), clean.timestamp)
+    meter = QualityMeter(single, words=False)
+    assert meter.score(Replica(clean.timestamp, single.pcm)).stoi is None
+    assert meter.too_little_speech
+
+
+def test_segment_with_one_word_does_not_halve_the_stoi_of_a_perfect_call(
+    call: tuple[list[OfferedPacket], CleanSpeech],
+) -> None:
+    _, clean = call
+    mixed = np.concatenate((clean.pcm[: 8 * 48_000], word(clean, 7.8)))
+    meter = QualityMeter(CleanSpeech(mixed, clean.timestamp), words=False)
+    stoi = meter.score(Replica(clean.timestamp, mixed)).stoi
+    assert stoi is not None
+    assert stoi > 0.99
+    assert not meter.too_little_speech

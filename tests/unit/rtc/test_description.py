@@ -98,13 +98,9 @@ def test_longest_packet_of_another_section_was_taken_for_the_voice() -> None:
         "\0" * 100,
         "v=0\r\nm=audio\r\n",
         describe(audio=[line.replace("9 UDP", "port UDP") for line in AUDIO]),
-        describe("a=fmtp:7 x=1"),
         describe("a=fmtp:111 maxaveragebitrate=lots"),
         describe("a=fmtp:111 stereo=lots"),
-        describe("a=candidate:1"),
-        describe("a=candidate:1 1 udp lots 192.0.2.1 5000 typ host"),
         describe("a=setup:sideways"),
-        describe("a=ssrc:x"),
         describe(without="a=ice-ufrag"),
         describe(without="a=ice-pwd"),
         describe(without="a=fingerprint"),
@@ -113,7 +109,6 @@ def test_longest_packet_of_another_section_was_taken_for_the_voice() -> None:
         describe(*AUDIO),  # the same a=mid twice
         describe(without="a=mid"),
         describe("a=mid:elsewhere"),
-        describe(audio=[line.replace("m=audio", "m=text") for line in AUDIO]),
         describe("a=x:" + "y" * 70_000),
     ],
 )
@@ -127,6 +122,7 @@ def test_a_malformed_description_is_a_wire_error(sdp: str) -> None:
     [
         describe(without="a=rtpmap:111").replace("PCMU", "GSM"),
         describe(audio=[line.replace("audio 9", "video 9") for line in AUDIO]),
+        describe(audio=[line.replace("m=audio", "m=text") for line in AUDIO]),
         describe(audio=[line.replace("audio 9", "audio 0") for line in AUDIO]),
     ],
 )
@@ -149,7 +145,7 @@ def test_g711_does_where_there_is_no_opus() -> None:
 
 def test_candidates_are_taken_apart_from_the_description() -> None:
     remote = read(describe(candidate("192.0.2.7"), "a=end-of-candidates"))
-    assert "candidate" not in remote.sdp
+    assert "candidate" not in remote.taken.sdp
     transport = remote.transport
     assert [c.ip for c in transport.candidates] == ["192.0.2.7"]
     assert (transport.mid, transport.username_fragment) == ("0", "abcd")
@@ -170,4 +166,4 @@ def test_candidates_of_a_bundle_are_those_of_its_first_section() -> None:
 
 
 def test_a_section_without_a_direction_is_sendrecv() -> None:
-    assert "a=sendrecv" in read(describe(without="a=sendrecv")).sdp
+    assert "a=sendrecv" in read(describe(without="a=sendrecv")).taken.sdp

@@ -8,8 +8,10 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("Linux only", allow_module_level=True)
 
+from voicectl.errors import AdmissionError
 from voicectl.rtc import media_thread
-from voicectl.rtc.media_thread import CarriedCall, LoopPlane, reason_to_refuse
+from voicectl.rtc.admission import Place
+from voicectl.rtc.media_thread import CarriedCall, LoopPlane
 from voicectl.units import NS_PER_S
 
 
@@ -83,13 +85,15 @@ def test_thread_that_is_late_takes_no_call_however_little_cpu_it_was_given(threa
         LoopPlane.of_running_loop()
         Clock.now += NS_PER_S
         thread.cpu_ns, thread.timeouts = NS_PER_S // 10, (1000, 20)
-        assert reason_to_refuse(0.85) is None
+        Place().ask(0.85)
         Clock.now += NS_PER_S
         thread.cpu_ns, thread.timeouts = NS_PER_S // 5, (2000, 120)
-        assert "20 ms late 10% of the time" in (reason_to_refuse(0.85) or "")
+        with pytest.raises(AdmissionError) as refused:
+            Place().ask(0.85)
+        assert "20 ms late 10% of the time" in (refused.value.detail or "")
         Clock.now += NS_PER_S
         thread.timeouts = (3000, 120)
-        assert reason_to_refuse(0.85) is None
+        Place().ask(0.85)
 
     asyncio.run(scenario())
 
@@ -110,12 +114,17 @@ def test_thread_hears_from_its_event_loop(thread: Thread, monkeypatch: pytest.Mo
 def test_engine_that_broke_down_ends_its_call_once(thread: Thread) -> None:
     failures = []
 
+    def on_events() -> None:
+        if thread.has_failed:
+            raise RuntimeError("a user's bug")
+
     async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         CarriedCall(
             None,  # type: ignore[arg-type]
             Connection(),  # type: ignore[arg-type]
             [],
-            on_events=lambda: None,
+            on_events=on_events,
             on_failure=lambda: failures.append("once"),
             audio_interval_ms=10,
         )

@@ -52,14 +52,18 @@ def test_payload_types_in_use_are_left_alone() -> None:
 def test_opus_and_keys_at_its_clock_are_preferred() -> None:
     negotiated = negotiate_formats(BOTH, VoiceFormats({"pcmu": 0, "opus": 111}, {48000: 101}))
     assert negotiated == NegotiatedFormats(
-        {96: "opus", 0: "pcmu", 110: "telephone-event", 126: "telephone-event/8000"}, "opus", 101
+        {96: "opus", 0: "pcmu", 110: "telephone-event", 126: "telephone-event/8000"},
+        "opus",
+        111,
+        101,
     )
 
 
 def test_peer_without_opus_gets_g711_and_keys_at_its_clock() -> None:
     negotiated = negotiate_formats(BOTH, VoiceFormats({"pcma": 8}, {48000: 101, 8000: 102}))
     assert negotiated is not None
-    assert (negotiated.codec, negotiated.telephone_event) == ("pcma", 102)
+    assert (negotiated.codec, negotiated.payload_type) == ("pcma", 8)
+    assert negotiated.telephone_event == 102
 
 
 def test_peer_whose_keys_have_another_clock_gets_none() -> None:
@@ -79,6 +83,13 @@ def test_answer_grants_the_keys_of_the_codecs_it_has() -> None:
 def test_payload_type_of_rtcp_is_no_voice(number: int) -> None:
     sdp = SDP.replace("96 0 8", f"{number} 0 8").replace("rtpmap:96", f"rtpmap:{number}")
     assert "opus" not in formats_of(sdp).codecs
+
+
+@pytest.mark.parametrize("number", [-3, 126, 128, 300, 70_000_000_000])
+def test_payload_type_that_the_section_does_not_name_is_no_key(number: int) -> None:
+    """`a=rtpmap:300 telephone-event/8000` came back as an OverflowError of the engine's."""
+    mapped = SDP.replace("a=rtpmap:0 ", f"a=rtpmap:{number} telephone-event/8000\r\na=rtpmap:0 ")
+    assert formats_of(mapped) == VoiceFormats({"opus": 96, "pcmu": 0, "pcma": 8})
 
 
 @given(

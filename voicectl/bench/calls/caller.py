@@ -100,6 +100,9 @@ class CallerEngine:
         """Begin to send."""
         self._sending = (ssrc, payload_type)
 
+    def start_reporting(self, *, ssrc: int, cname: str) -> None:
+        """It always sends."""
+
     def stop(self, now_ns: int) -> None:
         """Send no more."""
         self._sending = None

@@ -5,13 +5,13 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from voicectl.errors import AdmissionError, ConnectError
 
-__all__ = ["EndpointProcess", "python_endpoint", "running"]
+__all__ = ["EndpointProcess", "endpoints_core", "python_endpoint", "running"]
 
 MAX_LINE_BYTES = 1 << 20
 
@@ -47,10 +47,10 @@ class EndpointProcess:
         refusal = AdmissionError if fields.get("refused") == "AdmissionError" else ConnectError
         raise refusal(str(fields.get("message", "the endpoint refused")))
 
-    def cpu_ns(self) -> int:
-        """CPU time of its threads so far, by the scheduler's own count."""
+    def cpu_ns(self) -> dict[str, int]:
+        """CPU time of each of its threads so far, by the scheduler's own count."""
         tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+        return {task.name: int((task / "schedstat").read_text().split()[0]) for task in tasks}
 
     def resident_bytes(self) -> int:
         """Memory that it occupies now."""
@@ -58,21 +58,34 @@ class EndpointProcess:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+@contextmanager
+def endpoints_core() -> Iterator[None]:
+    """What this thread starts meanwhile has a core of its own, where there are two.
+
+    It has it from its first instruction on: Go's runtime asks once how many it may use.
+    """
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 @asynccontextmanager
 async def running(command: Sequence[str]) -> AsyncIterator[EndpointProcess]:
     """An endpoint's process on a core of its own, where there are two."""
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=MAX_LINE_BYTES,
-    )
     cores = os.sched_getaffinity(0)
-    theirs = max(cores)
-    os.sched_setaffinity(process.pid, {theirs})
-    os.sched_setaffinity(0, cores - {theirs} or cores)
+    with endpoints_core():
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=MAX_LINE_BYTES,
+        )
+    os.sched_setaffinity(0, cores - {max(cores)} or cores)
     try:
         yield EndpointProcess(process)
     finally:

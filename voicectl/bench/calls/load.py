@@ -15,10 +15,12 @@ from voicectl.clock import SystemClock
 from voicectl.rtc import EngineLike, Peer, PeerSettings
 from voicectl.units import NS_PER_S
 
-__all__ = ["HeldCalls", "Run", "hold"]
+__all__ = ["WHOLE", "HeldCalls", "Run", "hold"]
 
 SETTLE_S = 1.5
 CONNECT_TIMEOUT_S = 20.0
+WHOLE = 0.95
+"""Of the packets due: some of a run's first or last may lie outside of its seconds."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,20 @@ class Run:
     """That a caller received."""
     resident_bytes: int
     """Of the endpoint."""
+    thread_load: float
+    """Share of a core that its busiest thread took."""
+    due_packets_per_s: float
+    """That a caller had to receive, at the least."""
+
+    @property
+    def arrived(self) -> float:
+        """Share of the packets due that came, 0 to 1."""
+        return min(self.packets_per_s / self.due_packets_per_s, 1.0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it did all of its work: what it costs to drop packets compares with nothing."""
+        return self.arrived >= WHOLE
 
 
 class HeldCalls:
@@ -41,10 +57,12 @@ class HeldCalls:
 
     Args:
         endpoint: Answers the calls.
+        due_packets_per_s: That each caller is to receive.
     """
 
-    def __init__(self, endpoint: EndpointProcess) -> None:
+    def __init__(self, endpoint: EndpointProcess, due_packets_per_s: float) -> None:
         self._endpoint = endpoint
+        self._due_packets_per_s = due_packets_per_s
         self._payloads = encoded_voice()
         self._callers: list[CallerEngine] = []
         self._stack = AsyncExitStack()
@@ -85,24 +103,27 @@ class HeldCalls:
         await asyncio.sleep(SETTLE_S)
         for caller in self._callers:
             caller.arrivals.clear()
-        cpu_ns, began_ns = self._endpoint.cpu_ns(), SystemClock().now_ns()
+        before_ns, began_ns = self._endpoint.cpu_ns(), SystemClock().now_ns()
         await asyncio.sleep(seconds)
         held_s = (SystemClock().now_ns() - began_ns) / NS_PER_S
-        cpu_ns = self._endpoint.cpu_ns() - cpu_ns
+        after_ns = self._endpoint.cpu_ns()
+        threads_ns = [ns - before_ns.get(thread, 0) for thread, ns in after_ns.items()]
         late = np.concatenate([lateness_ms(caller.arrivals) for caller in self._callers])
         calls = len(self._callers)
         return Run(
             calls=calls,
-            cpu_ms=cpu_ns / 1e6 / held_s / calls,
+            cpu_ms=sum(threads_ns) / 1e6 / held_s / calls,
             p99_ms=float(np.percentile(late, 99)) if late.size else float("inf"),
             packets_per_s=late.size / held_s / calls,
             resident_bytes=self._endpoint.resident_bytes(),
+            thread_load=max(threads_ns) / NS_PER_S / held_s,
+            due_packets_per_s=self._due_packets_per_s,
         )
 
 
-async def hold(command: Sequence[str], calls: int, seconds: float) -> Run:
+async def hold(command: Sequence[str], calls: int, seconds: float, due_packets_per_s: float) -> Run:
     """Measure a fresh endpoint under so many calls."""
-    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+    async with running(command) as endpoint, HeldCalls(endpoint, due_packets_per_s) as held:
         for _ in range(calls):
             await held.call()
         return await held.measure(seconds)

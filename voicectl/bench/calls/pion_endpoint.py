@@ -9,6 +9,7 @@ from pathlib import Path
 
 import voicectl
 from voicectl._native import OPUS_VERSION
+from voicectl.bench.calls.endpoint_process import endpoints_core
 from voicectl.errors import SetupError
 
 __all__ = ["PionEndpoint", "build_pion"]
@@ -24,6 +25,8 @@ class PionEndpoint:
     program: Path
     opus: str
     """Which libopus it uses."""
+    gomaxprocs: int
+    """Cores that it runs Go on."""
 
 
 def build_pion(directory: Path) -> PionEndpoint:
@@ -52,7 +55,9 @@ def build_pion(directory: Path) -> PionEndpoint:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise SetupError(f"Pion's endpoint does not build: {last}")
-    return PionEndpoint(program, opus)
+    with endpoints_core():
+        cores = subprocess.run([program, "gomaxprocs"], check=True, capture_output=True, timeout=10)
+    return PionEndpoint(program, opus, int(cores.stdout))
 
 
 def _libopus() -> tuple[Path, str, str]:

@@ -9,12 +9,14 @@ from voicectl.bench.calls.load import HeldCalls, Run
 from voicectl.clock import ProcessCpuClock, SystemClock
 from voicectl.errors import AdmissionError, ConnectError
 
-__all__ = ["MAX_LATENESS_MS", "Ramp", "climb"]
+__all__ = ["CALLERS_BUSY", "ENOUGH", "MAX_LATENESS_MS", "Ramp", "climb"]
 
 MAX_LATENESS_MS = 20.0
 """A frame's length: what comes later than the next one is due is heard."""
 MAX_CALLERS_LOAD = 0.85
 """Above it the callers' own lateness is measured."""
+CALLERS_BUSY = "the callers had no more time"
+ENOUGH = "calls were enough"
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,14 @@ class Ramp:
     """The error that a call too many met."""
 
     @property
+    def punctual(self) -> list[Run]:
+        """Those in which packets were neither late nor missing."""
+        return [run for run in self.levels if run.p99_ms <= MAX_LATENESS_MS and run.is_whole]
+
+    @property
     def capacity(self) -> int:
-        """The largest number of calls that were not late."""
-        return max((run.calls for run in self.levels if run.p99_ms <= MAX_LATENESS_MS), default=0)
+        """The largest number of calls that were served as they have to be."""
+        return max((run.calls for run in self.punctual), default=0)
 
 
 async def climb(
@@ -39,12 +46,13 @@ async def climb(
     step: int,
     limit: int,
     seconds: float,
+    due_packets_per_s: float,
     max_lateness_ms: float = MAX_LATENESS_MS,
     on_level: Callable[[int], None] = lambda calls: None,
 ) -> Ramp:
     """Hold `step` calls, twice, three times as many … until `limit`, lateness or a refusal."""
     levels: list[Run] = []
-    async with running(command) as endpoint, HeldCalls(endpoint) as held:
+    async with running(command) as endpoint, HeldCalls(endpoint, due_packets_per_s) as held:
         while len(held) < limit:
             on_level(len(held) + step)
             try:
@@ -64,6 +72,8 @@ async def climb(
             cpu_ns = ProcessCpuClock().now_ns() - cpu_ns
             if levels[-1].p99_ms > max_lateness_ms:
                 return Ramp(tuple(levels), "late")
+            if not levels[-1].is_whole:
+                return Ramp(tuple(levels), "packets were dropped")
             if cpu_ns / (SystemClock().now_ns() - began_ns) > MAX_CALLERS_LOAD:
-                return Ramp(tuple(levels), "the callers had no more time")
-    return Ramp(tuple(levels), f"{limit} calls were enough")
+                return Ramp(tuple(levels), CALLERS_BUSY)
+    return Ramp(tuple(levels), f"{limit} {ENOUGH}")

@@ -42,7 +42,11 @@ def _figure(figure: Figure) -> dict[str, Any]:
         "better": "higher" if spec.higher_is_better else "lower",
         "value": _rounded(measurement.value) if measurement else None,
         "rivals": [
-            {"name": rival.name, "value": _rounded(rival.value)}
+            {
+                "name": rival.name,
+                "value": _rounded(rival.value),
+                "ratio": None if rival.ratio is None else _rounded(rival.ratio),
+            }
             for rival in (measurement.rivals if measurement else ())
         ],
         "ratio": _estimate(measurement.ratio) if measurement and measurement.ratio else None,

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from voicectl.bench.gate import number_text
-from voicectl.bench.report import Calibration, Case, CaseRival, Cell, Figure, Report, Verdict
+from voicectl.bench.report import (
+    Calibration,
+    Case,
+    CaseRival,
+    Cell,
+    Figure,
+    Report,
+    RivalValue,
+    Verdict,
+)
 
 __all__ = [
     "calibration_line",
@@ -26,14 +35,22 @@ def our_text(figure: Figure) -> str:
 
 
 def rival_text(figure: Figure) -> str:
-    """Beside whom: `0.44x [0.42, 0.46] aiortc` for a cost, `swr -43` for a quality."""
+    """Beside whom: `0.44x [0.42, 0.46] aiortc` for a cost, `swr -43` for a quality.
+
+    With the ratio, `NetEq 33 (0.57x)`, where the limit of a quality is a share of it.
+    """
     measurement = figure.measurement
     if measurement is None:
         return ""
     if (ratio := measurement.ratio) is not None:
         interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
         return f"{ratio.value:.2f}x {interval} {measurement.rivals[0].name}"
-    return ", ".join(f"{rival.name} {number_text(rival.value)}" for rival in measurement.rivals)
+    return ", ".join(map(_rival, measurement.rivals))
+
+
+def _rival(rival: RivalValue) -> str:
+    ratio = "" if rival.ratio is None else f" ({rival.ratio:.2f}x)"
+    return f"{rival.name} {number_text(rival.value)}{ratio}"
 
 
 def verdict_text(figure: Figure) -> str:

@@ -44,11 +44,12 @@ def _delay(case: TraceCase, sink: str) -> Bench:
     def measure(_: Stopwatch) -> Measurement:
         from voicectl.bench.playout.runs import fixed, run
 
+        ours, theirs = run(case, _SINKS[sink]).delay_ms, neteq(case).delay_ms
         rivals = (
-            RivalValue("NetEq", neteq(case).delay_ms),
+            RivalValue("NetEq", theirs, ours / theirs),
             RivalValue(_FIXED_NAME, fixed(case).delay_ms),
         )
-        return Measurement(run(case, _SINKS[sink]).delay_ms, rivals)
+        return Measurement(ours, rivals)
 
     limit = round(factor * (neteq(case).delay_ms + _MARGIN_MS), 1)
     return _bench(case, sink, "delay", "ms", limit, measure, tolerance=1.0)

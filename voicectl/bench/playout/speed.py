@@ -5,13 +5,15 @@ What a call of `voicectl replay` takes beside that (plots, scores, STT) is left 
 
 import struct
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voicectl.bench.machine import doubt_by_load
 from voicectl.bench.playout.others import TraceCase
 from voicectl.bench.report import FigureSpec, Measurement, RivalValue
 from voicectl.bench.suite import Bench, Stopwatch
@@ -38,7 +40,9 @@ def _capture_speed(stopwatch: Stopwatch) -> Measurement:
         size, at_ms = len(packet.data), round(packet.at_ns / NS_PER_MS)
         dump += [struct.pack(">HHI", size + 8, size, at_ms), packet.data]
     span_ns = packets[-1].at_ns - packets[0].at_ns
-    return _speed("call.rtpdump", lambda path: path.write_bytes(b"".join(dump)), span_ns, stopwatch)
+    with _replay("call.rtpdump", lambda path: path.write_bytes(b"".join(dump))) as replay:
+        [took_ns] = _timed([replay], stopwatch)
+    return _speed(span_ns, took_ns)
 
 
 def _wav_speed(stopwatch: Stopwatch) -> Measurement:
@@ -55,11 +59,12 @@ def _wav_speed(stopwatch: Stopwatch) -> Measurement:
             file.writeframes(pcm.astype("<i2").tobytes())
 
     span_ns = len(pcm) * NS_PER_S // SAMPLE_RATE_HZ
-    measured = _speed("speech.wav", write, span_ns, stopwatch)
-    alone = span_ns / min(_timed(lambda: _encode(pcm), stopwatch))
+    with _replay("speech.wav", write) as replay:
+        took_ns, alone_ns = _timed([replay, lambda: _encode(pcm)], stopwatch)
+    alone = span_ns / min(alone_ns)
     slow = f"libopus alone encodes {alone:.0f}x as fast as real time here"
-    doubt = measured.doubt if alone >= _LIBOPUS_ALONE else slow
-    return Measurement(measured.value, (RivalValue("libopus alone", alone),), doubt=doubt)
+    doubt = slow if alone < _LIBOPUS_ALONE else None
+    return _speed(span_ns, took_ns, (RivalValue("libopus alone", alone),), doubt)
 
 
 def _encode(pcm: NDArray[np.int16]) -> None:
@@ -70,29 +75,41 @@ def _encode(pcm: NDArray[np.int16]) -> None:
         encoder.encode(pcm[at : at + _FRAME_SAMPLES])
 
 
-def _speed(
-    name: str, write: Callable[[Path], object], span_ns: int, stopwatch: Stopwatch
-) -> Measurement:
+@contextmanager
+def _replay(name: str, write: Callable[[Path], object]) -> Iterator[Callable[[], object]]:
+    """What replays the file that `write` writes."""
     from voicectl.replay.replay import ReplayPlan, replay_file
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
         write(path)
         plan = ReplayPlan(scored=False)
-        took_ns = sorted(_timed(lambda: replay_file(path, plan), stopwatch))
+        yield lambda: replay_file(path, plan)
+
+
+def _speed(
+    span_ns: int,
+    took_ns: list[int],
+    rivals: tuple[RivalValue, ...] = (),
+    doubt: str | None = None,
+) -> Measurement:
+    """The fastest run's; in doubt where others use the processor too."""
+    took_ns = sorted(took_ns)
     fastest_ns, usual_ns = took_ns[0], took_ns[_RUNS // 2]
-    uneven = usual_ns > _EVEN * fastest_ns
-    doubt = f"this machine was busy: half of {_RUNS} runs took {usual_ns / fastest_ns:.2f}x longer"
-    return Measurement(span_ns / fastest_ns, (), doubt=doubt if uneven else None)
+    if usual_ns > _EVEN * fastest_ns:
+        uneven = f"half of {_RUNS} runs took {usual_ns / fastest_ns:.2f}x longer"
+        doubt = doubt or f"this machine was busy: {uneven}"
+    return Measurement(span_ns / fastest_ns, rivals, doubt=doubt or doubt_by_load())
 
 
-def _timed(run: Callable[[], object], stopwatch: Stopwatch) -> list[int]:
-    """CPU time of each of `_RUNS`, in nanoseconds."""
-    took_ns = []
+def _timed(runs: list[Callable[[], object]], stopwatch: Stopwatch) -> list[list[int]]:
+    """CPU time of `_RUNS` of each, in turns, in nanoseconds."""
+    took_ns: list[list[int]] = [[] for _ in runs]
     for _ in range(_RUNS):
-        began_ns = stopwatch.clock.now_ns()
-        run()
-        took_ns.append(max(stopwatch.clock.now_ns() - began_ns, 1))
+        for run, took in zip(runs, took_ns, strict=True):
+            began_ns = stopwatch.clock.now_ns()
+            run()
+            took.append(max(stopwatch.clock.now_ns() - began_ns, 1))
     return took_ns
 
 

@@ -14,7 +14,7 @@ use super::outgoing_stream::{OutgoingStream, Written};
 use super::sender::{header_bytes, write_header};
 use super::transmit::TransmitQueue;
 use super::transport_feedback::SentNumbers;
-use super::{Codec, Engine, EngineError, NS_PER_MS, QUEUE_RATES_HZ, ns_to_samples};
+use super::{Codec, Engine, EngineError, NS_PER_MS, QUEUE_RATES_HZ, Start, ns_to_samples};
 
 /// What comes as it comes waits this long in an empty queue, so that what comes late leaves no
 /// hole.
@@ -253,7 +253,8 @@ impl Engine {
     /// 240 ms wait; packets wait to be polled at once. Those whose codec is not the stream's are
     /// counted among the dropped ones.
     pub fn queue_bridged(&mut self, media: &BridgedMedia, now_ns: u64) {
-        if self.sender.stream.is_none() && self.start.is_none() {
+        let begins = |start: &Start| start.payload_type.is_some();
+        if self.sender.stream.is_none() && !self.start.as_ref().is_some_and(begins) {
             return;
         }
         match &self.inlet {

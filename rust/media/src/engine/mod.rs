@@ -62,7 +62,7 @@ mod ticks;
 mod transmit;
 mod transport_feedback;
 
-pub use adaptation::{AdaptationStats, LossProtection, Plan, Preset};
+pub use adaptation::{AdaptationStats, Limit, LossProtection, Plan, Preset};
 pub use bridging::{Bridge, BridgedMedia};
 pub use codec::Codec;
 pub use event::{Event, PendingEvents};
@@ -130,6 +130,8 @@ pub struct Engine {
     ticks_always: bool,
     /// Lost packets are asked for and sent again.
     nack: bool,
+    /// Where it cannot be measured.
+    assumed_round_trip_ns: u64,
     /// Sequence numbers to ask for, while they are collected.
     wanted: Vec<u16>,
     /// A stream to begin as soon as the time is known.
@@ -140,10 +142,11 @@ pub struct Engine {
     adaptation: Option<Box<Adaptation>>,
 }
 
-/// What [`Engine::start_sending`] asked for.
+/// What [`Engine::start_sending`] or [`Engine::start_reporting`] asked for.
 struct Start {
     ssrc: u32,
-    payload_type: u8,
+    /// `None`: there are reports only.
+    payload_type: Option<u8>,
     cname: String,
 }
 
@@ -194,6 +197,12 @@ impl Engine {
             inlet: None,
             ticks_always,
             nack: false,
+            assumed_round_trip_ns: match settings.sink {
+                // As long does a hole wait for an answer: libwebrtc's guess.
+                Sink::Eager => 100 * NS_PER_MS,
+                // A short one, or nothing were asked for: a frame is due soon after it is missed.
+                Sink::Playout => 5 * NS_PER_MS,
+            },
             wanted: Vec::with_capacity(MAX_WANTED),
             start: None,
             drained_ns: None,
@@ -354,10 +363,13 @@ impl Engine {
 
     /// Asks for lost packets again, once it is known how long an answer takes.
     fn ask_again(&mut self, now_ns: u64) {
-        let Some(stream) = self.sender.stream.as_ref().filter(|_| self.nack) else {
+        if !self.nack || self.reports.ssrc().is_none() {
             return;
-        };
-        if let Some(round_trip_ns) = self.reports.round_trip_ns() {
+        }
+        // Nobody reports on who sends nothing, so there is nothing to measure it by.
+        let is_silent = self.sender.stream.is_none();
+        let assumed_ns = is_silent.then_some(self.assumed_round_trip_ns);
+        if let Some(round_trip_ns) = self.reports.round_trip_ns().or(assumed_ns) {
             self.receiver.set_round_trip(round_trip_ns);
         }
         self.wanted.clear();
@@ -367,7 +379,7 @@ impl Engine {
         {
             source.nacks_sent += 1;
             self.reports
-                .ask_again(stream.ssrc, source.ssrc, &self.wanted, &mut self.transmit);
+                .ask_again(source.ssrc, &self.wanted, &mut self.transmit);
         }
     }
 
@@ -472,21 +484,34 @@ impl Engine {
         self.record(|recorder| recorder.start_sending(ssrc, payload_type, cname));
         self.start = Some(Start {
             ssrc,
-            payload_type,
+            payload_type: Some(payload_type),
             cname: cname.to_owned(),
         });
         Ok(())
     }
 
-    /// Ends the stream with a last report and a BYE. What is queued stays queued.
+    /// Begins to report on what is received, and to ask for what is lost, without sending anything:
+    /// for a peer that only sends. At the next call that has a time, as [`Engine::start_sending`],
+    /// which may follow. A stream that was on before ends without a BYE.
+    pub fn start_reporting(&mut self, ssrc: u32, cname: &str) {
+        self.record(|recorder| recorder.start_reporting(ssrc, cname));
+        self.start = Some(Start {
+            ssrc,
+            payload_type: None,
+            cname: cname.to_owned(),
+        });
+    }
+
+    /// Ends the stream, or the reports, with a last report and a BYE. What is queued stays queued.
     pub fn stop_sending(&mut self, now_ns: u64) {
         self.record(|recorder| recorder.stop_sending(now_ns));
         let now_ns = self.advance(now_ns);
         self.drained_ns = None;
-        if let Some(stream) = self.sender.end() {
+        let stream = self.sender.end();
+        if self.reports.ssrc().is_some() {
             let source = self.receiver.source.as_mut();
             self.reports
-                .stop(now_ns, &stream, source, &mut self.transmit);
+                .stop(now_ns, stream.as_ref(), source, &mut self.transmit);
         }
     }
 
@@ -531,7 +556,7 @@ impl Engine {
     }
 
     fn nack_due_ns(&self) -> Option<u64> {
-        let is_on = self.nack && self.sender.stream.is_some();
+        let is_on = self.nack && self.reports.ssrc().is_some();
         is_on.then(|| self.receiver.nack_due_ns()).flatten()
     }
 }

@@ -55,6 +55,7 @@ struct LastSenderReport {
 pub(super) struct Reports {
     mean_interval_ns: u64,
     wall_clock_offset_ns: i64,
+    ssrc: u32,
     cname: String,
     /// Samples of the audio path to a unit of our stream's RTP clock.
     samples_per_unit: u32,
@@ -64,6 +65,8 @@ pub(super) struct Reports {
     /// first packet.
     overtaking: Option<(u32, SenderInfo, u64)>,
     packets_at_last_report: u64,
+    /// There is something to say goodbye to (RFC 3550 §6.3.7).
+    has_told: bool,
     pub(super) remote_inbound: Option<RemoteInboundStats>,
     pub(super) remote_outbound: Option<RemoteOutboundStats>,
     /// Generic NACK messages received.
@@ -81,12 +84,14 @@ impl Reports {
         Self {
             mean_interval_ns: u64::from(mean_interval_ms) * NS_PER_MS,
             wall_clock_offset_ns,
+            ssrc: 0,
             cname: String::new(),
             samples_per_unit: 1,
             schedule: None,
             last_sender_report: None,
             overtaking: None,
             packets_at_last_report: 0,
+            has_told: false,
             remote_inbound: None,
             remote_outbound: None,
             nacks_received: 0,
@@ -96,16 +101,18 @@ impl Reports {
         }
     }
 
-    /// Begins to report. `packets_sent`: what the stream has sent before.
+    /// Begins to report under an SSRC and a CNAME. `packets_sent`: what the stream has sent before.
     pub(super) fn start(
         &mut self,
-        cname: String,
+        (ssrc, cname): (u32, String),
         codec: Codec,
         packets_sent: u64,
         now_ns: u64,
         seed: u64,
     ) {
+        self.ssrc = ssrc;
         self.cname = cname;
+        self.has_told = false;
         self.samples_per_unit = codec.samples_per_unit();
         self.schedule = Some(ReportSchedule::new(self.mean_interval_ns, now_ns, seed));
         self.packets_at_last_report = packets_sent;
@@ -116,6 +123,11 @@ impl Reports {
         self.schedule.as_ref().map(ReportSchedule::next_ns)
     }
 
+    /// Under which there are reports, with or without a stream.
+    pub(super) fn ssrc(&self) -> Option<u32> {
+        self.schedule.as_ref().map(|_| self.ssrc)
+    }
+
     pub(super) fn cname(&self) -> &str {
         &self.cname
     }
@@ -124,7 +136,7 @@ impl Reports {
     pub(super) fn send(
         &mut self,
         now_ns: u64,
-        stream: &OutgoingStream,
+        stream: Option<&OutgoingStream>,
         source: Option<&mut Source>,
         transmit: &mut TransmitQueue,
     ) {
@@ -138,45 +150,49 @@ impl Reports {
     pub(super) fn stop(
         &mut self,
         now_ns: u64,
-        stream: &OutgoingStream,
+        stream: Option<&OutgoingStream>,
         source: Option<&mut Source>,
         transmit: &mut TransmitQueue,
     ) {
-        self.write(now_ns, stream, source, transmit, true);
+        if stream.is_some() || self.has_told {
+            self.write(now_ns, stream, source, transmit, true);
+        }
         self.schedule = None;
     }
 
     fn write(
         &mut self,
         now_ns: u64,
-        stream: &OutgoingStream,
+        stream: Option<&OutgoingStream>,
         source: Option<&mut Source>,
         transmit: &mut TransmitQueue,
         leaves: bool,
     ) {
+        self.has_told = true;
         // Nothing is told of who has sent nothing since the last report either.
         let block = source
             .filter(|source| source.has_news())
             .map(|source| self.report_block(source, now_ns));
         let blocks = block.as_slice();
         // Who has sent nothing since the last report is a receiver (RFC 3550 §6.4).
-        let is_sender = stream.packets_sent > self.packets_at_last_report;
-        self.packets_at_last_report = stream.packets_sent;
-        let info = SenderInfo {
+        let packets_sent = stream.map_or(0, |stream| stream.packets_sent);
+        let sending = stream.filter(|_| packets_sent > self.packets_at_last_report);
+        self.packets_at_last_report = packets_sent;
+        let info = sending.map(|stream| SenderInfo {
             ntp_time: self.ntp_time(now_ns),
             rtp_timestamp: stream.rtp_timestamp(now_ns),
             packet_count: stream.packets_sent as u32,
             octet_count: stream.payload_bytes_sent as u32,
-        };
+        });
         transmit.push(|datagram| {
-            if is_sender {
-                info.write(datagram, stream.ssrc, blocks);
+            if let Some(info) = info {
+                info.write(datagram, self.ssrc, blocks);
             } else {
-                ReportBlock::write_receiver_report(datagram, stream.ssrc, blocks);
+                ReportBlock::write_receiver_report(datagram, self.ssrc, blocks);
             }
-            write_cname(datagram, stream.ssrc, &self.cname);
+            write_cname(datagram, self.ssrc, &self.cname);
             if leaves {
-                write_goodbye(datagram, stream.ssrc);
+                write_goodbye(datagram, self.ssrc);
             }
         });
     }
@@ -264,16 +280,16 @@ impl Reports {
     /// Asks the peer for lost packets of `source_ssrc`. With an empty report, so that the intervals
     /// of the others stay as they are (RFC 4585 §3.1).
     pub(super) fn ask_again(
-        &self,
-        own_ssrc: u32,
+        &mut self,
         source_ssrc: u32,
         sequence_numbers: &[u16],
         transmit: &mut TransmitQueue,
     ) {
+        self.has_told = true;
         transmit.push(|datagram| {
-            ReportBlock::write_receiver_report(datagram, own_ssrc, &[]);
-            write_cname(datagram, own_ssrc, &self.cname);
-            write_nack(datagram, own_ssrc, source_ssrc, sequence_numbers);
+            ReportBlock::write_receiver_report(datagram, self.ssrc, &[]);
+            write_cname(datagram, self.ssrc, &self.cname);
+            write_nack(datagram, self.ssrc, source_ssrc, sequence_numbers);
         });
     }
 

@@ -1,7 +1,7 @@
 //! How an engine's time moves on: its ticks, and what is due between them.
 
 use super::adapting::sent_so_far;
-use super::{Engine, Event, NS_PER_S, SAMPLE_RATE_HZ, TICK_NS};
+use super::{Engine, Event, NS_PER_S, SAMPLE_RATE_HZ, Start, TICK_NS};
 
 /// A backlog up to this is caught up tick by tick.
 const MAX_CATCH_UP_NS: u64 = 5 * NS_PER_S;
@@ -27,20 +27,28 @@ impl Engine {
         }
         self.keep_grid(self.now_ns);
         if let Some(start) = self.start.take() {
-            self.sender
-                .start(start.ssrc, start.payload_type, self.next_tick_ns);
-            let seed = self.random.next_u64();
-            let codec = self.sender.codec();
-            let stream = self.sender.stream.as_ref();
-            let packets_sent = stream.map_or(0, |stream| stream.packets_sent);
-            self.reports
-                .start(start.cname, codec, packets_sent, self.now_ns, seed);
-            if let Some(adaptation) = &mut self.adaptation {
-                let sent = stream.map(sent_so_far).unwrap_or_default();
-                adaptation.begin(sent, self.now_ns);
-            }
+            self.begin(start);
         }
         self.now_ns
+    }
+
+    fn begin(&mut self, start: Start) {
+        if let Some(payload_type) = start.payload_type {
+            self.sender
+                .start(start.ssrc, payload_type, self.next_tick_ns);
+        } else {
+            self.sender.end();
+        }
+        let seed = self.random.next_u64();
+        let codec = self.sender.codec();
+        let stream = self.sender.stream.as_ref();
+        let packets_sent = stream.map_or(0, |stream| stream.packets_sent);
+        let identity = (start.ssrc, start.cname);
+        self.reports
+            .start(identity, codec, packets_sent, self.now_ns, seed);
+        if let (Some(adaptation), Some(stream)) = (&mut self.adaptation, stream) {
+            adaptation.begin(sent_so_far(stream), self.now_ns);
+        }
     }
 
     /// Passes over ticks when the driver is too late for all of them.
@@ -76,13 +84,14 @@ impl Engine {
             self.run_tick(tick_ns);
         }
         self.tell_arrivals(now_ns);
-        if self.report_due_ns().is_some_and(|due_ns| due_ns <= now_ns)
-            && let Some(stream) = &self.sender.stream
-        {
+        if self.report_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
             let source = self.receiver.source.as_mut();
+            let stream = self.sender.stream.as_ref();
             self.reports
                 .send(self.now_ns, stream, source, &mut self.transmit);
-            self.look_for_reports();
+            if stream.is_some() {
+                self.look_for_reports();
+            }
         }
     }
 

@@ -108,6 +108,6 @@ pub struct Impairment {
     pub blackout: Option<Outage>,
     /// The other route takes this much longer; routes change each time `every_ns` has passed.
     pub flap: Option<Outage>,
-    /// How much slower the receiver's clock runs than the sender's, in millionths.
+    /// How much faster the receiver's clock runs than the sender's, in millionths.
     pub drift_ppm: f64,
 }

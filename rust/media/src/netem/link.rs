@@ -1,6 +1,6 @@
 use std::collections::BinaryHeap;
 
-use super::impairment::{Impairment, Jitter, Loss};
+use super::impairment::{Impairment, Jitter, Loss, Outage};
 use super::random::Random;
 use super::trace::Trace;
 
@@ -86,6 +86,7 @@ pub struct Link {
     spike_ends_ns: u64,
     next_spike_ns: u64,
     last_arrival_ns: u64,
+    held_from_ns: u64,
     last_release_ns: u64,
     under_way: BinaryHeap<UnderWay>,
     order: u64,
@@ -123,6 +124,7 @@ impl Link {
             spike_ends_ns: 0,
             next_spike_ns: u64::MAX,
             last_arrival_ns: 0,
+            held_from_ns: 0,
             last_release_ns: 0,
             under_way: BinaryHeap::new(),
             order: 0,
@@ -279,18 +281,28 @@ impl Link {
             }
             arrival_ns = arrival_ns.max(self.spike_ends_ns);
         }
-        if let Some(handover) = impairment.handover
-            && arrival_ns >= handover.every_ns
-        {
-            let every_ns = handover.every_ns.max(1);
-            let began_ns = arrival_ns / every_ns * every_ns;
-            arrival_ns = arrival_ns.max(began_ns + handover.during_ns);
-            if self.last_release_ns >= arrival_ns {
-                arrival_ns = self.last_release_ns + RELEASE_GAP_NS;
-            }
-            self.last_release_ns = arrival_ns;
+        impairment
+            .handover
+            .map_or(arrival_ns, |handover| self.hold(handover, arrival_ns))
+    }
+
+    /// Only those that come while a handover is, or others still wait for their release, are held.
+    fn hold(&mut self, handover: Outage, arrival_ns: u64) -> u64 {
+        let every_ns = handover.every_ns.max(1);
+        let began_ns = arrival_ns / every_ns * every_ns;
+        if began_ns == 0 {
+            return arrival_ns;
         }
-        arrival_ns
+        let mut release_ns = arrival_ns.max(began_ns + handover.during_ns);
+        // Jitter that reorders may make a packet come before those that have already been held.
+        if arrival_ns >= self.held_from_ns && self.last_release_ns >= release_ns {
+            release_ns = self.last_release_ns + RELEASE_GAP_NS;
+        }
+        if release_ns > arrival_ns {
+            self.held_from_ns = self.held_from_ns.max(began_ns);
+            self.last_release_ns = self.last_release_ns.max(release_ns);
+        }
+        release_ns
     }
 
     fn spike_gap_ns(&mut self, impairment: &Impairment) -> u64 {

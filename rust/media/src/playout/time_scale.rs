@@ -17,6 +17,9 @@ const COARSE: usize = 6;
 /// How much of the signal is compared.
 const COMPARED_SAMPLES: usize = 384;
 
+/// A lag so much less alike than the best is as good, if more is wanted.
+const AS_ALIKE: f32 = 0.05;
+
 /// The shortest cross-fade: 4 ms.
 const SHORTEST_FADE: usize = 192;
 
@@ -33,6 +36,7 @@ pub(super) struct Lag {
 pub(super) struct LagSearch {
     fine: Vec<f32>,
     coarse: Vec<f32>,
+    likeness: Vec<f32>,
 }
 
 impl LagSearch {
@@ -41,7 +45,30 @@ impl LagSearch {
         Self {
             fine: Vec::with_capacity(samples),
             coarse: Vec::with_capacity(samples / COARSE + 1),
+            likeness: Vec::with_capacity(LONGEST_LAG / COARSE + 1),
         }
+    }
+
+    /// The longest lag that is about as good as that of [`Self::before`]: several periods of a high
+    /// voice, at one cut.
+    fn longest_before(&mut self, signal: &[i16], at: usize) -> Option<Lag> {
+        let best = self.before(signal, at, LONGEST_LAG)?;
+        self.likeness.clear();
+        let compared = COMPARED_SAMPLES / COARSE;
+        let lags = SHORTEST_LAG / COARSE..=LONGEST_LAG / COARSE;
+        let likeness = lags.map(|lag| likeness_at(&self.coarse, compared, lag).unwrap_or(-1.0));
+        self.likeness.extend(likeness);
+        let peaks = self.likeness.windows(3).enumerate().rev();
+        peaks
+            .filter(|(_, near)| near[1] >= near[0].max(near[2]))
+            .map(|(index, _)| SHORTEST_LAG + (index + 1) * COARSE)
+            .take_while(|&peak| peak > best.samples + COARSE)
+            .filter_map(|peak| {
+                let around = peak - COARSE..=(peak + COARSE).min(LONGEST_LAG);
+                best_of(&self.fine, COMPARED_SAMPLES, around)
+            })
+            .find(|lag| lag.correlation >= best.correlation - AS_ALIKE)
+            .or(Some(best))
     }
 
     /// The lag at which `signal` from `at` on is most like the samples before it.
@@ -85,17 +112,21 @@ impl LagSearch {
 
 /// Compares the beginning of a signal with what lies each of the lags later.
 fn best_of(signal: &[f32], compared: usize, lags: RangeInclusive<usize>) -> Option<Lag> {
-    let reference = signal.get(..compared)?;
-    let energy = dot(reference, reference);
     lags.filter_map(|lag| {
-        let other = signal.get(lag..lag + compared)?;
-        let likeness = dot(reference, other) / (energy * dot(other, other) + 1.0).sqrt();
         Some(Lag {
             samples: lag,
-            correlation: likeness,
+            correlation: likeness_at(signal, compared, lag)?,
         })
     })
     .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
+}
+
+/// How alike the beginning of a signal and what lies `lag` later are.
+fn likeness_at(signal: &[f32], compared: usize, lag: usize) -> Option<f32> {
+    let reference = signal.get(..compared)?;
+    let other = signal.get(lag..lag + compared)?;
+    let energy = dot(reference, reference) * dot(other, other);
+    Some(dot(reference, other) / (energy + 1.0).sqrt())
 }
 
 /// In eight sums, which the compiler keeps in vectors.
@@ -184,6 +215,25 @@ impl TimeScale {
             &signal[at - lag.samples..at],
             &mut self.scratch,
         );
+        tape.replace_front(0, &self.scratch);
+        lag.samples
+    }
+
+    /// The same, by as much as one cut can, and of however little is left.
+    pub(super) fn draw_out(&mut self, tape: &mut Tape, likeness: f32) -> usize {
+        let (signal, at) = tape.with_history();
+        let compared_at = at.min(signal.len() - COMPARED_SAMPLES);
+        let Some(lag) = self.lags.longest_before(signal, compared_at) else {
+            return 0;
+        };
+        if lag.correlation < likeness {
+            return 0;
+        }
+        let again = &signal[at - lag.samples..at];
+        let fade = lag.samples.min(tape.len());
+        self.scratch.clear();
+        cross_fade(&signal[at..at + fade], &again[..fade], &mut self.scratch);
+        self.scratch.extend_from_slice(&again[fade..]);
         tape.replace_front(0, &self.scratch);
         lag.samples
     }

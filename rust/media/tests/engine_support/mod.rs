@@ -17,6 +17,7 @@ pub(crate) enum Call {
     Finish,
     Clear,
     Start(u32),
+    Report(u32),
     Stop,
     Poll,
 }
@@ -41,6 +42,7 @@ pub(crate) fn calls() -> impl Strategy<Value = Call> {
         1 => Just(Call::Finish),
         1 => Just(Call::Clear),
         1 => any::<u32>().prop_map(Call::Start),
+        1 => any::<u32>().prop_map(Call::Report),
         1 => Just(Call::Stop),
         2 => Just(Call::Poll),
     ]
@@ -64,6 +66,7 @@ pub(crate) fn make(engine: &mut Engine, call: &Call, now_ns: u64) {
         Call::Finish => engine.finish_audio(),
         Call::Clear => drop(engine.clear_audio(now_ns)),
         Call::Start(ssrc) => engine.start_sending(*ssrc, OPUS, "test").unwrap(),
+        Call::Report(ssrc) => engine.start_reporting(*ssrc, "test"),
         Call::Stop => engine.stop_sending(now_ns),
         Call::Poll => while engine.poll_event().is_some() || engine.poll_transmit().is_some() {},
     }

@@ -3,14 +3,18 @@
 // its answer, {"answer": SDP}.
 //
 //	pion agent|echo|forward VOICE
+//
+// As `pion gomaxprocs` it tells on how many cores it would run Go.
 package main
 
 import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"log"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -37,6 +41,10 @@ type message struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "gomaxprocs" {
+		fmt.Println(runtime.GOMAXPROCS(0))
+		return
+	}
 	handlers := map[string]handler{"agent": agent, "echo": echo, "forward": forward}
 	if len(os.Args) != 3 || handlers[os.Args[1]] == nil {
 		log.Fatal("usage: pion agent|echo|forward VOICE")

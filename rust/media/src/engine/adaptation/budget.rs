@@ -62,6 +62,11 @@ impl Budget {
         self.floor_bps
     }
 
+    /// Whether loss told what is too much, or a queue; `None`: it is not known what is.
+    pub(super) fn too_much_by_loss(&self) -> Option<bool> {
+        self.too_much.map(|too_much| too_much.by_loss)
+    }
+
     /// More is never asked for.
     pub(super) fn set_ceiling(&mut self, ceiling_bps: f32) {
         self.ceiling_bps = ceiling_bps.max(self.floor_bps);

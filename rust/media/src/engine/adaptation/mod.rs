@@ -56,6 +56,23 @@ pub(super) struct PathReport {
     pub(super) sent: SentSoFar,
 }
 
+/// Why no more is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing: more is given step by step.
+    None,
+    /// The preset sends no more.
+    Preset,
+    /// The peer takes no more: by its session description, or by REMB.
+    Peer,
+    /// The path was found to queue what is more.
+    Queue,
+    /// It was found to lose what is more.
+    Loss,
+    /// The peer reports nothing.
+    Silence,
+}
+
 /// What a sender that fits the network shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdaptationStats {
@@ -65,7 +82,9 @@ pub struct AdaptationStats {
     pub plan: Plan,
     /// What the path may be given, headers included.
     pub budget_bps: u32,
-    /// Smoothed.
+    /// Why no more is sent.
+    pub limit: Limit,
+    /// In the long run: of the last 20 reports or so.
     pub loss_percent: f32,
     /// What that is worth.
     pub protection: LossProtection,
@@ -94,6 +113,8 @@ pub(super) struct Adaptation {
     maximum: Option<(u64, u64)>,
     /// When the peer last said anything about our stream.
     last_heard_ns: u64,
+    /// It has been silent for so long that less is sent.
+    is_silent: bool,
     /// What had been sent when that was last looked at, and when that was.
     sent_then: (SentSoFar, u64),
 }
@@ -118,6 +139,7 @@ impl Adaptation {
             changes: 0,
             maximum: None,
             last_heard_ns: now_ns,
+            is_silent: false,
             sent_then: (SentSoFar::default(), now_ns),
         };
         adaptation.plan = adaptation.next_plan();
@@ -134,12 +156,32 @@ impl Adaptation {
             preset: self.preset,
             plan: self.plan,
             budget_bps: self.budget.bps() as u32,
+            limit: self.limit(),
             loss_percent: self.loss.percent(),
             protection: self.loss.protection(),
             queue_delay_ns: self.queue_ns(),
             maximum_bps: self.maximum.map(|(bps, _)| bps),
             changes: self.changes,
             congestions: self.budget.congestions,
+        }
+    }
+
+    fn limit(&self) -> Limit {
+        let bitrate_bps = self.plan.bitrate_bps;
+        let maximum_bps = self.maximum.map_or(f32::MAX, |(bps, _)| bps as f32);
+        let is_at_most = |bps| bitrate_bps >= bps;
+        if self.is_silent {
+            Limit::Silence
+        } else if self.usable.max_bps.is_some_and(is_at_most) || maximum_bps < self.budget.bps() {
+            Limit::Peer
+        } else if is_at_most(self.preset.bounds().max_bps) {
+            Limit::Preset
+        } else {
+            match self.budget.too_much_by_loss() {
+                Some(true) => Limit::Loss,
+                Some(false) => Limit::Queue,
+                None => Limit::None,
+            }
         }
     }
 
@@ -164,6 +206,7 @@ impl Adaptation {
     /// Takes a report on our stream; true: the plan has changed.
     pub(super) fn note_report(&mut self, report: &PathReport, now_ns: u64) -> bool {
         self.last_heard_ns = now_ns;
+        self.is_silent = false;
         if let Some(round_trip_ns) = report.round_trip_ns {
             self.round_trips.note(round_trip_ns, now_ns);
         }
@@ -189,6 +232,7 @@ impl Adaptation {
         now_ns: u64,
     ) -> bool {
         self.last_heard_ns = now_ns;
+        self.is_silent = false;
         let interval = self.feedback.note_message(total, now_ns);
         if let Some(pattern) = interval {
             self.loss.note_pattern(&pattern, now_ns);
@@ -274,6 +318,7 @@ impl Adaptation {
     pub(super) fn handle_timeout(&mut self, now_ns: u64) -> bool {
         if now_ns.saturating_sub(self.last_heard_ns) >= SILENT_PEER_NS {
             self.last_heard_ns = now_ns;
+            self.is_silent = true;
             let bps = self.budget.bps();
             self.budget.congested(bps, REPORTED_SETTLE_NS, now_ns);
         }

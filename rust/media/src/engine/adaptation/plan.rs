@@ -89,12 +89,8 @@ impl Plan {
             .max_bps
             .unwrap_or(u32::MAX)
             .clamp(bounds.min_bps, bounds.max_bps);
-        let (red_frames, frame_ms) = self.fit(
-            wanted.budget_bps,
-            redundancy.red_frames,
-            bounds.shortest_frame_ms,
-            usable,
-        );
+        let (red_frames, frame_ms) =
+            self.fit(wanted.budget_bps, redundancy.red_frames, bounds, usable);
         let left = wanted.budget_bps - overhead_bps(frame_ms, red_frames, usable) as f32;
         let affordable = (left / f32::from(1 + red_frames)).max(0.0) as u32;
         let bitrate_bps = affordable.clamp(bounds.min_bps, max_bps) / 500 * 500;
@@ -124,9 +120,9 @@ impl Plan {
     }
 
     /// How many earlier frames fit, up to `red_wanted`, and in packets of which length.
-    fn fit(&self, budget_bps: f32, red_wanted: u8, shortest_ms: u32, usable: Usable) -> (u8, u32) {
+    fn fit(&self, budget_bps: f32, red_wanted: u8, bounds: &Bounds, usable: Usable) -> (u8, u32) {
         let longest_ms = longest_frame_ms(usable.max_frame_ms.unwrap_or(u32::MAX));
-        let allowed = shortest_ms.min(longest_ms)..=longest_ms;
+        let allowed = bounds.shortest_frame_ms.min(longest_ms)..=longest_ms;
         for red_frames in (0..=red_wanted).rev() {
             for (frame_ms, comfortable) in FRAMES {
                 // Repeating a long frame is worth less than a short frame that comes through.
@@ -139,7 +135,9 @@ impl Plan {
                 } else {
                     1.0
                 };
-                if budget_bps >= spare * wire_bps(comfortable, frame_ms, red_frames, usable) {
+                // Less than the least is not sent, whatever a frame needs.
+                let least_bps = comfortable.max(bounds.min_bps);
+                if budget_bps >= spare * wire_bps(least_bps, frame_ms, red_frames, usable) {
                     return (red_frames, frame_ms);
                 }
             }

@@ -5,10 +5,16 @@ use crate::rtp::rtcp::LossPattern;
 /// A rise counts for so much of a report, a fall for so much: trouble is believed sooner than peace.
 const RISE: f32 = 0.3;
 const FALL: f32 = 0.15;
-/// Protection stays at least so long: losses come in company.
+/// So much of a report counts for what is lost in the long run; of the first ones their mean.
+const LONG_RUN: f32 = 0.05;
+/// Protection stays at least so long: losses come in company. Twice as long each time it had to
+/// come back within that time, up to the longest.
 const LEAST_STAY_NS: u64 = 10_000_000_000;
+const LONGEST_STAY_NS: u64 = 80_000_000_000;
 /// A pattern older than this says nothing any more.
 const PATTERN_NS: u64 = 30_000_000_000;
+/// What was known of bursts counts for so much less with each report of some.
+const BURSTS_KEPT: f32 = 0.9;
 /// Losses in a row, on average, that single repetitions don't cover.
 const BURST_PACKETS: f32 = 2.0;
 
@@ -49,27 +55,41 @@ impl LossProtection {
 /// Decides by what the peer reports.
 #[derive(Debug)]
 pub(super) struct LossMeter {
-    percent: f32,
-    burst: Option<(f32, u64)>,
+    /// Quick to rise: what protection answers.
+    recent_percent: f32,
+    long_run_percent: f32,
+    reports: f32,
+    /// Packets lost and the rows they were lost in, and when there was the last of them.
+    lost: f32,
+    bursts: f32,
+    burst_ns: Option<u64>,
     least: LossProtection,
     protection: LossProtection,
     changed_ns: u64,
+    stay_ns: u64,
+    weakened_ns: Option<u64>,
 }
 
 impl LossMeter {
     pub(super) fn new(least: LossProtection, now_ns: u64) -> Self {
         Self {
-            percent: 0.0,
-            burst: None,
+            recent_percent: 0.0,
+            long_run_percent: 0.0,
+            reports: 0.0,
+            lost: 0.0,
+            bursts: 0.0,
+            burst_ns: None,
             least,
             protection: least,
             changed_ns: now_ns,
+            stay_ns: LEAST_STAY_NS,
+            weakened_ns: None,
         }
     }
 
-    /// The loss, smoothed.
+    /// The loss in the long run: of the last 20 reports or so.
     pub(super) fn percent(&self) -> f32 {
-        self.percent
+        self.long_run_percent
     }
 
     pub(super) fn protection(&self) -> LossProtection {
@@ -79,22 +99,47 @@ impl LossMeter {
     /// Takes note of how losses are spread.
     pub(super) fn note_pattern(&mut self, pattern: &LossPattern, now_ns: u64) {
         if pattern.lost > 0 {
-            self.burst = Some((pattern.mean_burst_packets(), now_ns));
+            if !self.knows_bursts(now_ns) {
+                (self.lost, self.bursts) = (0.0, 0.0);
+            }
+            self.lost = BURSTS_KEPT * self.lost + pattern.lost as f32;
+            self.bursts = BURSTS_KEPT * self.bursts + pattern.bursts.max(1) as f32;
+            self.burst_ns = Some(now_ns);
         }
     }
 
     /// Takes a report's share.
     pub(super) fn note_loss(&mut self, percent: f32, now_ns: u64) {
-        let weight = if percent > self.percent { RISE } else { FALL };
-        self.percent += weight * (percent - self.percent);
+        let weight = if percent > self.recent_percent {
+            RISE
+        } else {
+            FALL
+        };
+        self.recent_percent += weight * (percent - self.recent_percent);
+        self.reports += 1.0;
+        let weight = LONG_RUN.max(1.0 / self.reports);
+        self.long_run_percent += weight * (percent - self.long_run_percent);
         let wanted = self.wanted(now_ns);
         if wanted > self.protection {
-            self.protection = wanted;
-            self.changed_ns = now_ns;
+            self.strengthen(wanted, now_ns);
         } else if self.protection > self.least && self.may_weaken(now_ns) {
             self.protection = self.protection.weaker().max(self.least);
             self.changed_ns = now_ns;
+            self.weakened_ns = Some(now_ns);
         }
+    }
+
+    fn strengthen(&mut self, wanted: LossProtection, now_ns: u64) {
+        let is_back = self
+            .weakened_ns
+            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < 2 * self.stay_ns);
+        self.stay_ns = if is_back {
+            (2 * self.stay_ns).min(LONGEST_STAY_NS)
+        } else {
+            LEAST_STAY_NS
+        };
+        self.protection = wanted;
+        self.changed_ns = now_ns;
     }
 
     fn wanted(&self, now_ns: u64) -> LossProtection {
@@ -104,7 +149,7 @@ impl LossMeter {
             LossProtection::Lbrr,
         ]
         .into_iter()
-        .find(|protection| self.percent >= protection.thresholds().0)
+        .find(|protection| self.recent_percent >= protection.thresholds().0)
         .unwrap_or_default();
         if by_loss == LossProtection::Repeat && self.is_bursty(now_ns) {
             LossProtection::Burst
@@ -115,18 +160,23 @@ impl LossMeter {
 
     fn may_weaken(&self, now_ns: u64) -> bool {
         let (_, ends_below) = self.protection.thresholds();
+        // After a calm moment there may be more to come.
+        let percent = self.recent_percent.max(self.long_run_percent);
         let keeps_burst = self.protection == LossProtection::Burst
             && self.is_bursty(now_ns)
-            && self.percent >= LossProtection::Repeat.thresholds().1;
-        now_ns.saturating_sub(self.changed_ns) >= LEAST_STAY_NS
-            && self.percent < ends_below
+            && percent >= LossProtection::Repeat.thresholds().1;
+        now_ns.saturating_sub(self.changed_ns) >= self.stay_ns
+            && percent < ends_below
             && !keeps_burst
     }
 
+    fn knows_bursts(&self, now_ns: u64) -> bool {
+        self.burst_ns
+            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < PATTERN_NS)
+    }
+
     fn is_bursty(&self, now_ns: u64) -> bool {
-        self.burst.is_some_and(|(packets, at_ns)| {
-            packets >= BURST_PACKETS && now_ns.saturating_sub(at_ns) < PATTERN_NS
-        })
+        self.knows_bursts(now_ns) && self.lost >= BURST_PACKETS * self.bursts
     }
 }
 
@@ -153,13 +203,13 @@ mod tests {
 
     #[test]
     fn loss_is_answered_within_three_reports_and_forgotten_slowly() {
-        let losses = (0..60).map(|second| if (5..15).contains(&second) { 10.0 } else { 0.0 });
+        let losses = (0..90).map(|second| if (5..15).contains(&second) { 10.0 } else { 0.0 });
         let protection = after(losses);
         assert_eq!(protection[5], LossProtection::Lbrr);
         assert_eq!(protection[7], LossProtection::Repeat);
         assert!(protection[14] >= LossProtection::Repeat);
         assert!(protection[20] >= LossProtection::Repeat);
-        assert_eq!(protection[59], LossProtection::None);
+        assert_eq!(protection[89], LossProtection::None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ const TRANSPORT_FEEDBACK: u8 = 21;
 const BRIDGE_OUT: u8 = 22;
 const BRIDGE_IN: u8 = 23;
 const FORWARDED: u8 = 24;
+const START_REPORTING: u8 = 25;
 /// Where a payload type stands that was not agreed on.
 const NO_PAYLOAD_TYPE: u8 = 0xff;
 
@@ -63,6 +64,11 @@ pub(super) enum Record<'a> {
     StartSending {
         ssrc: u32,
         payload_type: u8,
+        cname: &'a str,
+    },
+    /// Reports only.
+    StartReporting {
+        ssrc: u32,
         cname: &'a str,
     },
     StopSending {
@@ -184,6 +190,11 @@ impl<'a> Record<'a> {
                 write_varint(out, u64::from(ssrc));
                 write_bytes(out, cname.as_bytes());
             }
+            Self::StartReporting { ssrc, cname } => {
+                out.push(START_REPORTING);
+                write_varint(out, u64::from(ssrc));
+                write_bytes(out, cname.as_bytes());
+            }
             Self::Audio { rate_hz, pcm } => {
                 out.push(AUDIO);
                 write_varint(out, u64::from(rate_hz));
@@ -293,6 +304,10 @@ impl<'a> Record<'a> {
             PAYLOAD_TYPES => Self::PayloadTypes(fields.bytes()?),
             START_SENDING => Self::StartSending {
                 payload_type: fields.byte()?,
+                ssrc: fields.number()?,
+                cname: fields.text()?,
+            },
+            START_REPORTING => Self::StartReporting {
                 ssrc: fields.number()?,
                 cname: fields.text()?,
             },
@@ -464,6 +479,10 @@ mod tests {
             Record::Forwarded {
                 at_ns: 9,
                 packet: &[0x80, 0],
+            },
+            Record::StartReporting {
+                ssrc: 1,
+                cname: "b",
             },
             Record::Truncated { at_ns: 6 },
             Record::Ended,

@@ -131,6 +131,10 @@ impl Recorder {
         self.input(&record, cname.len());
     }
 
+    pub(crate) fn start_reporting(&mut self, ssrc: u32, cname: &str) {
+        self.input(&Record::StartReporting { ssrc, cname }, cname.len());
+    }
+
     pub(crate) fn stop_sending(&mut self, at_ns: u64) {
         self.input(&Record::StopSending { at_ns }, 0);
     }

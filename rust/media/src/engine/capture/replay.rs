@@ -193,6 +193,7 @@ impl Replay {
             }
             Record::Forwarded { at_ns, packet } => engine.forward(packet, at_ns),
             Record::FinishAudio => engine.finish_audio(),
+            Record::StartReporting { ssrc, cname } => engine.start_reporting(ssrc, cname),
             Record::Refused {
                 replayed,
                 unauthentic,

@@ -123,17 +123,17 @@ impl Engine {
             return;
         }
         link.send_ns = None;
-        let (Some(stream), Some(agreed)) = (&self.sender.stream, link.agreed) else {
+        let (Some(own_ssrc), Some(agreed)) = (self.reports.ssrc(), link.agreed) else {
             return;
         };
-        let ssrcs = (stream.ssrc, link.media_ssrc);
+        let ssrcs = (own_ssrc, link.media_ssrc);
         let cname = self.reports.cname();
         let (base, arrivals) = link.arrivals.to_tell();
         let mut count = 0;
         self.transmit.push(|datagram| {
             if !agreed.reduced_size {
-                ReportBlock::write_receiver_report(datagram, stream.ssrc, &[]);
-                write_cname(datagram, stream.ssrc, cname);
+                ReportBlock::write_receiver_report(datagram, own_ssrc, &[]);
+                write_cname(datagram, own_ssrc, cname);
             }
             let number = link.feedback_count;
             count = write_transport_cc::<MAX_NUMBERS>(datagram, ssrcs, number, base, arrivals);

@@ -71,6 +71,9 @@ pub(super) struct PlayoutSink {
     last_hole_ns: Option<u64>,
     activity: Activity,
     ticks_since_edit: u32,
+    /// The delay that could have been cut out of a voice, in milliseconds times seconds; infinite
+    /// until the first buffer, which was a guess, has shrunk to what is needed.
+    waited_for_pause: f32,
     concealed_before: usize,
     last_media_time: i64,
     floor: NoiseFloor,
@@ -98,6 +101,7 @@ impl PlayoutSink {
             last_hole_ns: None,
             activity: Activity::Pause,
             ticks_since_edit: 0,
+            waited_for_pause: f32::INFINITY,
             concealed_before: 0,
             last_media_time: i64::MIN,
             floor: NoiseFloor::new(),
@@ -196,7 +200,9 @@ impl PlayoutSink {
         {
             let wanted = TICK_SAMPLES - self.tape.len();
             let Some(packet) = inlet.store.first() else {
-                self.bridge_underrun(wanted, inlet, decoder);
+                if !self.draws_out_rest(at_ns, inlet) {
+                    self.bridge_underrun(wanted, inlet, decoder);
+                }
                 continue;
             };
             let gap = packet.place.media - cursor.media;

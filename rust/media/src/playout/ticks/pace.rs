@@ -31,25 +31,41 @@ const LATE_MS: f32 = 2.0;
 /// How often a frame is stretched where the one after it can only be late, not lost.
 const MOST_STRETCHES: u32 = 2;
 
+/// What a cut in a voice costs, in milliseconds of delay for a second.
+const CUT_PRICE: f32 = 10.0;
+
+/// Less of a frame is not worth to be stretched: 2.5 ms to fade over.
+const SHORTEST_REST: usize = 120;
+
 /// Catching up takes so many periods out of one tick at most.
 const CUTS_PER_TICK: usize = 3;
 
 impl PlayoutSink {
     pub(super) fn edit<D: FrameDecoder>(&mut self, at_ns: u64, inlet: &mut Inlet, decoder: &mut D) {
-        if self.borrowed > 0 || self.seam || self.guess.is_on() {
+        // What waits in silence is not due yet: to draw the silence out as well takes it past its time.
+        if self.made_up > 0 || self.borrowed > 0 || self.seam || self.guess.is_on() {
             return;
         }
         let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
         if self.stretches < most_stretches && self.runs_dry(at_ns, inlet) {
-            self.stretches += 1;
-            self.lengthen(2.0 * URGENT_MS, inlet);
+            if self.loses(at_ns) {
+                // By a single period: the frame may never come.
+                self.stretches += 1;
+                self.lengthen(2.0 * URGENT_MS, inlet);
+            } else {
+                self.draw_out(inlet);
+            }
             return;
         }
-        match self.delay.pace() {
+        let pace = self.delay.pace();
+        if !matches!(pace, Pace::Shorten(_)) {
+            self.waited_for_pause = 0.0;
+        }
+        match pace {
             Pace::Keep => {}
             Pace::Shorten(ms) => {
                 self.decode_short_frames(at_ns, inlet, decoder);
-                self.shorten(ms, inlet);
+                self.shorten(ms, at_ns, inlet);
             }
             Pace::CatchUp(ms) => self.catch_up(ms, at_ns, inlet, decoder),
             Pace::Lengthen(ms) => self.lengthen(ms, inlet),
@@ -103,18 +119,27 @@ impl PlayoutSink {
 
     /// A voice loses a period that is not much longer than the excess: with more, the deadline
     /// comes a tick too early.
-    fn shorten(&mut self, excess_ms: f32, inlet: &mut Inlet) {
+    fn shorten(&mut self, excess_ms: f32, at_ns: u64, inlet: &mut Inlet) {
         let excess = (excess_ms * 48.0) as usize;
         let removed = if self.activity != Activity::Voice {
             self.time_scale
                 .remove(&mut self.tape, excess.min(LONGEST_LAG))
-        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS {
+        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS
+            && (self.is_worth_a_cut(excess_ms) || self.loses(at_ns))
+        {
             self.time_scale
                 .accelerate(&mut self.tape, excess + excess / 4, LIKENESS)
         } else {
             return;
         };
         self.note_removed(removed, inlet);
+    }
+
+    /// A pause will come, in which nothing is heard of a cut: a voice is cut when to wait for it has
+    /// cost as much as the cut. Not where packets are lost: there it moved repairs past their ticks.
+    fn is_worth_a_cut(&mut self, excess_ms: f32) -> bool {
+        self.waited_for_pause += excess_ms * TICK_MS / 1e3;
+        self.waited_for_pause >= CUT_PRICE
     }
 
     /// After an outage: up to half of the media is taken out, and of a pause more.
@@ -161,10 +186,46 @@ impl PlayoutSink {
             return;
         };
         let inserted = self.time_scale.decelerate(&mut self.tape, most, likeness);
-        self.note_attempt(inserted);
-        if inserted > 0 {
-            self.delay.edited(inserted as i64);
-            inlet.stats.inserted_samples_for_deceleration += inserted as u64;
+        self.note_inserted(inserted, inlet);
+    }
+
+    /// Stretches what does not last for this tick, where the frame after it can only be late. False:
+    /// it was stretched enough, or there is too little of it.
+    pub(super) fn draws_out_rest(&mut self, at_ns: u64, inlet: &mut Inlet) -> bool {
+        if self.stretches >= MOST_STRETCHES
+            || self.tape.len() < SHORTEST_REST
+            || inlet.is_passing_over
+            || self.activity == Activity::Dtx
+            || self.borrowed > 0
+            || self.seam
+            || self.guess.is_on()
+            || self.loses(at_ns)
+        {
+            return false;
+        }
+        let inserted = self.draw_out(inlet);
+        self.made_up += inserted;
+        inserted > 0
+    }
+
+    /// By as much as one cut can: more is missing than that.
+    fn draw_out(&mut self, inlet: &mut Inlet) -> usize {
+        self.stretches += 1;
+        let likeness = if self.activity == Activity::Voice {
+            LIKENESS_IN_A_HURRY
+        } else {
+            ANY_LIKENESS
+        };
+        let inserted = self.time_scale.draw_out(&mut self.tape, likeness);
+        self.note_inserted(inserted, inlet);
+        inserted
+    }
+
+    fn note_inserted(&mut self, samples: usize, inlet: &mut Inlet) {
+        self.note_attempt(samples);
+        if samples > 0 {
+            self.delay.edited(samples as i64);
+            inlet.stats.inserted_samples_for_deceleration += samples as u64;
         }
     }
 
