@@ -57,11 +57,11 @@ lte of `voicectl bench playout`: mean delay in the buffer, concealed audio.
   eager         for machines (STT, VAD): frames as they arrive, no playout clock
                 (0 ms, 0.0 %; 0 ms, 0.0 %)
   conservative  for ears: small buffers, the lowest delay, the least resilience
-                (72 ms, 1.4 %; 27 ms, 1.3 %)
+                (74 ms, 1.1 %; 30 ms, 1.1 %)
   balanced      for ears: between the two
-                (131 ms, 0.06 %; 56 ms, 1.3 %)
+                (132 ms, under 0.01 %; 58 ms, 1.1 %)
   aggressive    for ears: large buffers, stability first
-                (150 ms, 0.03 %; 250 ms, 0.8 %)
+                (150 ms, 0.0 %; 251 ms, 0.8 %)
 """
 
 
