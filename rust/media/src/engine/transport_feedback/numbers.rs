@@ -12,6 +12,9 @@ const REORDERED: u64 = 3;
 /// The reference time has so many bits.
 const REFERENCE_BITS: u32 = 24;
 const TICKS_PER_REFERENCE: i64 = 256;
+/// No clock runs for so long, 8 years, in one call: a peer whose does is counted anew, and stays
+/// within 64 bits of nanoseconds.
+const MAX_REFERENCE: i64 = 1 << 32;
 
 /// What the far end says of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,9 +175,11 @@ impl SentNumbers {
     }
 
     fn unwrap_reference(&mut self, reference: i32) -> i64 {
-        let last = self.reference.unwrap_or(i64::from(reference));
+        let reference = i64::from(reference);
+        let known = self.reference.filter(|last| last.abs() < MAX_REFERENCE);
+        let last = known.unwrap_or(reference);
         let shift = 64 - REFERENCE_BITS;
-        let step = (i64::from(reference) - last) << shift >> shift;
+        let step = (reference - last) << shift >> shift;
         *self.reference.insert(last + step)
     }
 
@@ -202,5 +207,23 @@ impl SentNumbers {
     /// How the losses were spread, since the first packet.
     pub(in super::super) fn pattern(&self) -> LossPattern {
         self.pattern
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peer_whose_clock_leapt_ahead_with_each_message_overflowed_our_time() {
+        let mut numbers = SentNumbers::default();
+        let mut reference = 0_i32;
+        for _ in 0..40_000 {
+            // As far ahead as 24 bits can tell.
+            reference = (reference + 0x7f_ffff) << 8 >> 8;
+            let unwrapped = numbers.unwrap_reference(reference);
+            let ticks = unwrapped.checked_mul(TICKS_PER_REFERENCE);
+            assert!(ticks.is_some_and(|ticks| ticks.checked_mul(TICK_NS as i64).is_some()));
+        }
     }
 }
