@@ -134,7 +134,7 @@ def test_ctrl_c_while_a_model_that_hangs_is_loaded_ends_talk(tmp_path: Path) -> 
 
 def run_program(program: str, *arguments: str) -> Finished:
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *arguments],
+        [sys.executable, "-P", "-c", textwrap.dedent(program), *arguments],
         env={**os.environ, "TERM": "dumb"},
         capture_output=True,
         text=True,

@@ -196,7 +196,7 @@ def test_json_and_another_format_were_asked_for_at_once(probe: Probe, uri: str) 
 
 
 def test_watch_prints_a_line_a_round_until_ctrl_c(uri: str, password: str) -> None:
-    command = [sys.executable, "-c", "from voicectl.cli import main; main()", "probe", uri]
+    command = [sys.executable, "-P", "-c", "from voicectl.cli import main; main()", "probe", uri]
     options = ["-u", "user", "--password-file", password, "--watch", "1", "--json", *QUICK]
     with subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

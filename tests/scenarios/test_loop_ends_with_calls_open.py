@@ -79,7 +79,7 @@ BARE_LOOP = "ends = loop.run_until_complete(two_open_calls())"
 
 def run_program(*lines: str) -> str:
     program = "\n".join([PROGRAM, *lines, "sys.stdout.flush()"])
-    command = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
+    command = [sys.executable, "-P", "-c", program, str(Path(__file__).parents[1])]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=25, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "media_thread" not in finished.stderr  # aiortc's own tasks do complain

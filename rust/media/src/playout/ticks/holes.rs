@@ -96,7 +96,32 @@ impl PlayoutSink {
         }
         let samples = samples.min(uncovered.max(CONCEAL_QUANTUM));
         self.advance(samples as i64);
-        self.conceal_lost(samples, inlet, decoder);
+        let bridged = self.give_back_drawn_out(samples, inlet, decoder);
+        if samples > bridged {
+            self.conceal_lost(samples - bridged, inlet, decoder);
+        }
+    }
+
+    /// What the frame before a lost one was stretched by, when that might have been late, stands for
+    /// the beginning of the hole: a lost frame leaves no delay. Of up to `samples`, gives how many.
+    fn give_back_drawn_out<D: FrameDecoder>(
+        &mut self,
+        samples: usize,
+        inlet: &mut Inlet,
+        decoder: &mut D,
+    ) -> usize {
+        let bridged = self.drawn_out.min(samples);
+        if bridged == 0 {
+            return 0;
+        }
+        self.drawn_out -= bridged;
+        self.delay.edited(-(bridged as i64));
+        inlet.stats.inserted_samples_for_deceleration -= bridged as u64;
+        inlet.stats.concealed_samples += bridged as u64;
+        if self.guess.begin(self.frame_samples, decoder) {
+            self.guess.note_lost(bridged);
+        }
+        bridged
     }
 
     /// Whether what is missing before the first packet may only have been overtaken, as others on

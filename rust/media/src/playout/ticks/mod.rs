@@ -67,13 +67,12 @@ pub(super) struct PlayoutSink {
     frame_samples: u32,
     /// How often the last frame was stretched because the next was late.
     stretches: u32,
+    /// By how many samples, where that was more than a period.
+    drawn_out: usize,
     /// When a hole was last found.
     last_hole_ns: Option<u64>,
     activity: Activity,
     ticks_since_edit: u32,
-    /// The delay that could have been cut out of a voice, in milliseconds times seconds; infinite
-    /// until the first buffer, which was a guess, has shrunk to what is needed.
-    waited_for_pause: f32,
     concealed_before: usize,
     last_media_time: i64,
     floor: NoiseFloor,
@@ -98,10 +97,10 @@ impl PlayoutSink {
             seam: false,
             frame_samples: 0,
             stretches: 0,
+            drawn_out: 0,
             last_hole_ns: None,
             activity: Activity::Pause,
             ticks_since_edit: 0,
-            waited_for_pause: f32::INFINITY,
             concealed_before: 0,
             last_media_time: i64::MIN,
             floor: NoiseFloor::new(),
@@ -231,6 +230,7 @@ impl PlayoutSink {
         }
         self.borrowed = 0;
         self.stretches = 0;
+        self.drawn_out = 0;
         self.frame_samples = packet.duration_samples;
         let crop = usize::try_from(cursor.media - media).unwrap_or(0);
         self.cursor = Some(Cursor {

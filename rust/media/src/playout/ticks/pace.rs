@@ -31,9 +31,6 @@ const LATE_MS: f32 = 2.0;
 /// How often a frame is stretched where the one after it can only be late, not lost.
 const MOST_STRETCHES: u32 = 2;
 
-/// What a cut in a voice costs, in milliseconds of delay for a second.
-const CUT_PRICE: f32 = 10.0;
-
 /// Less of a frame is not worth to be stretched: 2.5 ms to fade over.
 const SHORTEST_REST: usize = 120;
 
@@ -57,15 +54,11 @@ impl PlayoutSink {
             }
             return;
         }
-        let pace = self.delay.pace();
-        if !matches!(pace, Pace::Shorten(_)) {
-            self.waited_for_pause = 0.0;
-        }
-        match pace {
+        match self.delay.pace() {
             Pace::Keep => {}
             Pace::Shorten(ms) => {
                 self.decode_short_frames(at_ns, inlet, decoder);
-                self.shorten(ms, at_ns, inlet);
+                self.shorten(ms, inlet);
             }
             Pace::CatchUp(ms) => self.catch_up(ms, at_ns, inlet, decoder),
             Pace::Lengthen(ms) => self.lengthen(ms, inlet),
@@ -119,27 +112,18 @@ impl PlayoutSink {
 
     /// A voice loses a period that is not much longer than the excess: with more, the deadline
     /// comes a tick too early.
-    fn shorten(&mut self, excess_ms: f32, at_ns: u64, inlet: &mut Inlet) {
+    fn shorten(&mut self, excess_ms: f32, inlet: &mut Inlet) {
         let excess = (excess_ms * 48.0) as usize;
         let removed = if self.activity != Activity::Voice {
             self.time_scale
                 .remove(&mut self.tape, excess.min(LONGEST_LAG))
-        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS
-            && (self.is_worth_a_cut(excess_ms) || self.loses(at_ns))
-        {
+        } else if self.ticks_since_edit >= TICKS_BETWEEN_EDITS {
             self.time_scale
                 .accelerate(&mut self.tape, excess + excess / 4, LIKENESS)
         } else {
             return;
         };
         self.note_removed(removed, inlet);
-    }
-
-    /// A pause will come, in which nothing is heard of a cut: a voice is cut when to wait for it has
-    /// cost as much as the cut. Not where packets are lost: there it moved repairs past their ticks.
-    fn is_worth_a_cut(&mut self, excess_ms: f32) -> bool {
-        self.waited_for_pause += excess_ms * TICK_MS / 1e3;
-        self.waited_for_pause >= CUT_PRICE
     }
 
     /// After an outage: up to half of the media is taken out, and of a pause more.
@@ -218,6 +202,7 @@ impl PlayoutSink {
         };
         let inserted = self.time_scale.draw_out(&mut self.tape, likeness);
         self.note_inserted(inserted, inlet);
+        self.drawn_out += inserted;
         inserted
     }
 
