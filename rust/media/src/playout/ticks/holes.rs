@@ -99,6 +99,9 @@ impl PlayoutSink {
         let bridged = self.give_back_drawn_out(samples, inlet, decoder);
         if samples > bridged {
             self.conceal_lost(samples - bridged, inlet, decoder);
+        } else if bridged == unrepaired {
+            // Nothing else of the hole is concealed, so nobody else counts it.
+            inlet.stats.concealment_events += 1;
         }
     }
 
