@@ -57,11 +57,11 @@ lte of `voicectl bench playout`: mean delay in the buffer, concealed audio.
   eager         for machines (STT, VAD): frames as they arrive, no playout clock
                 (0 ms, 0.0 %; 0 ms, 0.0 %)
   conservative  for ears: small buffers, the lowest delay, the least resilience
-                (74 ms, 1.1 %; 30 ms, 1.1 %)
+                (73 ms, 1.1 %; 29 ms, 1.1 %)
   balanced      for ears: between the two
                 (132 ms, under 0.01 %; 58 ms, 1.1 %)
   aggressive    for ears: large buffers, stability first
-                (150 ms, 0.0 %; 251 ms, 0.8 %)
+                (151 ms, 0.0 %; 251 ms, 0.8 %)
 """
 
 
