@@ -42,14 +42,18 @@ def open_private(path: Path, *, buffering: int = -1) -> BinaryIO:
     Raises:
         OSError: as of `open`.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    return open(path, "wb", buffering, opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, _OWNER_ONLY)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.fchmod(descriptor, _OWNER_ONLY)  # of a file that was there before
-        return os.fdopen(descriptor, "wb", buffering)
-    except BaseException:
+    except OSError:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def _mode(path: Path) -> int:

@@ -56,8 +56,8 @@ def run() -> int:
         app()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else ExitStatus.YES
-    except Exception as error:  # the one broad except
-        # What an interruption has broken is no error of its own.
+    except Exception as error:  # the one broad except: no traceback reaches a user
+        # What an interruption has broken is no error of its own; what is no VoicectlError, our bug.
         return ExitStatus.INTERRUPTED if interrupt.noted() else _explain(error)
     return ExitStatus.YES
 

@@ -97,7 +97,7 @@ class EngineDtlsTransport(RTCDtlsTransport):
         super().__init__(transport, [process_certificate()])
         self.connection = connection
         self.driver = driver
-        self._sctp: DataReceiver | None = None
+        self._sctp: RTCSctpTransport | None = None
 
     def _setup_srtp(self) -> None:
         """Export the keys (RFC 5764 §4.2) to the engine, and give it the media from now on.
@@ -140,13 +140,13 @@ class EngineDtlsTransport(RTCDtlsTransport):
             asyncio.get_running_loop().call_soon(self._end_sctp)
 
     def _end_sctp(self) -> None:
-        if isinstance(self._sctp, RTCSctpTransport):
+        if self._sctp is not None:
             self._sctp._set_state(RTCSctpTransport.State.CLOSED)
 
     def _register_data_receiver(self, receiver: DataReceiver) -> None:
         """Look at what the peer sends before SCTP does."""
-        self._sctp = receiver
         if isinstance(receiver, RTCSctpTransport):
+            self._sctp = receiver
             receiver = GuardedReceiver(receiver, self.connection)
         super()._register_data_receiver(receiver)
 

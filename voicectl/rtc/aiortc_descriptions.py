@@ -93,7 +93,7 @@ def take_sections(sections: Sections, kind: Kind, *, offered_data: str | None = 
 
 def complete_answer(sdp: str, taken: Taken) -> str:
     """An answer of aiortc's with a section for each of the offer's."""
-    session, *ours = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
+    session, *ours = _split(sdp)
     granted = [each.mid for each in taken.taken]
     bundle = [mid for mid in taken.sections.bundle if mid in granted]
     group = f"a=group:BUNDLE {' '.join(bundle)}\r\n" if bundle else ""
@@ -107,7 +107,7 @@ def complete_answer(sdp: str, taken: Taken) -> str:
 
 def with_payload_types(sdp: str, offered: VoiceFormats) -> str:
     """An answer of aiortc's under the offer's payload types: it keeps those below 96 for itself."""
-    session, *sections = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
+    session, *sections = _split(sdp)
     for index, section in enumerate(sections):
         if section.startswith("m=audio "):
             ours = _voice_formats(section)
@@ -117,6 +117,11 @@ def with_payload_types(sdp: str, offered: VoiceFormats) -> str:
             sections[index] = _renumbered(section, numbers)
             break
     return session + "".join(sections)
+
+
+def _split(sdp: str) -> list[str]:
+    """The session's part and the sections."""
+    return re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
 
 
 def _voice_formats(section: str) -> dict[str, int]:

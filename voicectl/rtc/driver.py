@@ -260,19 +260,20 @@ class EngineDriver:
 
     def sending_negotiated(self, *, ssrc: int, payload_type: int, cname: str) -> None:
         """Let the engine send its audio with these identifiers, the first frame at once."""
-        if self._loop is None:
-            return
-        with self._guard:
-            self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
-            self._engine.handle_timeout(self._clock.now_ns())
-        self.drain()
+        self._begin(
+            lambda: self._engine.start_sending(ssrc=ssrc, payload_type=payload_type, cname=cname)
+        )
 
     def reporting_negotiated(self, *, ssrc: int, cname: str) -> None:
         """Let the engine report on what it receives: the peer only sends."""
+        self._begin(lambda: self._engine.start_reporting(ssrc=ssrc, cname=cname))
+
+    def _begin(self, begin: Callable[[], None]) -> None:
         if self._loop is None:
             return
-        self._engine.start_reporting(ssrc=ssrc, cname=cname)
-        self._engine.handle_timeout(self._clock.now_ns())
+        with self._guard:
+            begin()
+            self._engine.handle_timeout(self._clock.now_ns())
         self.drain()
 
     def formats_negotiated(
