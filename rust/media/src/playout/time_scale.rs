@@ -54,10 +54,9 @@ impl LagSearch {
     fn longest_before(&mut self, signal: &[i16], at: usize) -> Option<Lag> {
         let best = self.before(signal, at, LONGEST_LAG)?;
         self.likeness.clear();
-        let compared = COMPARED_SAMPLES / COARSE;
         let lags = SHORTEST_LAG / COARSE..=LONGEST_LAG / COARSE;
-        let likeness = lags.map(|lag| likeness_at(&self.coarse, compared, lag).unwrap_or(-1.0));
-        self.likeness.extend(likeness);
+        let coarse = likeness(&self.coarse, COMPARED_SAMPLES / COARSE, lags)?;
+        self.likeness.extend(coarse.map(|lag| lag.correlation));
         let peaks = self.likeness.windows(3).enumerate().rev();
         peaks
             .filter(|(_, near)| near[1] >= near[0].max(near[2]))
@@ -112,21 +111,24 @@ impl LagSearch {
 
 /// Compares the beginning of a signal with what lies each of the lags later.
 fn best_of(signal: &[f32], compared: usize, lags: RangeInclusive<usize>) -> Option<Lag> {
-    lags.filter_map(|lag| {
-        Some(Lag {
-            samples: lag,
-            correlation: likeness_at(signal, compared, lag)?,
-        })
-    })
-    .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
+    likeness(signal, compared, lags)?.max_by(|a, b| a.correlation.total_cmp(&b.correlation))
 }
 
-/// How alike the beginning of a signal and what lies `lag` later are.
-fn likeness_at(signal: &[f32], compared: usize, lag: usize) -> Option<f32> {
+/// How alike the beginning of a signal and what lies each of the lags later are, as far as it goes.
+fn likeness(
+    signal: &[f32],
+    compared: usize,
+    lags: RangeInclusive<usize>,
+) -> Option<impl Iterator<Item = Lag> + '_> {
     let reference = signal.get(..compared)?;
-    let other = signal.get(lag..lag + compared)?;
-    let energy = dot(reference, reference) * dot(other, other);
-    Some(dot(reference, other) / (energy + 1.0).sqrt())
+    let energy = dot(reference, reference);
+    Some(lags.filter_map(move |lag| {
+        let other = signal.get(lag..lag + compared)?;
+        Some(Lag {
+            samples: lag,
+            correlation: dot(reference, other) / (energy * dot(other, other) + 1.0).sqrt(),
+        })
+    }))
 }
 
 /// In eight sums, which the compiler keeps in vectors.

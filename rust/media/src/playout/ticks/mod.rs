@@ -67,7 +67,7 @@ pub(super) struct PlayoutSink {
     frame_samples: u32,
     /// How often the last frame was stretched because the next was late.
     stretches: u32,
-    /// By how many samples, where that was more than a period.
+    /// By how many samples that was by [`Self::draw_out`]: given back if the next was lost.
     drawn_out: usize,
     /// When a hole was last found.
     last_hole_ns: Option<u64>,

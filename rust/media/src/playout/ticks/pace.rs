@@ -40,7 +40,7 @@ const CUTS_PER_TICK: usize = 3;
 impl PlayoutSink {
     pub(super) fn edit<D: FrameDecoder>(&mut self, at_ns: u64, inlet: &mut Inlet, decoder: &mut D) {
         // What waits in silence is not due yet: to draw the silence out as well takes it past its time.
-        if self.made_up > 0 || self.borrowed > 0 || self.seam || self.guess.is_on() {
+        if self.made_up > 0 || self.ends_made_up() {
             return;
         }
         let most_stretches = if self.loses(at_ns) { 1 } else { MOST_STRETCHES };
@@ -180,9 +180,7 @@ impl PlayoutSink {
             || self.tape.len() < SHORTEST_REST
             || inlet.is_passing_over
             || self.activity == Activity::Dtx
-            || self.borrowed > 0
-            || self.seam
-            || self.guess.is_on()
+            || self.ends_made_up()
             || self.loses(at_ns)
         {
             return false;
@@ -190,6 +188,11 @@ impl PlayoutSink {
         let inserted = self.draw_out(inlet);
         self.made_up += inserted;
         inserted > 0
+    }
+
+    /// Whether the tape's end is not what was sent: there are no periods of a voice to go by.
+    fn ends_made_up(&self) -> bool {
+        self.borrowed > 0 || self.seam || self.guess.is_on()
     }
 
     /// By as much as one cut can: more is missing than that.
